@@ -1,0 +1,49 @@
+"""Signs of life: who still trains a member. They only make a member available; they refuse nothing."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from pbt.population.member import Lease
+
+
+class Alive(Protocol):
+    """One kind of sign of life. A lease names its kind; only who can see that kind judges it."""
+
+    kind: str
+
+    def hold(self, member: int, number: int) -> bool:
+        """Begin to give a sign of life for a lease that is about to be taken; False: another living holder."""
+        ...
+
+    def beat(self, member: int, number: int) -> None:
+        """Give a sign of life."""
+        ...
+
+    def let_go(self, member: int) -> None:
+        """Stop giving it."""
+        ...
+
+    def dead(self, member: int, lease: Lease) -> bool:
+        """Whether the holder of this lease is presumed dead."""
+        ...
+
+
+class Here:
+    """Holders inside this process: they live as long as it does."""
+
+    kind = "here"
+
+    def hold(self, member: int, number: int) -> bool:
+        """Always."""
+        return True
+
+    def beat(self, member: int, number: int) -> None:
+        """Nothing to do."""
+
+    def let_go(self, member: int) -> None:
+        """Nothing to do."""
+
+    def dead(self, member: int, lease: Lease) -> bool:
+        """A lease of a former process is dead, one of this process is not; others can not be judged."""
+        return False

@@ -1,0 +1,1 @@
+"""What turns what a worker says into an entry and an answer."""

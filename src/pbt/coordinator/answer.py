@@ -1,0 +1,92 @@
+"""The answer: how a member stands. Never a recorded message, so asking twice is asking once."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pbt.population.entries import Checkpoint, Why
+from pbt.population.value import Population
+from pbt.space.space import Values
+
+
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """How a member stands, said for the holder of one lease.
+
+    Attributes:
+        member: its id; None: no member could be had.
+        seq: the number of this lease's last committed report.
+        decided: it has been born; else everything below is empty.
+        wait: ask again: a decision or an exploration is not there yet, or nobody is free.
+        stop: there is nothing left to train: the member is done, or the population is finished.
+        released: the asker's lease is over.
+        failed: the member was stopped because its workers keep dying.
+        keep: this member's own checkpoints that are still referenced.
+        drop: checkpoint ids, whoever's, that nobody can need any longer.
+        former: the hyperparameters before the last change.
+        offer: the original client alone: a checkpoint that it may take over.
+    """
+
+    member: int | None = None
+    lease: int = 0
+    seq: int = 0
+    steps: int | None = None
+    goal: float | None = None
+    maximize: bool = True
+    seed: int = 0
+    step: int = 0
+    hyperparameters: Values = {}
+    checkpoint: Checkpoint | None = None
+    ready: int = 0
+    decisions: int = 0
+    given: int = 0
+    wait: bool = False
+    stop: bool = False
+    released: bool = False
+    failed: bool = False
+    fresh: bool = False
+    keep: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    why: Why = Why()
+    former: Values | None = None
+    offer: Checkpoint | None = None
+    foreign: bool = False
+
+
+def answer(population: Population, member: int, lease: int) -> Answer:
+    """How `member` stands, for the holder of `lease`."""
+    m = population.members[member]
+    settings = population.settings
+    newest = m.lease
+    stop = m.done or population.finished
+    foreign = settings.checkpoints == "foreign"
+    return Answer(
+        member=member,
+        lease=lease,
+        seq=m.last.seq if m.last is not None and m.last.lease == lease else 0,
+        steps=settings.steps,
+        goal=settings.goal,
+        maximize=settings.maximize,
+        seed=population.chance(member).integer("member"),
+        step=m.step,
+        hyperparameters=m.hyperparameters or {},
+        checkpoint=m.checkpoint,
+        ready=m.ready,
+        decisions=m.decisions,
+        given=m.given,
+        wait=m.waits and not stop,
+        stop=stop,
+        released=newest is None or newest.number != lease or newest.ended != "",
+        failed=m.failed,
+        fresh=population.reports == 0,
+        keep=() if foreign else population.kept(member),
+        drop=m.drop,
+        why=m.why,
+        former=m.former,
+        offer=m.offer,
+        foreign=foreign,
+    )
+
+
+def nobody(population: Population) -> Answer:
+    """No member could be had: wait for one, or stop because there is nothing left to train."""
+    return Answer(wait=not population.finished, stop=population.finished)

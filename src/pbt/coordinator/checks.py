@@ -1,0 +1,119 @@
+"""May this be said now? Pure functions of a population and a report."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from pbt.errors import Conflict, Invalid, LeaseLost
+from pbt.population.entries import Report, score_of
+from pbt.population.member import MemberState
+from pbt.population.ranking import key_of
+from pbt.population.value import Population
+
+VALUES_LIMIT = 64 * 1024
+"""Characters in all of a report's strings and names; more is refused, not journalled."""
+
+
+def admit(population: Population, report: Report) -> Report | None:
+    """The report as it enters the journal; None: there is nothing to append, the answer is how the member stands.
+
+    Nothing is appended for a repeat, and for a report of weights that a decision has replaced meanwhile.
+
+    Raises:
+        Conflict, LeaseLost, Invalid: why it is refused.
+    """
+    m = population.member(report.member)
+    if population.settings.checkpoints == "foreign":
+        report = replace(report, step=_counted_step(m, report))
+    if _is_repeat(m, report):
+        return None
+    _check_lease(m, report)
+    if report.decided < m.given:
+        return None
+    if m.waits:
+        raise Conflict(
+            f"member {m.id} waits for a decision: ask for it with the report that is due, not with a new one"
+        )
+    _check_step(population, m, report)
+    _check_size(report)
+    return report
+
+
+def outdated(population: Population, report: Report) -> bool:
+    """Whether the weights behind the report were replaced by a decision that its worker does not know of."""
+    m = population.member(report.member)
+    holds = m.lease is not None and m.lease.number == report.lease and not m.lease.ended
+    return holds and report.decided < m.given and not _is_repeat(m, report)
+
+
+def _is_repeat(m: MemberState, report: Report) -> bool:
+    last = m.last
+    if last is None or (last.lease, last.seq) != (report.lease, report.seq):
+        return False
+    if replace(report, release=last.release, step=last.step if last.took is not None else report.step) != last:
+        raise Conflict(
+            f"member {m.id}: report {report.seq} of lease {report.lease} was committed with other contents; "
+            f"give every report its own number"
+        )
+    return True
+
+
+def _check_lease(m: MemberState, report: Report) -> None:
+    lease = m.lease
+    if lease is None or lease.number != report.lease or lease.ended:
+        raise LeaseLost(
+            f"member {m.id}: lease {report.lease} is over, the newest is {lease.number if lease else 0}; "
+            f"another worker has taken it, or this one gave it back"
+        )
+    if m.last is not None and m.last.lease == report.lease and report.seq <= m.last.seq:
+        raise Conflict(f"member {m.id}: report {report.seq} comes after report {m.last.seq} of the same lease")
+
+
+def _check_step(population: Population, m: MemberState, report: Report) -> None:
+    reached = m.offer.step if report.took and m.offer is not None else m.step
+    if report.step <= reached:
+        raise Invalid(
+            f"member {m.id}: step {report.step} does not go past step {reached}, which it has reported already"
+        )
+    foreign = population.settings.checkpoints == "foreign"
+    if report.checkpoint is None:
+        reason = checkpoint_due(report, m.ready, population.settings.steps, population.settings.goal,
+                                population.settings.maximize)  # fmt: skip
+        if reason:
+            raise Invalid(
+                f"member {m.id}, step {report.step}: a checkpoint is due ({reason}); report with save= or checkpoint="
+            )
+    elif not foreign and report.checkpoint != f"{report.member}/{report.lease}-{report.seq}":
+        raise Invalid(
+            f"checkpoint {report.checkpoint!r} is not the one of this report, {report.member}/{report.lease}-{report.seq}"
+        )
+
+
+def checkpoint_due(report: Report, ready: int, steps: int | None, goal: float | None, maximize: bool) -> str:
+    """Why this report needs a checkpoint, or ""."""
+    if report.step >= ready:
+        return f"decisions are due from step {ready}"
+    if steps is not None and report.step >= steps:
+        return "it is the last step"
+    if report.release:
+        return "the member is given back"
+    if goal is not None and key_of(score_of(report), maximize) <= key_of(goal, maximize):
+        return "the goal is reached"
+    return ""
+
+
+def _check_size(report: Report) -> None:
+    said = (report.used, report.metrics, report.hyperparameters or {})
+    size = sum(len(name) + len(str(value)) for part in said for name, value in part.items())
+    size += len(report.checkpoint or "") + (8 * len(report.score) if isinstance(report.score, tuple) else 0)
+    if size > VALUES_LIMIT:
+        raise Invalid(
+            f"member {report.member}: the report is {size} characters long, at most {VALUES_LIMIT} are journalled"
+        )
+
+
+def _counted_step(m: MemberState, report: Report) -> int:
+    """The original client does not count: a step is one save in the lineage."""
+    if report.step > 0:
+        return report.step
+    return 1 + (m.offer.step if report.took and m.offer is not None else m.step)

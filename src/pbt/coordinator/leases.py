@@ -1,0 +1,61 @@
+"""Which members may be leased, and which a barrier waits for in vain."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from pbt.alive import Alive
+from pbt.population.member import MemberState
+from pbt.population.value import Population
+
+
+def held(m: MemberState, alive: Alive) -> bool:
+    """Whether a living worker holds the member."""
+    return m.lease is not None and not m.lease.ended and not alive.dead(m.id, m.lease)
+
+
+def available(population: Population, alive: Alive) -> Iterator[MemberState]:
+    """Members that may be leased: not done, not waiting for a decision, in nobody's living hands.
+
+    The order is that of leasing: furthest behind first, standing before not standing, then by id.
+    """
+
+    def order(m: MemberState) -> tuple[int, bool, int]:
+        return (m.checkpoint.step if m.checkpoint else 0, not m.standing, m.id)
+
+    free = [m for m in population.members if not m.done and not m.due]
+    return (m for m in sorted(free, key=order) if not held(m, alive))
+
+
+def further_behind(population: Population, step: int, alive: Alive) -> bool:
+    """Whether a member that anybody may take is further behind than `step`."""
+    return any(
+        (m.checkpoint.step if m.checkpoint else 0) < step and not held(m, alive)
+        for m in population.members
+        if not m.done and not m.due
+    )
+
+
+def round_lacks_free(population: Population, alive: Alive) -> bool:
+    """Whether a member that the barrier's round still lacks is in nobody's living hands."""
+    return any(m.living and not m.due and not held(m, alive) for m in population.members)
+
+
+class Missing:
+    """Members without a living holder, and since when, on this observer's own monotonic clock."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since: dict[tuple[int, int], float] = {}
+
+    def longer_than(self, seconds: float, population: Population, alive: Alive) -> tuple[tuple[int, int], ...]:
+        """(member, newest lease number) of living members that nobody has held for that long."""
+        now = self._clock()
+        missing = [
+            (m.id, m.lease.number if m.lease else 0)
+            for m in population.members
+            if m.living and not m.due and not held(m, alive)
+        ]
+        self._since = {key: self._since.get(key, now) for key in missing}
+        return tuple(key for key, since in self._since.items() if now - since >= seconds)

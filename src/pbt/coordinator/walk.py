@@ -1,0 +1,76 @@
+"""The walk of one event: from a fold and a proposal to the entry's bytes and the next fold. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pbt.coordinator.asks import Proposal
+from pbt.errors import PBTError, StrategyError
+from pbt.population.entries import Decision, Entry, decode, encode
+from pbt.population.fold import apply, decided, happened
+from pbt.population.value import Population
+from pbt.strategies.strategy import Memory, Strategy
+
+
+class Fold(NamedTuple):
+    """What a journal folds to: the population, and what its strategy remembers."""
+
+    population: Population
+    memory: Memory = None
+
+
+def walk(before: Fold | None, proposal: Proposal, strategy: Strategy, time: float) -> tuple[bytes, Fold, Entry]:
+    """Apply the event, let the strategy decide for whoever is due, and fold the entry as it will be read.
+
+    Raises:
+        StrategyError: the strategy raised, or decided something impossible.
+        Invalid: the entry can not be written.
+    """
+    population, memory = before if before is not None else (None, None)
+    seen = happened(population, proposal.event)
+    decisions = proposal.decisions
+    if decisions:
+        seen = decided(seen, decisions)
+    if seen.due and not seen.finished:
+        decisions = (*decisions, *_decide(strategy, population, memory, seen, Entry(time, proposal.event, decisions)))
+    body = encode(Entry(time, proposal.event, decisions))
+    entry = decode(body)
+    return body, fold(before, entry, strategy), entry
+
+
+def fold(before: Fold | None, entry: Entry, strategy: Strategy) -> Fold:
+    """The next fold after a recorded entry. Never decides."""
+    population, memory = before if before is not None else (None, None)
+    return Fold(apply(population, entry), strategy.remember(memory, population, entry))
+
+
+def _decide(
+    strategy: Strategy, before: Population | None, memory: Memory, seen: Population, entry: Entry
+) -> Sequence[Decision]:
+    try:
+        decisions = strategy.decide(seen, strategy.remember(memory, before, entry), seen.due)
+    except PBTError:
+        raise
+    except Exception as error:
+        raise StrategyError(f"the strategy {type(strategy).__name__} raised {type(error).__name__}: {error}") from error
+    for decision in decisions:
+        _check(seen, decision)
+    return decisions
+
+
+def _check(seen: Population, decision: Decision) -> None:
+    """A decision binds checkpoints that exist, and values inside the space, whatever strategy took it."""
+    if not 0 <= decision.member < len(seen.members):
+        raise StrategyError(f"the strategy decided on member {decision.member}, which does not exist")
+    for parent in decision.parents:
+        if seen.settings.checkpoints == "own" and not seen.references(parent.id, parent.member):
+            raise StrategyError(
+                f"the strategy named checkpoint {parent.id} for member {decision.member}, which is gone"
+            )
+    if decision.start == "copy" and not decision.parents:
+        raise StrategyError(f"the strategy had member {decision.member} copy nobody")
+    if decision.hyperparameters is not None and decision.hyperparameters not in seen.settings.space:
+        raise StrategyError(
+            f"the strategy gave member {decision.member} values outside the space: {decision.hyperparameters!r}"
+        )

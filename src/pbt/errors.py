@@ -1,0 +1,120 @@
+"""Everything this package raises on purpose, as one small family under `PBTError`.
+
+Each message says what was wrong, where, and what to do about it. `status` is the HTTP status under
+which the server sends the error; `code` names the class on the wire, so that a client at the far end
+raises the very same one.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PBTError(Exception):
+    """Base of all errors that `pbt` raises on purpose."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "error"
+
+
+class SpaceError(PBTError, ValueError):
+    """A search space, or the file that describes one, is malformed."""
+
+    status = 422
+    code = "space"
+
+
+class SettingsError(PBTError, ValueError):
+    """Settings are incomplete, impossible, or differ from those of the population that exists."""
+
+    status = 422
+    code = "settings"
+
+
+class Invalid(PBTError, ValueError):
+    """A report or event that can not be accepted as it stands (HTTP 422)."""
+
+    status = 422
+    code = "invalid"
+
+
+class UnknownMember(Invalid):
+    """The population has no member of this id."""
+
+    status = 404
+    code = "unknown"
+
+
+class Conflict(PBTError):
+    """A report that contradicts what is recorded already (HTTP 409)."""
+
+    status = 409
+    code = "conflict"
+
+
+class LeaseLost(PBTError):
+    """Another worker has taken this member over; nothing of this worker is kept."""
+
+    status = 410
+    code = "lost"
+
+
+class NobodyFree(PBTError):
+    """`join(wait=False)` found every member in the hands of a living worker."""
+
+    status = 409
+    code = "busy"
+
+
+class NotLoaded(PBTError):
+    """A checkpoint should have been loaded and was never read: the wrong weights were being trained."""
+
+    code = "not-loaded"
+
+
+class CheckpointError(PBTError):
+    """A checkpoint could not be written, or is not whole."""
+
+    code = "checkpoint"
+
+
+class JournalError(PBTError):
+    """The journal is damaged, or was written by a newer version."""
+
+    code = "journal"
+
+
+class Unavailable(PBTError):
+    """The coordinator could not make an entry durable; nothing was recorded (HTTP 503)."""
+
+    status = 503
+    code = "unavailable"
+
+
+class Unreachable(PBTError):
+    """No server answers at this address."""
+
+    status = 503
+    code = "unreachable"
+
+
+class Forbidden(PBTError):
+    """The server refused the key, the host name or the origin of a request."""
+
+    status = 401
+    code = "forbidden"
+
+
+class StrategyError(PBTError):
+    """A strategy raised, or decided something impossible; nothing was recorded."""
+
+    status = 500
+    code = "strategy"
+
+
+def family(root: type[PBTError] = PBTError) -> dict[str, type[PBTError]]:
+    """Every error class by its `code`."""
+    found = {root.code: root}
+    for child in root.__subclasses__():
+        found.update(family(child))
+    return found

@@ -1,0 +1,1 @@
+"""Where entries are kept. Journals know bytes only."""

@@ -1,0 +1,36 @@
+"""What a journal is: numbered byte strings, and compare-and-append. That is the whole concurrency contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+
+class Raced(Exception):
+    """Somebody else appended first: catch up, and decide anew."""
+
+
+class Journal(Protocol):
+    """Entries 1, 2, 3, … as bytes."""
+
+    def read(self, after: int) -> Iterable[bytes]:
+        """The entries after number `after`, in order."""
+        ...
+
+    def append(self, expected: int, entries: Sequence[bytes]) -> None:
+        """Append after entry number `expected`, all or nothing; durable when it returns.
+
+        Raises:
+            Raced: the last entry is not number `expected`.
+            Unavailable: the entries could not be made durable.
+        """
+        ...
+
+    def turn(self) -> AbstractContextManager[object]:
+        """A fair turn among writers. Fairness only: an append without it is safe too."""
+        ...
+
+    def close(self) -> None:
+        """Give back what the journal holds."""
+        ...

@@ -1,0 +1,313 @@
+"""The words of the journal: what an entry may say. One definition serves journal, wire and API document.
+
+Numbers that are not finite are written as the strings "nan", "inf" and "-inf", since JSON has no other
+way to say them; `number` and `real` convert at the boundary. Fields at their default are not written.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from pbt.errors import Invalid, JournalError
+from pbt.space.domains import Value
+from pbt.space.space import Space, Values
+
+FORMAT = 1
+"""Version of the entries that this code writes; it opens every earlier one."""
+
+Number = float | Literal["nan", "inf", "-inf"]
+
+
+def number(x: Any, what: str = "score") -> Number:
+    """`x` as it is written: a float, or the name of one that is not finite.
+
+    Raises:
+        Invalid: if `x` is no number.
+    """
+    if type(x) is not float:
+        try:
+            if isinstance(x, str | bytes | bool):
+                raise TypeError
+            x = float(x)
+        except (TypeError, ValueError):
+            raise Invalid(f"{what} is {_short(x)}: it must be a number") from None
+    return x if math.isfinite(x) else "nan" if x != x else "inf" if x > 0 else "-inf"
+
+
+def real(n: Number | None) -> float:
+    """The float behind a written number; None counts as nan."""
+    return n if type(n) is float else math.nan if n is None else float(n)
+
+
+def readable(value: Any, what: str) -> Value:
+    """A value for `used`: a plain one as it is, anything else (an array of one element) as its number."""
+    if value is None or type(value) in (bool, int, str):
+        return value  # type: ignore[no-any-return]
+    return number(value, what)
+
+
+def _short(x: Any) -> str:
+    text = repr(x)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+class _Part(msgspec.Struct, frozen=True, omit_defaults=True):
+    pass
+
+
+class Checkpoint(_Part, frozen=True):
+    """The whole training state of a member at one report, and what was known of it then."""
+
+    id: str
+    member: int
+    step: int
+    score: Number
+    hyperparameters: Values
+    evaluations: tuple[Number, ...] = ()
+
+
+class Why(_Part, frozen=True):
+    """Why a decision was taken. Ranks count from 1, the best."""
+
+    rank: int = 0
+    of: int = 0
+    k: int = 0
+    low: bool = False
+    parent_rank: int = 0
+    operations: dict[str, str] = {}
+    note: str = ""
+    more: dict[str, Any] = {}
+
+
+class Decision(_Part, frozen=True):
+    """What becomes of one member: the only thing that ever changes its weights or hyperparameters.
+
+    Attributes:
+        ready: the next report at or past this step carries a checkpoint and makes the member due.
+        start: "on" (keeps its weights), "copy" (takes over those of `parents[0]`), "fresh" (none yet).
+        parents: the checkpoints taken over; with "on", a checkpoint that is merely offered.
+        hyperparameters: None with "on": they stay; otherwise None: owed, an `explored` entry follows.
+        stop: the member is not trained any further.
+        role: set at birth by strategies that know several kinds of members.
+    """
+
+    member: int
+    ready: int
+    start: Literal["on", "copy", "fresh"] = "on"
+    parents: tuple[Checkpoint, ...] = ()
+    hyperparameters: Values | None = None
+    stop: bool = False
+    role: str | None = None
+    why: Why = Why()
+
+    @property
+    def owed(self) -> bool:
+        """The hyperparameters come later, in an `explored` entry."""
+        return self.hyperparameters is None and self.start != "on" and not self.stop
+
+    @property
+    def gives(self) -> bool:
+        """It gave the member weights, or stopped it."""
+        return self.start != "on" or self.stop
+
+
+class StrategyRecord(_Part, frozen=True):
+    """A strategy's name, or ``module:Class``, with its parameters."""
+
+    name: str = "pbt"
+    parameters: dict[str, Any] = {}
+
+
+class Settings(_Part, frozen=True, kw_only=True):
+    """What a population is, fixed by its first entry.
+
+    Attributes:
+        members: how many; None: open, every join makes one more.
+        interval: steps between decisions.
+        steps: how many each member is to do; None: until a goal or `finish`.
+        goal: a score that ends the run.
+        start: values with which the first members are born.
+        quorum: nobody is exploited for a low rank before this many members are ranked;
+            None: max(2, half of the members that are not done).
+        synchronous: decide for all members at once, at a barrier.
+        barrier_timeout: seconds without a living holder after which the barrier goes on without a member.
+        turn: steps that a worker trains a member before it may go to one further behind.
+        checkpoints: "own": kept and collected here; "foreign": strings that only the user understands.
+    """
+
+    space: Space
+    maximize: bool
+    seed: int
+    interval: int
+    strategy: StrategyRecord = StrategyRecord()
+    members: int | None = None
+    steps: int | None = None
+    goal: float | None = None
+    start: tuple[Values, ...] = ()
+    quorum: int | None = None
+    synchronous: bool = False
+    barrier_timeout: float = 600.0
+    turn: int = 1
+    checkpoints: Literal["own", "foreign"] = "own"
+
+
+class Report(_Part, frozen=True, kw_only=True):
+    """What a worker says of its member; its key is (member, lease, seq).
+
+    Attributes:
+        decided: how many decisions this worker knows of for its member.
+        score: a number, or several evaluations whose mean is the score.
+        used: hyperparameters read back from the training code.
+        took: the original client alone: whether it took over the checkpoint that it was offered.
+        hyperparameters: the original client alone: those in force.
+    """
+
+    member: int
+    lease: int
+    seq: int
+    decided: int
+    step: int
+    score: Number | tuple[Number, ...]
+    checkpoint: str | None = None
+    used: dict[str, Value] = {}
+    metrics: dict[str, Number] = {}
+    release: bool = False
+    took: bool | None = None
+    hyperparameters: Values | None = None
+
+
+class _Event(_Part, frozen=True, tag_field="kind"):
+    pass
+
+
+class Created(_Event, frozen=True, tag="created"):
+    """The population began."""
+
+    settings: Settings
+
+
+class Leased(_Event, frozen=True, tag="leased"):
+    """A worker took a member. `sign` names the kind of sign of life that it gives."""
+
+    member: int
+    number: int
+    nonce: str
+    turn: bool = False
+    sign: str = ""
+
+
+class Released(_Event, frozen=True, tag="released"):
+    """A lease ended. `failed`: not in order."""
+
+    member: int
+    lease: int
+    failed: bool = False
+
+
+class Reported(_Event, frozen=True, tag="reported"):
+    """One or more members reported at once."""
+
+    reports: tuple[Report, ...]
+
+
+class Explored(_Event, frozen=True, tag="explored"):
+    """Hyperparameters that the decisions of entry `entry` owed."""
+
+    entry: int
+    values: dict[int, Values]
+    why: dict[int, Why] = {}
+
+
+class Lost(_Event, frozen=True, tag="lost"):
+    """`member` found that its current checkpoint can not be read whole."""
+
+    member: int
+    lease: int
+    checkpoint: str
+
+
+class Absent(_Event, frozen=True, tag="absent"):
+    """Members, with the numbers of their newest leases, that a barrier does not wait for any longer."""
+
+    members: tuple[tuple[int, int], ...]
+
+
+class Steered(_Event, frozen=True, tag="steered"):
+    """A change from outside; what it does to members stands in the entry's decisions."""
+
+    change: dict[str, Any]
+    by: str = ""
+
+
+Event = Created | Leased | Released | Reported | Explored | Lost | Absent | Steered
+
+
+class Entry(_Part, frozen=True):
+    """What happened, and the decisions that it caused. `time` (seconds since 1970) is for people only."""
+
+    time: float
+    event: Event
+    decisions: tuple[Decision, ...] = ()
+    format: int = FORMAT
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Entry)
+
+
+class _Format(msgspec.Struct):
+    format: int = FORMAT
+
+
+def encode(entry: Entry) -> bytes:
+    """An entry as one line of JSON.
+
+    Raises:
+        Invalid: for something in it that JSON can not carry.
+    """
+    try:
+        return _encoder.encode(entry)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise Invalid(f"can not be written to the journal: {error}") from None
+
+
+def decode(body: bytes) -> Entry:
+    """An entry from its bytes.
+
+    Raises:
+        JournalError: for a kind or a format that this version does not know; entries are never skipped.
+    """
+    try:
+        entry = _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        try:
+            newer = msgspec.json.decode(body, type=_Format).format
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            newer = FORMAT
+        if newer > FORMAT:
+            raise JournalError(_newer(newer)) from None
+        raise JournalError(f"the journal has an entry that can not be read ({error}): {body[:80]!r}") from None
+    if entry.format > FORMAT:
+        raise JournalError(_newer(entry.format))
+    return entry
+
+
+def _newer(version: int) -> str:
+    return f"the journal has entries of format {version}, this pbt reads up to {FORMAT}: pip install -U pbtrain"
+
+
+def evaluations(report: Report) -> tuple[Number, ...]:
+    """The evaluations in a report: a number counts as a list of one."""
+    return report.score if isinstance(report.score, tuple) else (report.score,)
+
+
+def score_of(report: Report) -> Number:
+    """The score in a report: the number, or the mean of the list."""
+    if not isinstance(report.score, tuple):
+        return report.score
+    values: Sequence[float] = [real(n) for n in report.score]
+    return number(sum(values) / len(values) if values else math.nan)

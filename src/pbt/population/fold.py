@@ -1,0 +1,267 @@
+"""The fold: how an entry changes a population. No I/O, no clock, no chance of its own.
+
+`apply` = `happened` followed by `decided`; the coordinator uses the halves apart, since a strategy
+decides between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from pbt.errors import JournalError
+from pbt.population.draft import Draft
+from pbt.population.entries import (
+    Absent,
+    Checkpoint,
+    Created,
+    Decision,
+    Entry,
+    Event,
+    Explored,
+    Leased,
+    Lost,
+    Number,
+    Released,
+    Report,
+    Reported,
+    Steered,
+    evaluations,
+    score_of,
+)
+from pbt.population.member import Lease, MemberState
+from pbt.population.ranking import key_of
+from pbt.population.value import Population
+
+REMEMBERED = 10
+"""Evaluations kept for the t-test of Jaderberg et al. 2017, which compares the last 10."""
+CURE_AFTER = 3
+"""Leases in a row without anything to show after which a member is cured; after twice as many it has failed."""
+
+
+def apply(population: Population | None, entry: Entry) -> Population:
+    """The population after `entry`."""
+    return decided(happened(population, entry.event), entry.decisions)
+
+
+def refold(entries: Iterable[Entry]) -> Population:
+    """The population that all `entries` fold to.
+
+    Raises:
+        JournalError: if there are none.
+    """
+    population: Population | None = None
+    for entry in entries:
+        population = apply(population, entry)
+    if population is None:
+        raise JournalError("the journal is empty: nothing was created here yet")
+    return population
+
+
+def happened(population: Population | None, event: Event) -> Population:
+    """The population with the event applied, before anybody decides."""
+    if population is None:
+        if not isinstance(event, Created):
+            raise JournalError("the journal does not begin with 'created': its beginning is missing")
+        n = event.settings.members or 0
+        members = tuple(MemberState(id=i) for i in range(n))
+        return Population(settings=event.settings, members=members, due=tuple(range(n)), living=n, undone=n)
+    if isinstance(event, Created):
+        raise JournalError("the journal says 'created' twice: two populations were written into one")
+    draft = Draft(population)
+    _HAPPENED[type(event)](draft, event)
+    return draft.freeze(population.count)
+
+
+def decided(population: Population, decisions: Sequence[Decision]) -> Population:
+    """The population after the decisions of the entry whose event `happened`; this counts the entry."""
+    if not decisions:
+        return replace(population, count=population.count + 1, speakers=())
+    draft = Draft(population)
+    for decision in decisions:
+        _decide(draft, decision, population.count + 1)
+    return draft.freeze(population.count + 1)
+
+
+def _decide(draft: Draft, decision: Decision, entry: int) -> None:
+    m = draft[decision.member]
+    count = m.decisions + 1
+    common: dict[str, Any] = {
+        "decisions": count,
+        "ready": decision.ready,
+        "due": False,
+        "cure": False,
+        "why": decision.why,
+    }
+    values = decision.hyperparameters
+    if decision.role is not None:
+        common["role"] = decision.role
+    if decision.start == "on":
+        if values is not None:
+            common.update(hyperparameters=values, former=m.hyperparameters, owed=0)
+        common["offer"] = decision.parents[0] if decision.parents else None
+    else:
+        parent = decision.parents[0] if decision.start == "copy" else None
+        draft.hold(m, parent)
+        common.update(
+            checkpoint=parent,
+            step=parent.step if parent else 0,
+            score=parent.score if parent else None,
+            evaluations=parent.evaluations if parent else (),
+            since=parent.step if parent else 0,
+            hyperparameters=values,
+            former=m.hyperparameters,
+            owed=entry if decision.owed else 0,
+            standing=False,
+            broken=False,
+            stopped=False,
+            failed=False,
+        )
+    if decision.gives:
+        common["given"] = count
+    if decision.stop:
+        common.update(stopped=True, failed=m.cure)
+    draft.put(replace(m, **common))
+
+
+def _leased(draft: Draft, event: Leased) -> None:
+    if event.member == len(draft.members) and draft.settings.members is None:
+        draft.grow(MemberState(id=event.member))
+    m = draft[event.member]
+    losses = m.losses + _counts_as_loss(m, draft.reports)
+    cure = losses > m.losses and losses % CURE_AFTER == 0
+    cure = cure or m.broken
+    back = m.checkpoint
+    draft.speakers = (event.member,)
+    draft.put(
+        replace(
+            m,
+            lease=Lease(
+                number=event.number,
+                nonce=event.nonce,
+                turn=event.turn,
+                sign=event.sign,
+                began=back.step if back else 0,
+                others=draft.reports - m.reports,
+            ),
+            losses=losses,
+            absent=False,
+            cure=cure or m.cure,
+            due=m.due or cure,
+            step=back.step if back else 0,
+            score=back.score if back else None,
+            evaluations=back.evaluations if back else (),
+        ),
+    )
+
+
+def _counts_as_loss(m: MemberState, reports: int) -> int:
+    lease = m.lease
+    if lease is None or lease.saved or lease.ended == "orderly":
+        return 0
+    return int(reports - m.reports > lease.others)
+
+
+def _released(draft: Draft, event: Released) -> None:
+    m = draft[event.member]
+    if m.lease is None or m.lease.number != event.lease or m.lease.ended:
+        return
+    draft.put(_end_lease(m, "failed" if event.failed else "orderly"))
+
+
+def _end_lease(m: MemberState, how: str) -> MemberState:
+    assert m.lease is not None
+    return replace(m, lease=replace(m.lease, ended=how), losses=m.losses if how == "failed" else 0)
+
+
+def _reported(draft: Draft, event: Reported) -> None:
+    draft.speakers = tuple(r.member for r in event.reports)
+    for report in event.reports:
+        draft.reports += 1
+        m = draft[report.member]
+        if report.took and m.offer is not None:
+            m = replace(
+                m, evaluations=m.offer.evaluations, since=m.offer.step, standing=False, former=m.hyperparameters
+            )
+        score = score_of(report)
+        seen = (*m.evaluations, *evaluations(report))[-REMEMBERED:]
+        values = m.hyperparameters if report.hyperparameters is None else report.hyperparameters
+        changes: dict[str, Any] = {
+            "step": report.step,
+            "score": score,
+            "evaluations": seen,
+            "hyperparameters": values,
+            "last": report,
+            "drop": (),
+            "reports": m.reports + 1,
+        }
+        if report.checkpoint is not None:
+            changes.update(_saved(draft, m, report, score, seen))
+        m2 = replace(m, **changes)
+        draft.put(_end_lease(m2, "orderly") if report.release else m2)
+
+
+def _saved(draft: Draft, m: MemberState, report: Report, score: Number, seen: tuple[Number, ...]) -> dict[str, Any]:
+    settings = draft.settings
+    values = m.hyperparameters if report.hyperparameters is None else report.hyperparameters
+    assert report.checkpoint is not None
+    assert values is not None
+    assert m.lease is not None
+    checkpoint = Checkpoint(report.checkpoint, m.id, report.step, score, values, seen)
+    key = key_of(score, settings.maximize)
+    draft.hold(m, checkpoint)
+    draft.contend(checkpoint, key)
+    if settings.goal is not None and key <= key_of(settings.goal, settings.maximize):
+        draft.reached = True
+    return {
+        "checkpoint": checkpoint,
+        "key": key,
+        "standing": True,
+        "broken": False,
+        "losses": 0,
+        "lease": replace(m.lease, saved=True) if not m.lease.saved else m.lease,
+        "due": report.step >= m.ready and (settings.steps is None or report.step < settings.steps),
+    }
+
+
+def _explored(draft: Draft, event: Explored) -> None:
+    for id, values in event.values.items():
+        m = draft[id]
+        if m.owed == event.entry:
+            draft.put(replace(m, hyperparameters=values, owed=0, why=event.why.get(id, m.why)))
+
+
+def _lost(draft: Draft, event: Lost) -> None:
+    for m in tuple(draft.members):
+        if m.checkpoint is not None and m.checkpoint.id == event.checkpoint:
+            said = m.id == event.member
+            draft.put(replace(m, broken=True, standing=False, cure=m.cure or said, due=m.due or said))
+    draft.lose(event.checkpoint)
+
+
+def _absent(draft: Draft, event: Absent) -> None:
+    for id, number in event.members:
+        m = draft[id]
+        if (m.lease.number if m.lease else 0) == number and not m.due:
+            draft.put(replace(m, absent=True))
+
+
+def _steered(draft: Draft, event: Steered) -> None:
+    steps = event.change.get("steps")
+    if steps is not None:
+        draft.settings = replace(draft.settings, steps=steps)
+        for m in tuple(draft.members):
+            draft.put(m)
+
+
+_HAPPENED: dict[type[Any], Callable[[Draft, Any], None]] = {
+    Leased: _leased,
+    Released: _released,
+    Reported: _reported,
+    Explored: _explored,
+    Lost: _lost,
+    Absent: _absent,
+    Steered: _steered,
+}

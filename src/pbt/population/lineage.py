@@ -1,0 +1,138 @@
+"""Who took over whose weights, when: a forest of segments, read from the entries on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pbt.errors import PBTError
+from pbt.population.entries import Checkpoint, Decision, Entry, Explored, Leased, Reported
+from pbt.population.fold import apply
+from pbt.population.value import Population
+from pbt.space.space import Values
+
+
+@dataclass
+class Segment:
+    """A member between two decisions that gave it weights.
+
+    Attributes:
+        start: the step at which it began: its parent's, or 0.
+        end: the last step that it reported.
+        parent: the segment whose checkpoint it took over; None at a root.
+        checkpoint: the id of that checkpoint.
+        entry: the journal entry in which it began.
+        changes: (from step, hyperparameters), the first at `start`.
+        scores: (step, score) of its reports in order.
+    """
+
+    member: int
+    start: int
+    entry: int
+    parent: Segment | None = None
+    checkpoint: str | None = None
+    end: int = 0
+    changes: list[tuple[int, Values]] = field(default_factory=list)
+    scores: list[tuple[int, float | str]] = field(default_factory=list)
+
+    def path(self) -> list[Segment]:
+        """The segments from the root down to this one."""
+        found = [self]
+        while found[-1].parent is not None:
+            found.append(found[-1].parent)
+        return found[::-1]
+
+
+@dataclass
+class Lineage:
+    """All segments of a population, in the order in which they began.
+
+    Attributes:
+        current: each member's present segment.
+        wrote: the segment in which each checkpoint was written, and the checkpoint's step.
+    """
+
+    segments: list[Segment] = field(default_factory=list)
+    current: dict[int, Segment] = field(default_factory=dict)
+    wrote: dict[str, tuple[Segment, int]] = field(default_factory=dict)
+
+    @staticmethod
+    def of(entries: Iterable[Entry]) -> Lineage:
+        """Read the lineage from a whole journal."""
+        lineage = Lineage()
+        population: Population | None = None
+        for entry in entries:
+            before, population = population, apply(population, entry)
+            lineage._follow(before, entry, population)
+        return lineage
+
+    def ancestry(self, checkpoint: Checkpoint) -> list[tuple[Segment, int]]:
+        """The path to a checkpoint from its root: segments with the step at which each was left.
+
+        Raises:
+            PBTError: if the journal does not know the checkpoint.
+        """
+        if checkpoint.id not in self.wrote:
+            raise PBTError(f"checkpoint {checkpoint.id} was not written in this journal")
+        segment, end = self.wrote[checkpoint.id]
+        path = segment.path()
+        ends = [child.start for child in path[1:]] + [end]
+        return list(zip(path, ends, strict=True))
+
+    def _follow(self, before: Population | None, entry: Entry, after: Population) -> None:
+        event = entry.event
+        if isinstance(event, Reported):
+            for report in event.reports:
+                offer = before.members[report.member].offer if before is not None else None
+                if report.took and offer is not None:
+                    self._begin(report.member, offer, report.hyperparameters, after.count)
+                segment = self.current[report.member]
+                if report.hyperparameters is not None and before is not None:
+                    self._change(segment, before.members[report.member].step, report.hyperparameters)
+                segment.end = report.step
+                segment.scores.append((report.step, after.members[report.member].score or 0.0))
+                if report.checkpoint is not None:
+                    self.wrote[report.checkpoint] = (segment, report.step)
+        elif isinstance(event, Explored):
+            for id, values in event.values.items():
+                if id in self.current and self.current[id].entry == event.entry:
+                    self._change(self.current[id], self.current[id].start, values)
+        elif isinstance(event, Leased) and event.member in self.current:
+            self._set_back(self.current[event.member], after.members[event.member].step)
+        for decision in entry.decisions:
+            self._decide(decision, after)
+
+    def _decide(self, decision: Decision, after: Population) -> None:
+        if decision.start != "on":
+            parent = decision.parents[0] if decision.start == "copy" else None
+            self._begin(decision.member, parent, decision.hyperparameters, after.count)
+        elif decision.hyperparameters is not None:
+            self._change(self.current[decision.member], after.members[decision.member].step, decision.hyperparameters)
+
+    def _begin(self, member: int, parent: Checkpoint | None, values: Values | None, entry: int) -> None:
+        segment = Segment(member, parent.step if parent else 0, entry)
+        if parent is not None:
+            segment.parent, segment.checkpoint = self.wrote[parent.id][0], parent.id
+        segment.end = segment.start
+        if values is not None:
+            segment.changes.append((segment.start, values))
+        self.segments.append(segment)
+        self.current[member] = segment
+
+    @staticmethod
+    def _change(segment: Segment, step: int, values: Values) -> None:
+        if segment.changes and segment.changes[-1][1] == values:
+            return
+        if segment.changes and segment.changes[-1][0] >= step:
+            segment.changes.pop()
+        segment.changes.append((step, values))
+
+    @staticmethod
+    def _set_back(segment: Segment, step: int) -> None:
+        """A new holder goes on from `step`: what came after it is no part of this lineage any longer."""
+        later = [values for at, values in segment.changes if at > step]
+        segment.changes = [(at, values) for at, values in segment.changes if at <= step]
+        if later:
+            Lineage._change(segment, step, later[-1])
+        segment.scores = [(at, score) for at, score in segment.scores if at <= step]
+        segment.end = min(segment.end, step)

@@ -1,0 +1,96 @@
+"""How one member and its newest lease stand: plain values, changed only by the fold."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pbt.population.entries import Checkpoint, Number, Report, Why
+from pbt.space.space import Values
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """A member's newest lease.
+
+    Attributes:
+        began: the member's step when it began.
+        others: reports of other members up to its beginning, to see whether any came during it.
+        saved: it committed a report with a checkpoint.
+        ended: "" while it runs, else "orderly" or "failed".
+    """
+
+    number: int
+    nonce: str
+    turn: bool
+    sign: str
+    began: int
+    others: int
+    saved: bool = False
+    ended: str = ""
+
+
+class MemberState(msgspec.Struct, frozen=True):
+    """How one member stands.
+
+    Attributes:
+        hyperparameters: None before birth, and while they are owed.
+        checkpoint: the current one: its own last, or the one that it took over and has not yet replaced.
+        ready: a report at or past this step makes the member due.
+        decisions: how many were taken on it.
+        given: the count of the last one that gave it weights or stopped it.
+        since: the step at which its present segment began.
+        due: it waits for a decision.
+        owed: the entry whose decision owes it hyperparameters, or 0.
+        standing: it has reported with a checkpoint since its last exploit or birth.
+        key: its place in the ranking (smaller is better), or None if it never reported with a checkpoint.
+        broken: its current checkpoint is lost.
+        cure: it is due because its workers keep dying, and is decided on as if its score were nan.
+        losses: leases that ended without anything to show for them, one after another.
+        drop: checkpoint ids that its last report or lease made unreferenced.
+        former: its own hyperparameters before the last decision that changed them.
+        reports: how many it has made.
+    """
+
+    id: int
+    hyperparameters: Values | None = None
+    checkpoint: Checkpoint | None = None
+    step: int = 0
+    score: Number | None = None
+    evaluations: tuple[Number, ...] = ()
+    ready: int = 0
+    decisions: int = 0
+    given: int = 0
+    since: int = 0
+    due: bool = True
+    owed: int = 0
+    standing: bool = False
+    key: float | None = None
+    broken: bool = False
+    cure: bool = False
+    losses: int = 0
+    stopped: bool = False
+    failed: bool = False
+    absent: bool = False
+    done: bool = False
+    lease: Lease | None = None
+    last: Report | None = None
+    drop: tuple[str, ...] = ()
+    offer: Checkpoint | None = None
+    why: Why = Why()
+    former: Values | None = None
+    role: str | None = None
+    reports: int = 0
+
+    @property
+    def unborn(self) -> bool:
+        """No decision has given it hyperparameters yet."""
+        return self.decisions == 0
+
+    @property
+    def waits(self) -> bool:
+        """It can not be trained before somebody decides or explores."""
+        return self.due or self.owed > 0
+
+    @property
+    def living(self) -> bool:
+        """Neither done nor absent: a barrier waits for it."""
+        return not (self.done or self.absent)

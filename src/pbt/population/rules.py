@@ -1,0 +1,97 @@
+"""Who is low, and who may be a parent: functions of a population that every strategy shares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from pbt.population.entries import Checkpoint
+from pbt.population.member import MemberState
+from pbt.population.ranking import place
+from pbt.population.value import Population
+
+
+def cut(n: int, quantile: float) -> int:
+    """How many of `n` ranked members are low, and how many are parents.
+
+    max(1, round half up of quantile * n), capped at n // 2; 0 for a quantile of 0. (Published codes
+    truncate, which leaves small populations without any exploit, or round up; see docs/algorithms/pbt.md.)
+    """
+    return 0 if quantile == 0.0 else min(max(1, math.floor(quantile * n + 0.5)), n // 2)
+
+
+def rank(population: Population, m: MemberState) -> int:
+    """The member's place among the ranked, from 1; 0 if it is not ranked."""
+    if m.key is None or not m.living:
+        return 0
+    return place(population.ranked, m.key, m.id) + 1
+
+
+def bad(m: MemberState) -> bool:
+    """It is replaced whatever its rank: its last ranked score is not finite, or its workers keep dying."""
+    return m.cure or m.key == math.inf
+
+
+def low(population: Population, m: MemberState, quantile: float) -> bool:
+    """Whether the member is among the last k of the ranked, and enough are ranked to say so."""
+    n = len(population.ranked)
+    k = cut(n, quantile)
+    return k > 0 and n >= quorum(population) and rank(population, m) > n - k
+
+
+def quorum(population: Population) -> int:
+    """How many must be ranked before anybody is exploited for a low rank.
+
+    Otherwise half of all members would be exploited in the first round, against the first two.
+    """
+    fixed = population.settings.quorum
+    return max(2, math.ceil(population.undone / 2)) if fixed is None else fixed
+
+
+def standing(population: Population) -> Iterator[MemberState]:
+    """Members that may be parents, best first: finite scores, and reports since their last exploit or birth."""
+    for key, id in population.ranked:
+        if key == math.inf:
+            return
+        m = population.members[id]
+        if m.standing and not m.cure:
+            yield m
+
+
+def parents(population: Population, child: MemberState, quantile: float) -> list[Checkpoint]:
+    """The checkpoints that `child` may take over: those of the first k of the standing, never its own.
+
+    For a child that is replaced for its low rank alone, a parent must be past the step at which the
+    child's present segment began: a parent that nobody trains would be copied for ever.
+    """
+    k = cut(len(population.ranked), quantile)
+    found: list[Checkpoint] = []
+    for place_, m in enumerate(standing(population)):
+        if place_ >= k:
+            break
+        assert m.checkpoint is not None
+        if m.id != child.id and (bad(child) or m.checkpoint.step > child.since):
+            found.append(m.checkpoint)
+    return found
+
+
+def undone(m: MemberState, name: str, used: object) -> object | None:
+    """The old value that came back in place of the decided one, or None if none did.
+
+    A value read back that differs from the decided one is a bug only when it equals the parent's or the
+    member's own former value: the load of a checkpoint brought it back. Anything else is a scheduler.
+    """
+    if m.hyperparameters is None or name not in m.hyperparameters or close(m.hyperparameters[name], used):
+        return None
+    formers = [m.former, m.checkpoint.hyperparameters if m.checkpoint is not None else None]
+    for former in formers:
+        if former is not None and name in former and close(former[name], used):
+            return former[name]
+    return None
+
+
+def close(a: object, b: object) -> bool:
+    """Equal, or numbers that differ by no more than single precision rounds."""
+    if type(a) in (int, float) and type(b) in (int, float):
+        return math.isclose(a, b, rel_tol=1e-6)  # type: ignore[arg-type]
+    return a == b

@@ -1,0 +1,98 @@
+"""`Population`: the immutable value that a journal folds to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from pbt.chance import Chance
+from pbt.errors import UnknownMember
+from pbt.population.entries import Checkpoint, Settings
+from pbt.population.member import MemberState
+from pbt.population.ranking import Ranked
+
+
+class Population(msgspec.Struct, frozen=True):
+    """How a population stands after `count` entries. `pbt.population.fold.apply` gives the next value.
+
+    Attributes:
+        ranked: members neither done nor absent, best first, by their own last report with a checkpoint.
+        best: the checkpoint with the best finite score so far.
+        borrowed: by owner, checkpoints that are the current one of another member, with how many hold it.
+        due: members that wait for a decision, in the order of their ids.
+        living: how many are neither done nor absent.
+        undone: how many are not done.
+        reached: the goal was reached.
+        reports: how many reports there were.
+        speakers: members whose reports or leases the last entry carried.
+    """
+
+    settings: Settings
+    count: int = 0
+    members: tuple[MemberState, ...] = ()
+    ranked: Ranked = ()
+    best: Checkpoint | None = None
+    borrowed: dict[int, dict[str, int]] = {}
+    due: tuple[int, ...] = ()
+    living: int = 0
+    undone: int = 0
+    reached: bool = False
+    reports: int = 0
+    pins: tuple[str, ...] = ()
+    speakers: tuple[int, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        """The goal is reached, or every member is done (or absent, in an open population)."""
+        left = self.living if self.settings.members is None else self.undone
+        return self.reached or (left == 0 and len(self.members) > 0)
+
+    def member(self, id: int) -> MemberState:
+        """A member by id.
+
+        Raises:
+            UnknownMember: if there is none.
+        """
+        if not 0 <= id < len(self.members):
+            raise UnknownMember(f"no member {id}: the population has members 0 to {len(self.members) - 1}")
+        return self.members[id]
+
+    def chance(self, id: int) -> Chance:
+        """The draws of a member's next decision."""
+        return Chance(self.settings.seed, id, self.members[id].decisions)
+
+    def owing(self) -> Iterator[MemberState]:
+        """Members whose hyperparameters are owed."""
+        return (m for m in self.members if m.owed)
+
+    def references(self, checkpoint: str, owner: int) -> bool:
+        """Whether anybody may still need this checkpoint of `owner`."""
+        own = self.members[owner].checkpoint
+        return (
+            (own is not None and own.id == checkpoint)
+            or checkpoint in self.borrowed.get(owner, ())
+            or (self.best is not None and self.best.id == checkpoint)
+            or checkpoint in self.pins
+        )
+
+    def kept(self, owner: int) -> tuple[str, ...]:
+        """The ids of this member's own checkpoints that are still referenced."""
+        ids = set(self.borrowed.get(owner, ()))
+        own = self.members[owner].checkpoint
+        if own is not None and own.member == owner:
+            ids.add(own.id)
+        if self.best is not None and self.best.member == owner:
+            ids.add(self.best.id)
+        ids.update(pin for pin in self.pins if owner_of(pin) == owner)
+        return tuple(sorted(ids))
+
+    def referenced(self) -> frozenset[str]:
+        """The ids of all checkpoints that anybody may still need."""
+        current = {m.checkpoint.id for m in self.members if m.checkpoint is not None}
+        return frozenset(current.union(self.pins, () if self.best is None else (self.best.id,)))
+
+
+def owner_of(checkpoint: str) -> int:
+    """The member that wrote a checkpoint, from an id ``<member>/<lease>-<seq>``."""
+    return int(checkpoint.partition("/")[0])

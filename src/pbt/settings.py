@@ -1,0 +1,165 @@
+"""Settings: what a joiner asks for, what is filled in, and how it is compared with what exists."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from pbt.errors import SettingsError
+from pbt.population.entries import Settings, StrategyRecord
+from pbt.space.space import Space, Values
+from pbt.strategies.named import bare, record
+
+ROUNDS = 40
+"""Decisions per member where the steps are known and no interval is given (published runs use 20 to 150)."""
+_SEED_LIMIT = 2**32
+_MEMBERS_LIMIT = 1_000_000
+
+
+class Wanted(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The settings that somebody asks for; None: not asked for. Meanings: see `Settings`."""
+
+    space: Space | None = None
+    members: int | None = None
+    open: bool | None = None
+    maximize: bool | None = None
+    steps: int | None = None
+    interval: int | None = None
+    goal: float | None = None
+    strategy: StrategyRecord | None = None
+    synchronous: bool | None = None
+    seed: int | None = None
+    start: tuple[Values, ...] | None = None
+    quorum: int | None = None
+    turn: int | None = None
+    barrier_timeout: float | None = None
+    checkpoints: str | None = None
+
+    def over(self, other: Wanted) -> Wanted:
+        """This, completed from `other`."""
+        given = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
+        return msgspec.structs.replace(other, **given)
+
+
+def wanted(
+    space: Space | Mapping[str, Any] | None = None,
+    strategy: Any = None,
+    start: Iterable[Mapping[str, Any]] | None = None,
+    **given: Any,
+) -> Wanted:
+    """What a script or a command line asks for, checked and in the recorded types.
+
+    Raises:
+        SettingsError: for an unknown name or a value of the wrong type or range.
+        SpaceError: for a malformed space, or a configuration of `start` outside it.
+    """
+    known = {field.name for field in msgspec.structs.fields(Wanted)}
+    for name in given.keys() - known:
+        raise SettingsError(f"no setting {name!r}: known are {', '.join(sorted(known))}")
+    parsed = None if space is None else Space.of(space)
+    first = None
+    if start is not None:
+        first = tuple(dict(v) if parsed is None else parsed.check(v, f"start[{i}]") for i, v in enumerate(start))
+    for name, value in list(given.items()):
+        if hasattr(value, "item"):
+            given[name] = value.item()
+    try:
+        asked = msgspec.convert({k: v for k, v in given.items() if v is not None}, Wanted)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"settings: {error}") from None
+    asked = msgspec.structs.replace(
+        asked, space=parsed, strategy=None if strategy is None else record(strategy), start=first
+    )
+    _check_ranges(asked)
+    return asked
+
+
+def resolve(asked: Wanted) -> Settings:
+    """Complete settings for a new population.
+
+    Raises:
+        SettingsError: where something has no default and was not given.
+    """
+    _check_ranges(asked)
+    if asked.space is None:
+        raise SettingsError("no population exists here yet, and no space was given to create one: pass space={…}")
+    if asked.maximize is None:
+        raise SettingsError("say whether a higher score is better: maximize=True, or maximize=False for a loss")
+    if asked.members is None and not asked.open:
+        raise SettingsError("say how many members the population has: members=8, for example")
+    if asked.members is not None and asked.open:
+        raise SettingsError("a population is open, or has a number of members: give one of the two")
+    start = tuple(asked.space.check(values, f"start[{i}]") for i, values in enumerate(asked.start or ()))
+    if asked.members is not None and len(start) > asked.members:
+        raise SettingsError(f"start has {len(start)} configurations for {asked.members} members: give more members")
+    interval = asked.interval or (math.ceil(asked.steps / ROUNDS) if asked.steps else 1)
+    strategy = record(asked.strategy or "pbt")
+    bare(strategy)
+    given: dict[str, Any] = {
+        name: getattr(asked, name)
+        for name in ("goal", "synchronous", "quorum", "barrier_timeout", "checkpoints", "steps", "members")
+        if getattr(asked, name) is not None
+    }
+    return Settings(
+        space=asked.space,
+        maximize=asked.maximize,
+        seed=secrets.randbelow(_SEED_LIMIT) if asked.seed is None else asked.seed,
+        interval=interval,
+        strategy=strategy,
+        start=start,
+        turn=asked.turn or interval,
+        **given,
+    )
+
+
+def compare(settings: Settings, asked: Wanted, where: str = "this population") -> None:
+    """Make sure that what is asked for is what exists.
+
+    Raises:
+        SettingsError: naming the first field that differs, both values, and how to start anew.
+    """
+    if asked.open is not None and asked.open != (settings.members is None):
+        _differ("open", settings.members is None, asked.open, where)
+    for name in msgspec.structs.fields(Wanted):
+        want = getattr(asked, name.name)
+        if want is None or name.name == "open":
+            continue
+        have = getattr(settings, name.name)
+        if name.name == "strategy":
+            want = record(want)
+        if name.name == "start":
+            want = tuple(settings.space.check(values, f"start[{i}]") for i, values in enumerate(want))
+        if have != want:
+            _differ(name.name, have, want, where)
+
+
+def _differ(name: str, have: Any, want: Any, where: str) -> None:
+    if isinstance(have, Space) and isinstance(want, Space):
+        names = [n for n in {**have.domains, **want.domains} if have.domains.get(n) != want.domains.get(n)]
+        if names:
+            name, have, want = f"space[{names[0]!r}]", have.domains.get(names[0]), want.domains.get(names[0])
+        else:
+            return
+    raise SettingsError(
+        f"{where} has {name}={have!r}, but {name}={want!r} was asked for: use the same settings, "
+        f"leave {name.partition('[')[0]} out, or start anew in another folder (or under another name on the server)"
+    )
+
+
+def _check_ranges(asked: Wanted) -> None:
+    for name, low in (("members", 1), ("steps", 1), ("interval", 1), ("quorum", 1), ("turn", 1), ("seed", 0)):
+        value = getattr(asked, name)
+        if value is not None and value < low:
+            raise SettingsError(f"{name} is {value}: it must be {low} or more")
+    if asked.members is not None and asked.members > _MEMBERS_LIMIT:
+        raise SettingsError(f"members is {asked.members}: at most {_MEMBERS_LIMIT}")
+    if asked.goal is not None and not math.isfinite(asked.goal):
+        raise SettingsError(f"goal is {asked.goal}: it must be a finite score")
+    if asked.barrier_timeout is not None and not asked.barrier_timeout > 0:
+        raise SettingsError(f"barrier_timeout is {asked.barrier_timeout}: a number of seconds above 0")
+    if asked.checkpoints not in (None, "own", "foreign"):
+        raise SettingsError(f"checkpoints is {asked.checkpoints!r}: 'own' or 'foreign'")

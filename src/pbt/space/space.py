@@ -1,0 +1,98 @@
+"""The search space: an immutable mapping from a hyperparameter's name to its domain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from pbt.errors import SpaceError
+from pbt.space.domains import Choice, Constant, Domain, Float, Int, Ordinal, Value
+
+Values = dict[str, Value]
+"""Hyperparameters by name, in the space's order."""
+
+
+class Space(msgspec.Struct, frozen=True):
+    """Domains by name.
+
+    Build one from a dict with `Space.of`, or from a file with `pbt.space.reading.read_space`.
+    """
+
+    domains: dict[str, Domain]
+
+    def __post_init__(self) -> None:
+        if not self.domains:
+            raise SpaceError(
+                "the space is empty: give at least one hyperparameter, such as lr=pbt.Float(1e-4, 1e-1, log=True)"
+            )
+        for name in self.domains:
+            if not isinstance(name, str) or not name or name != name.strip() or not name.isprintable():
+                raise SpaceError(
+                    f"{name!r} can not name a hyperparameter: use printable text without surrounding blanks"
+                )
+
+    @staticmethod
+    def of(space: Space | Mapping[str, Any]) -> Space:
+        """A space from a mapping whose values are domains, or plain values for constants.
+
+        Raises:
+            SpaceError: naming the hyperparameter that can not be understood.
+        """
+        if isinstance(space, Space):
+            return space
+        if not isinstance(space, Mapping):
+            raise SpaceError(f"a space is a dict of name to domain, not {type(space).__name__}")
+        return Space({name: _domain(name, given) for name, given in space.items()})
+
+    def sample(self, draw: Callable[[str], float]) -> Values:
+        """A full set of values; `draw(name)` gives each hyperparameter's own number in [0, 1)."""
+        return {name: domain.sample(draw(name)) for name, domain in self.domains.items()}
+
+    def clip(self, values: Mapping[str, Value]) -> Values:
+        """`values` inside the space, in its order."""
+        return {name: domain.clip(values[name]) for name, domain in self.domains.items()}
+
+    def check(self, values: Mapping[str, Any], where: str) -> Values:
+        """`values` in the space's order and types; names missing from them stay missing.
+
+        Raises:
+            SpaceError: for a name that is not in the space or a value outside its domain.
+        """
+        for name, value in values.items():
+            if name not in self.domains:
+                raise SpaceError(f"{where}: {name!r} is not in the space, which has {', '.join(self.domains)}")
+            if value not in self.domains[name]:
+                raise SpaceError(f"{where}: {name}={value!r} lies outside {self.domains[name]!r}")
+        return {name: domain.clip(values[name]) for name, domain in self.domains.items() if name in values}
+
+    def __contains__(self, values: object) -> bool:
+        return (
+            isinstance(values, Mapping)
+            and values.keys() == self.domains.keys()
+            and all(values[name] in domain for name, domain in self.domains.items())
+        )
+
+    def __getitem__(self, name: str) -> Domain:
+        return self.domains[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.domains)
+
+    def __len__(self) -> int:
+        return len(self.domains)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.domains.items()))
+
+
+def _domain(name: str, given: Any) -> Domain:
+    if isinstance(given, Float | Int | Ordinal | Choice | Constant):
+        return given
+    try:
+        return Constant(given)
+    except SpaceError:
+        raise SpaceError(
+            f"{name}: {given!r} is neither a domain (pbt.Float, pbt.Int, pbt.Ordinal, pbt.Choice) nor a constant"
+        ) from None

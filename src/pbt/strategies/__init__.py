@@ -1,0 +1,1 @@
+"""The algorithms that decide. One file each; shared parts beside them."""

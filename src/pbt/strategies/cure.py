@@ -1,0 +1,72 @@
+"""The cure: what becomes of a member whose workers keep dying, or whose checkpoint is lost.
+
+After three leases in a row without anything to show, the member is decided on as if its score were nan:
+it exploits; where there is no parent it goes back to its own checkpoint, or to birth, with redrawn
+hyperparameters. After three more it has failed, and is stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pbt.population.entries import Decision, Entry, Why
+from pbt.population.fold import CURE_AFTER, decided
+from pbt.population.member import MemberState
+from pbt.population.value import Population
+from pbt.space.space import Values
+from pbt.strategies.explore import redraw
+from pbt.strategies.strategy import Memory, Strategy
+
+
+class Cure(Strategy, frozen=True):
+    """`inner`, with sick members cured or stopped."""
+
+    inner: Strategy
+
+    def remember(self, memory: Memory, before: Population | None, entry: Entry) -> Memory:
+        """As the inner one."""
+        return self.inner.remember(memory, before, entry)
+
+    def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> Sequence[Decision]:
+        """Stop who has failed, ask the inner strategy about the rest, and cure whom it would leave as it is."""
+        sick = [
+            population.members[id] for id in due if population.members[id].cure and not population.members[id].unborn
+        ]
+        if not sick:
+            return self.inner.decide(population, memory, due)
+        stops = [_stop(m) for m in sick if m.losses >= 2 * CURE_AFTER]
+        if stops:
+            population = decided(population, stops)
+        answers = self.inner.decide(population, memory, population.due) if population.due else ()
+        return [*stops, *(self._cured(population, d) for d in answers)]
+
+    def _cured(self, population: Population, decision: Decision) -> Decision:
+        m = population.members[decision.member]
+        return _again(population, m) if m.cure and not decision.gives else decision
+
+    def explore(self, population: Population, memory: Memory, owed: Sequence[Decision]) -> Mapping[int, Values]:
+        """As the inner one."""
+        return self.inner.explore(population, memory, owed)
+
+
+def _stop(m: MemberState) -> Decision:
+    note = f"failed: {m.losses} workers in a row ended without a report that had a checkpoint"
+    return Decision(m.id, m.ready, stop=True, why=Why(note=note))
+
+
+def _again(population: Population, m: MemberState) -> Decision:
+    """One's own checkpoint, or birth, with redrawn hyperparameters."""
+    space, chance = population.settings.space, population.chance(m.id)
+    old = m.hyperparameters or space.sample(lambda name: chance.uniform(f"birth/{name}"))
+    parent = None if m.broken else m.checkpoint
+    note = (
+        "checkpoint lost" if m.broken else f"{m.losses} workers in a row ended without a report that had a checkpoint"
+    )
+    return Decision(
+        m.id,
+        (parent.step if parent else 0) + population.settings.interval,
+        start="copy" if parent else "fresh",
+        parents=(parent,) if parent else (),
+        hyperparameters=redraw(space, old, chance),
+        why=Why(note=f"{note}; no parent"),
+    )

@@ -1,0 +1,43 @@
+"""Exploring: new hyperparameters from old ones (Jaderberg et al. 2017, "perturb" and "resample")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pbt.chance import Chance
+from pbt.space.space import Space, Values
+
+
+def perturb_or_resample(
+    space: Space, values: Values, chance: Chance, factors: Sequence[float], resample: float
+) -> tuple[Values, dict[str, str]]:
+    """Each hyperparameter, by a draw of its own, redrawn with probability `resample`, else perturbed.
+
+    Args:
+        factors: what perturbation multiplies by, each with the same probability.
+        resample: probability in [0, 1] of a new value from the domain.
+
+    Returns:
+        The new values, inside the space, and the operation that made each explored one.
+    """
+    explored: Values = {}
+    operations: dict[str, str] = {}
+    for name, domain in space.domains.items():
+        value = values[name]
+        if not domain.explore:
+            explored[name] = value
+            continue
+        u = chance.uniform(f"explore/{name}")
+        if u < resample:
+            explored[name], operations[name] = domain.resample(value, u / resample)
+        else:
+            explored[name], operations[name] = domain.perturb(value, (u - resample) / (1.0 - resample), factors)
+    return explored, operations
+
+
+def redraw(space: Space, values: Values, chance: Chance) -> Values:
+    """Every explored hyperparameter drawn anew; those with ``explore=False`` as they were."""
+    return {
+        name: domain.sample(chance.uniform(f"redraw/{name}")) if domain.explore else values[name]
+        for name, domain in space.domains.items()
+    }

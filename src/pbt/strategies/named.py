@@ -1,0 +1,73 @@
+"""From a strategy's recorded name and parameters to the object that decides."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from pbt.errors import SettingsError
+from pbt.population.entries import Settings, StrategyRecord
+from pbt.strategies.cure import Cure
+from pbt.strategies.strategy import Strategy
+from pbt.strategies.together import Together
+
+KNOWN = {"pbt": "pbt.strategies.pbt:PBT", "original": "pbt.strategies.original:Original"}
+"""Strategies by the short name that a journal records."""
+
+Builder = Callable[[Settings], Strategy]
+
+
+def build(settings: Settings) -> Strategy:
+    """The strategy of a population, with its barrier if it has one, and the cure.
+
+    Raises:
+        SettingsError: for a name that can not be found or parameters that it does not take.
+    """
+    inner = bare(settings.strategy)
+    return Cure(Together(inner) if settings.synchronous else inner)
+
+
+def bare(record: StrategyRecord) -> Strategy:
+    """The strategy that a record names."""
+    kind = _find(record.name)
+    try:
+        strategy = msgspec.convert(record.parameters, kind)
+    except msgspec.ValidationError as error:
+        fields = ", ".join(f.name for f in msgspec.structs.fields(kind))
+        raise SettingsError(f"strategy {record.name!r}: {error}; its parameters are {fields or 'none'}") from None
+    strategy.check()
+    return strategy
+
+
+def record(strategy: str | Strategy | Mapping[str, Any] | StrategyRecord) -> StrategyRecord:
+    """What the journal records of a strategy given as a name, a dict with a "name", or an object.
+
+    All parameters are recorded, those at their default too: a later default does not change an old run.
+    """
+    if isinstance(strategy, StrategyRecord):
+        return strategy
+    if isinstance(strategy, Strategy):
+        names = {path: name for name, path in KNOWN.items()}
+        path = f"{type(strategy).__module__}:{type(strategy).__qualname__}"
+        return StrategyRecord(names.get(path, path), msgspec.to_builtins(strategy))
+    if isinstance(strategy, Mapping):
+        parameters = dict(strategy)
+        return record(bare(StrategyRecord(str(parameters.pop("name", "pbt")), parameters)))
+    return record(bare(StrategyRecord(strategy)))
+
+
+def _find(name: str) -> type[Strategy]:
+    path = KNOWN.get(name, name)
+    module, _, attribute = path.partition(":")
+    if not attribute:
+        raise SettingsError(f"no strategy {name!r}: known are {', '.join(KNOWN)}, or name your own as module:Class")
+    try:
+        kind = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise SettingsError(f"strategy {name!r} can not be loaded: {error}") from None
+    if not (isinstance(kind, type) and issubclass(kind, Strategy)):
+        raise SettingsError(f"strategy {name!r} is no pbt Strategy: subclass pbt.Strategy")
+    return kind

@@ -1,0 +1,49 @@
+"""What a strategy is.
+
+A strategy is a frozen `msgspec.Struct`: its fields are its parameters, recorded in the journal's first
+entry. A user's own is named ``module:Class`` and needs no registration; subclass `Strategy` or give the
+three methods. Strategies see populations, never clocks, files or workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from pbt.population.entries import Decision, Entry
+from pbt.population.value import Population
+from pbt.space.space import Values
+
+Memory = Any
+"""What a strategy remembers beyond the population; a fold of the same entries."""
+
+
+class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Decides what becomes of members that are due."""
+
+    def check(self) -> None:
+        """Look at the parameters once, before a population is created.
+
+        Raises:
+            SettingsError: naming the parameter and what it may be.
+        """
+
+    def remember(self, memory: Memory, before: Population | None, entry: Entry) -> Memory:
+        """The memory after `entry`, which happened to `before`. Pure; None where the population says enough."""
+        return None
+
+    def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> Sequence[Decision]:
+        """Decisions for members that are `due` (or any other), at once; due members left out wait.
+
+        An unborn member is due from the beginning; its birth is a decision like any other.
+        """
+        raise NotImplementedError
+
+    def explore(self, population: Population, memory: Memory, owed: Sequence[Decision]) -> Mapping[int, Values]:
+        """Hyperparameters for all decisions of one entry that owe them, on the fold right after it.
+
+        May be slow: it runs outside every lock.
+        """
+        raise NotImplementedError

@@ -1,0 +1,153 @@
+"""What holds for every history: any journal refolds to the same value, byte for byte, and the counts are right."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import pbt
+from pbt.alive import Here
+from pbt.coordinator.coordinator import Coordinator
+from pbt.journals.memory import MemoryJournal
+from pbt.population.entries import Leased, Lost, Released, decode, encode
+from pbt.population.fold import refold
+from pbt.population.lineage import Lineage
+from pbt.population.ranking import key_of
+from pbt.population.schedule import schedule
+from pbt.population.value import Population
+from tests.population import SPACE, Script
+
+N = 4
+scores = st.one_of(st.floats(-1, 1), st.sampled_from([math.nan, math.inf, -math.inf, 5, 5.0]))
+moves = st.one_of(
+    st.tuples(st.just("report"), st.integers(0, N - 1), scores, st.booleans(), st.integers(1, 3)),
+    st.tuples(st.just("die"), st.integers(0, N - 1)),
+    st.tuples(st.just("give back"), st.integers(0, N - 1), st.booleans()),
+    st.tuples(st.just("lose"), st.integers(0, N - 1)),
+    st.tuples(st.just("finish"), st.integers(0, N - 1)),
+)
+
+
+class Dying(Here):
+    """Holders live until a test says otherwise."""
+
+    def __init__(self) -> None:
+        self.gone: set[tuple[int, int]] = set()
+
+    def dead(self, member: int, lease: Any) -> bool:
+        return (member, lease.number) in self.gone
+
+
+def play(script: Script, alive: Dying, move: tuple[Any, ...]) -> None:
+    kind, member = move[0], move[1]
+    m = script.population.members[member]
+    if script.population.finished or m.done:
+        return
+    mine = m.lease is not None and not m.lease.ended and not alive.dead(member, m.lease)
+    if kind == "report" and not m.waits:
+        if not mine:
+            script.join(member)
+            m = script.population.members[member]
+        if m.waits or m.done:
+            return
+        step = m.step + move[4]
+        save = move[3] or step >= m.ready or step >= script.population.settings.steps
+        script.report(member, move[2], step=step, save=save)
+    elif kind == "die" and mine:
+        alive.gone.add((member, m.lease.number))
+    elif kind == "give back" and mine:
+        script.coordinator.tell(Released(member, m.lease.number, failed=move[2]))
+    elif kind == "lose" and mine and m.checkpoint is not None:
+        script.coordinator.tell(Lost(member, m.lease.number, m.checkpoint.id))
+    elif kind == "finish" and mine:
+        script.coordinator.finish(member, m.lease.number)
+    if member in script.answers and script.population.members[member].lease is not None:
+        lease = script.population.members[member].lease.number
+        script.answers[member] = script.coordinator.stand(member, lease)
+
+
+def counted_afresh(p: Population) -> None:
+    """Everything that the fold keeps count of, counted from the members."""
+    assert p.living == sum(m.living for m in p.members)
+    assert p.undone == sum(not m.done for m in p.members)
+    if not p.reached:
+        assert p.due == tuple(m.id for m in p.members if m.due)
+    expected = sorted((m.key, m.id) for m in p.members if m.living and m.key is not None)
+    assert list(p.ranked) == expected
+    borrowed: dict[int, dict[str, int]] = {}
+    for m in p.members:
+        if m.checkpoint is not None and m.checkpoint.member != m.id:
+            lent = borrowed.setdefault(m.checkpoint.member, {})
+            lent[m.checkpoint.id] = lent.get(m.checkpoint.id, 0) + 1
+    assert p.borrowed == borrowed
+    referenced = p.referenced()
+    assert len(referenced) <= 2 * N + 1
+    assert {i for m in p.members for i in p.kept(m.id)} <= referenced
+    for m in p.members:
+        assert not referenced.intersection(m.drop)
+        if m.hyperparameters is not None:
+            assert m.hyperparameters in p.settings.space
+    if p.best is not None:
+        assert key_of(p.best.score, p.settings.maximize) < math.inf
+
+
+@given(
+    st.lists(moves, max_size=60),
+    st.sampled_from([pbt.PBT(), pbt.PBT(quantile=0.5, resample=0), pbt.PBT(quantile=0)]),
+    st.booleans(),
+    st.booleans(),
+)
+@settings(max_examples=150, deadline=None)
+def test_every_history(history: list[tuple[Any, ...]], strategy: pbt.PBT, synchronous: bool, maximize: bool) -> None:
+    script = Script(
+        members=N, steps=12, interval=2, strategy=strategy, synchronous=synchronous, maximize=maximize, space=SPACE
+    )
+    alive = Dying()
+    script.coordinator.alive = alive
+    for move in history:
+        play(script, alive, move)
+        counted_afresh(script.population)
+
+    bodies = list(script.journal.read(0))
+    assert [encode(decode(body)) for body in bodies] == bodies
+    entries = [decode(body) for body in bodies]
+    assert refold(entries) == script.population
+
+    other = Coordinator(MemoryJournal(bodies), Here())
+    other.catch_up()
+    assert other.population == script.population
+
+    follow_lineage(entries, script.population)
+
+
+def follow_lineage(entries: list[Any], population: Population) -> None:
+    """Segments of any path cover [0, its step] without gap or overlap, with the values that were decided."""
+    lineage = Lineage.of(entries)
+    for m in population.members:
+        if m.checkpoint is None:
+            continue
+        path = lineage.ancestry(m.checkpoint)
+        assert path[0][0].start == 0
+        assert path[-1][1] == m.checkpoint.step
+        for (_, end), (after, _) in zip(path, path[1:], strict=False):
+            assert after.start == end
+        found = schedule(lineage, m.checkpoint)
+        assert found[0][0] == 0
+        assert [step for step, _ in found] == sorted({step for step, _ in found})
+        assert found[-1][1] == m.checkpoint.hyperparameters
+
+
+def test_a_lease_sets_the_member_back_to_its_checkpoint() -> None:
+    """Otherwise the next holder would skip the steps that died with the last one."""
+    s = Script(interval=10)
+    s.report(0, 0.5, step=5)
+    s.report(0, 0.8, step=8, save=False)
+    alive = Dying()
+    alive.gone.add((0, 1))
+    s.coordinator.alive = alive
+    answer = s.join(0)
+    assert (answer.step, s.population.members[0].score, s.population.members[0].evaluations) == (5, 0.5, (0.5,))
+    assert any(isinstance(e.event, Leased) for e in s.entries)

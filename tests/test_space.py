@@ -1,0 +1,218 @@
+"""Domains keep values inside, in their own scale; malformed files give one clear error."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import pbt
+from pbt.space.domains import Constant, Domain
+from pbt.space.space import Space
+
+FACTORS = (0.8, 1.25)
+units = st.floats(0, 1, exclude_max=True)
+
+
+@st.composite
+def domains(draw: st.DrawFn) -> Domain:
+    kind = draw(st.sampled_from(["float", "log", "int", "logint", "ordinal", "choice", "constant"]))
+    if kind == "float":
+        a, b = sorted((draw(st.floats(-1e6, 1e6)), draw(st.floats(-1e6, 1e6))))
+        return pbt.Float(a, b)
+    if kind == "log":
+        a, b = sorted((draw(st.floats(1e-12, 1e6)), draw(st.floats(1e-12, 1e6))))
+        return pbt.Float(a, b, log=True)
+    if kind in ("int", "logint"):
+        low = draw(st.integers(1 if kind == "logint" else -1000, 1000))
+        return pbt.Int(low, low + draw(st.integers(0, 1000)), log=kind == "logint")
+    if kind == "constant":
+        return Constant(draw(st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text("abcé中\"", max_size=5))))
+    values = draw(st.lists(st.one_of(st.integers(-50, 50), st.text("abcé中\"", max_size=3)), min_size=1, unique=True, max_size=6))
+    return pbt.Ordinal(values) if kind == "ordinal" else pbt.Choice(values)
+
+
+@given(domains(), units, st.lists(units, max_size=30))
+def test_a_value_never_leaves_its_domain_however_long(domain: Domain, u: float, draws: list[float]) -> None:
+    value = domain.sample(u)
+    assert value in domain
+    for draw in draws:
+        value, operation = domain.perturb(value, draw, FACTORS)
+        assert value in domain
+        assert operation
+    assert domain.clip(value) == value
+    assert domain.resample(value, u)[0] in domain
+
+
+@given(domains())
+def test_domains_survive_json(domain: Domain) -> None:
+    space = Space({"x": domain})
+    again = msgspec.json.decode(msgspec.json.encode(space), type=Space)
+    assert again == space
+    assert hash(again) == hash(space)
+    assert msgspec.json.encode(again) == msgspec.json.encode(space)
+
+
+def test_a_domain_is_immutable_and_shows_itself() -> None:
+    lr = pbt.Float(1e-4, 1e-1, log=True)
+    with pytest.raises(AttributeError):
+        lr.min = 0.0  # type: ignore[misc]
+    assert lr == pbt.Float(1e-4, 0.1, log=True)
+    assert lr != pbt.Float(1e-4, 0.1)
+    assert repr(lr) == "Float(min=0.0001, max=0.1, log=True, explore=True)"
+    with pytest.raises(TypeError):
+        Space.of({"lr": lr})["lr"] = lr  # type: ignore[index]
+
+
+def test_log_sampling_is_uniform_in_the_logarithm() -> None:
+    lr = pbt.Float(1e-4, 1.0, log=True)
+    assert lr.sample(0.5) == pytest.approx(1e-2)
+    assert pbt.Float(0, 10).sample(0.25) == pytest.approx(2.5)
+
+
+def test_integers_move_when_rounding_would_freeze_them() -> None:
+    layers = pbt.Int(1, 8)
+    up, down = 0.9, 0.1
+    assert layers.perturb(1, up, FACTORS)[0] == 2
+    assert layers.perturb(2, up, FACTORS)[0] == 3
+    assert layers.perturb(2, down, FACTORS)[0] == 1
+    assert layers.perturb(4, up, FACTORS)[0] == 5
+    assert layers.perturb(4, down, FACTORS)[0] == 3
+    assert layers.perturb(8, up, FACTORS)[0] == 8
+    assert pbt.Int(-5, 5).perturb(-1, up, FACTORS)[0] == -2
+    assert pbt.Int(-5, 5).perturb(-2, down, FACTORS)[0] == -1
+
+
+@given(units)
+def test_zero_is_not_a_trap(u: float) -> None:
+    assert pbt.Float(0, 1).perturb(0.0, u, FACTORS) == (pbt.Float(0, 1).sample(u), "resample")
+    assert pbt.Int(-3, 3).perturb(0, u, FACTORS)[1] == "resample"
+
+
+def test_ordinals_move_one_place_and_reflect() -> None:
+    batch = pbt.Ordinal([32, 64, 128])
+    assert batch.perturb(64, 0.9, FACTORS) == (128, "+1")
+    assert batch.perturb(128, 0.9, FACTORS) == (64, "-1")
+    assert batch.perturb(32, 0.1, FACTORS) == (64, "+1")
+
+
+def test_choices_go_to_another_value() -> None:
+    activation = pbt.Choice(["relu", "tanh", "gelu"])
+    assert {activation.perturb("tanh", u / 10, FACTORS)[0] for u in range(10)} == {"relu", "gelu"}
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: pbt.Float(2, 1), "min 2 is above max 1"),
+        (lambda: pbt.Float(0, 1, log=True), "log scale needs a min above 0"),
+        (lambda: pbt.Float(float("nan"), 1), "finite"),
+        (lambda: pbt.Float("a", 1), "finite number"),  # type: ignore[arg-type]
+        (lambda: pbt.Int(1.5, 2), "integers"),  # type: ignore[arg-type]
+        (lambda: pbt.Choice([]), "at least one value"),
+        (lambda: pbt.Choice("relu"), "list"),  # type: ignore[arg-type]
+        (lambda: pbt.Choice(["a", "a"]), "same value twice"),
+        (lambda: pbt.Ordinal([[1, 2]]), "give it a name"),  # type: ignore[list-item]
+        (lambda: pbt.Choice(["x" * 10_000_000]), "too long"),
+        (lambda: Space.of({}), "empty"),
+        (lambda: Space.of({"lr": object()}), "neither a domain"),
+        (lambda: Space.of({" lr": 1.0}), "can not name"),
+        (lambda: Space.of(3), "a space is a dict"),  # type: ignore[arg-type]
+    ],
+)
+def test_impossible_domains_say_why(make: object, says: str) -> None:
+    with pytest.raises(pbt.SpaceError, match=says):
+        make()  # type: ignore[operator]
+
+
+TOML = """
+decay = 1e-4
+[lr]
+min = 1e-4
+max = 1e-1
+log = true
+[layers]
+type = "int"
+min = 1
+max = 4
+explore = false
+[batch]
+ordinal = [32, 64, 128]
+[activation]
+choice = ["relu", "tanh"]
+"""
+
+
+def test_a_space_is_read_from_toml(tmp_path: Path) -> None:
+    (tmp_path / "space.toml").write_text(TOML)
+    assert pbt.read_space(tmp_path / "space.toml") == Space.of(
+        {
+            "decay": 1e-4,
+            "lr": pbt.Float(1e-4, 1e-1, log=True),
+            "layers": pbt.Int(1, 4, explore=False),
+            "batch": pbt.Ordinal([32, 64, 128]),
+            "activation": pbt.Choice(["relu", "tanh"]),
+        }
+    )
+
+
+def test_a_space_is_read_from_the_originals_csv(tmp_path: Path) -> None:
+    (tmp_path / "h.csv").write_text("name,min,max,scale\nlr, 0.0001, 0.1, log\n\nmomentum,0,0.99,linear\n")
+    assert pbt.read_space(tmp_path / "h.csv") == Space.of(
+        {"lr": pbt.Float(1e-4, 0.1, log=True), "momentum": pbt.Float(0, 0.99)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line", "says"),
+    [
+        ("a.csv", b"name,min,max\nlr,0,1\n", 1, "no column scale"),
+        ("a.csv", b"name,min,max,scale\nlr,1,0,linear\n", 2, "min 1 is above max 0"),
+        ("a.csv", b"name,min,max,scale\nlr,0,1,log\n", 2, "above 0"),
+        ("a.csv", b"name,min,max,scale\nlr,0,1,linear\nlr,0,1,linear\n", 3, "line 2 already"),
+        ("a.csv", b"name,min,max,scale\nlr,nan,1,linear\n", 2, "finite"),
+        ("a.csv", b"name,min,max,scale\nlr,x,1,linear\n", 2, "write a number"),
+        ("a.csv", b"name,min,max,scale\nlr,0,1,cubic\n", 2, "log or linear"),
+        ("a.csv", b"name,min,max,scale\nlr,0,1\n", 2, "3 cells"),
+        ("a.csv", b"name,min,max,scale\n,0,1,linear\n", 2, "name is empty"),
+        ("a.csv", b'name,min,max,scale\n"lr,0,1,linear\n', 2, "quoting"),
+        ("a.csv", b"", None, "no hyperparameter"),
+        ("a.csv", b"name,min,max,scale\n", None, "no hyperparameter"),
+        ("a.csv", b"name,min,max,scale\nl\xe9r,0,1,linear\n", 2, "UTF-8"),
+        ("a.toml", b"[lr]\nmin = 1\n", 1, "no max"),
+        ("a.toml", b"x = 1\n[lr]\nmin = 2\nmax = 1\n", 2, "above max"),
+        ("a.toml", b"[lr]\nmin = 0\nmax = 1\nlog = true\n", 1, "above 0"),
+        ("a.toml", b"[lr]\nmin = nan\nmax = 1\n", 1, "finite"),
+        ("a.toml", b"[lr]\nmin = 0\nmax = 1\nlogg = true\n", 1, "means nothing"),
+        ("a.toml", b"[lr]\nmin = 0\nmax = 1\nlog = 'yes'\n", 1, "true or false"),
+        ("a.toml", b"[lr]\ntype = 'double'\nmin = 0\nmax = 1\n", 1, '"float" or "int"'),
+        ("a.toml", b"[lr\n", None, "line 1"),
+        ("a.toml", b"[lr]\nmin=0\nmax=1\n[lr]\nmin=0\nmax=1\n", None, "line 4"),
+        ("a.toml", b"", None, "no hyperparameter"),
+        ("a.toml", b"\xff\xfe[lr]", 1, "UTF-8"),
+        ("a.yaml", b"", None, "toml or a .csv"),
+    ],
+)
+def test_a_malformed_file_gives_one_error_with_file_line_and_remedy(
+    tmp_path: Path, name: str, content: bytes, line: int | None, says: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(pbt.SpaceError) as caught:
+        pbt.read_space(tmp_path / name)
+    message = str(caught.value)
+    assert str(tmp_path / name) in message
+    assert line is None or f"line {line}" in message
+    assert says in message
+
+
+def test_a_missing_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(pbt.SpaceError, match=r"none\.csv: No such file"):
+        pbt.read_space(tmp_path / "none.csv")
+
+
+def test_perturbation_has_no_drift() -> None:
+    assert math.prod(pbt.PBT().factors) == 1.0
