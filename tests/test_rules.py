@@ -103,15 +103,22 @@ def test_r8_the_best_is_kept_with_the_state_it_had() -> None:
     """So that final figures can come from a fresh evaluation of that very state."""
     scores = iter([1.0, 5.0, 2.0, 3.0])
     result = pbt.train(
-        lambda rng: [0], lambda s, h, rng: [s[0] + 1], lambda s, rng: next(scores), SPACE, members=1, rounds=4, interval=1
+        lambda rng: [0],
+        lambda s, h, rng: [s[0] + 1],
+        lambda s, rng: next(scores),
+        SPACE,
+        members=1,
+        rounds=4,
+        interval=1,
     )
     assert (result.best.score, result.best.state, result.best.step) == (5.0, [2], 2)
     assert result.states == [[4]]
 
 
 @pytest.mark.parametrize(
-    ("n", "q", "k"), [(3, 0.25, 1), (8, 0.2, 2), (10, 0.2, 2), (2, 0.5, 1), (1, 0.2, 0), (4, 0, 0), (16, 0.25, 4), (5, 0.5, 2)]
-)  # fmt: skip
+    ("n", "q", "k"),
+    [(3, 0.25, 1), (8, 0.2, 2), (10, 0.2, 2), (2, 0.5, 1), (1, 0.2, 0), (4, 0, 0), (16, 0.25, 4), (5, 0.5, 2)],
+)
 def test_how_many_are_replaced(n: int, q: float, k: int) -> None:
     assert cut(n, q) == k
 
@@ -239,4 +246,6 @@ class Outside(pbt.PBT, frozen=True):
 
     def decide(self, population: Any, memory: Any, due: Any) -> Any:
         found = super().decide(population, memory, due)
-        return [d if d.start == "fresh" else pbt.Decision(d.member, d.ready, hyperparameters={"lr": 7.0}) for d in found]
+        return [
+            d if d.start == "fresh" else pbt.Decision(d.member, d.ready, hyperparameters={"lr": 7.0}) for d in found
+        ]

@@ -31,8 +31,10 @@ def domains(draw: st.DrawFn) -> Domain:
         low = draw(st.integers(1 if kind == "logint" else -1000, 1000))
         return pbt.Int(low, low + draw(st.integers(0, 1000)), log=kind == "logint")
     if kind == "constant":
-        return Constant(draw(st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text("abcé中\"", max_size=5))))
-    values = draw(st.lists(st.one_of(st.integers(-50, 50), st.text("abcé中\"", max_size=3)), min_size=1, unique=True, max_size=6))
+        return Constant(draw(st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text('abcé中"', max_size=5))))
+    values = draw(
+        st.lists(st.one_of(st.integers(-50, 50), st.text('abcé中"', max_size=3)), min_size=1, unique=True, max_size=6)
+    )
     return pbt.Ordinal(values) if kind == "ordinal" else pbt.Choice(values)
 
 

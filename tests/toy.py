@@ -38,7 +38,7 @@ class Toy(pbt.PBT, frozen=True):
         for decision in super().decide(population, memory, due):
             m = population.members[decision.member]
             if decision.start == "copy" and not self.exploits:
-                decision = self.go_on(population, m, is_low=True)
+                decision = self.go_on(population, m, decision.why)
             if self.all_explore and decision.start == "on":
                 assert m.hyperparameters is not None
                 values = self._noisy(population, m, m.hyperparameters)
@@ -77,5 +77,3 @@ def run(strategy: Toy | str, seed: int, **given: object) -> pbt.Result[list[floa
 def final(strategy: Toy | str, seed: int, **given: object) -> float:
     """The best score at the end."""
     return max(score(w) for w in run(strategy, seed, **given).states)
-
-

@@ -10,39 +10,55 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pbt.errors import (
-        CheckpointError,
-        Conflict,
-        Forbidden,
-        Invalid,
-        JournalError,
-        LeaseLost,
-        NobodyFree,
-        NotLoaded,
-        PBTError,
-        SettingsError,
-        SpaceError,
-        StrategyError,
-        Unavailable,
-        UnknownMember,
-        Unreachable,
-    )
-    from pbt.loop import Result, train
-    from pbt.population.entries import Checkpoint, Decision, Settings
-    from pbt.space.domains import Choice, Float, Int, Ordinal
-    from pbt.space.reading import read_space
-    from pbt.space.space import Space
-    from pbt.strategies.pbt import PBT
-    from pbt.strategies.strategy import Strategy
+    from pbt.client import PBTClient as PBTClient
+    from pbt.errors import CheckpointError as CheckpointError
+    from pbt.errors import Conflict as Conflict
+    from pbt.errors import Forbidden as Forbidden
+    from pbt.errors import Invalid as Invalid
+    from pbt.errors import JournalError as JournalError
+    from pbt.errors import LeaseLost as LeaseLost
+    from pbt.errors import NobodyFree as NobodyFree
+    from pbt.errors import NotLoaded as NotLoaded
+    from pbt.errors import PBTError as PBTError
+    from pbt.errors import SettingsError as SettingsError
+    from pbt.errors import SpaceError as SpaceError
+    from pbt.errors import StrategyError as StrategyError
+    from pbt.errors import Unavailable as Unavailable
+    from pbt.errors import UnknownMember as UnknownMember
+    from pbt.errors import Unreachable as Unreachable
+    from pbt.joining import Turns as Turns
+    from pbt.joining import join as join
+    from pbt.joining import turns as turns
+    from pbt.loop import Result as Result
+    from pbt.loop import train as train
+    from pbt.member import Member as Member
+    from pbt.member import Outcome as Outcome
+    from pbt.member import Turn as Turn
+    from pbt.population.entries import Checkpoint as Checkpoint
+    from pbt.population.entries import Decision as Decision
+    from pbt.population.entries import Settings as Settings
+    from pbt.server.original import PBTServer as PBTServer
+    from pbt.space.domains import Choice as Choice
+    from pbt.space.domains import Float as Float
+    from pbt.space.domains import Int as Int
+    from pbt.space.domains import Ordinal as Ordinal
+    from pbt.space.reading import read_space as read_space
+    from pbt.space.space import Space as Space
+    from pbt.strategies.pbt import PBT as PBT
+    from pbt.strategies.strategy import Strategy as Strategy
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "pbt.client": ("PBTClient",),
+    "pbt.server.original": ("PBTServer",),
     "pbt.errors": (
         "CheckpointError", "Conflict", "Forbidden", "Invalid", "JournalError", "LeaseLost", "NobodyFree", "NotLoaded",
         "PBTError", "SettingsError", "SpaceError", "StrategyError", "Unavailable", "UnknownMember", "Unreachable",
     ),
+    "pbt.joining": ("Turns", "join", "turns"),
     "pbt.loop": ("Result", "train"),
+    "pbt.member": ("Member", "Outcome", "Turn"),
     "pbt.population.entries": ("Checkpoint", "Decision", "Settings"),
     "pbt.space.domains": ("Choice", "Float", "Int", "Ordinal"),
     "pbt.space.reading": ("read_space",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -132,7 +133,7 @@ def follow_lineage(entries: list[Any], population: Population) -> None:
         path = lineage.ancestry(m.checkpoint)
         assert path[0][0].start == 0
         assert path[-1][1] == m.checkpoint.step
-        for (_, end), (after, _) in zip(path, path[1:], strict=False):
+        for (_, end), (after, _) in itertools.pairwise(path):
             assert after.start == end
         found = schedule(lineage, m.checkpoint)
         assert found[0][0] == 0

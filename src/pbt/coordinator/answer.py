@@ -9,19 +9,21 @@ from pbt.population.value import Population
 from pbt.space.space import Values
 
 
-class Answer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """How a member stands, said for the holder of one lease.
 
     Attributes:
         member: its id; None: no member could be had.
         seq: the number of this lease's last committed report.
         decided: it has been born; else everything below is empty.
+        seed: the population's.
         wait: ask again: a decision or an exploration is not there yet, or nobody is free.
         stop: there is nothing left to train: the member is done, or the population is finished.
         released: the asker's lease is over.
         failed: the member was stopped because its workers keep dying.
         keep: this member's own checkpoints that are still referenced.
         drop: checkpoint ids, whoever's, that nobody can need any longer.
+        referenced: once the population is finished, all checkpoint ids that stay.
         former: the hyperparameters before the last change.
         offer: the original client alone: a checkpoint that it may take over.
     """
@@ -46,6 +48,7 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     fresh: bool = False
     keep: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
+    referenced: tuple[str, ...] | None = None
     why: Why = Why()
     former: Values | None = None
     offer: Checkpoint | None = None
@@ -66,7 +69,7 @@ def answer(population: Population, member: int, lease: int) -> Answer:
         steps=settings.steps,
         goal=settings.goal,
         maximize=settings.maximize,
-        seed=population.chance(member).integer("member"),
+        seed=settings.seed,
         step=m.step,
         hyperparameters=m.hyperparameters or {},
         checkpoint=m.checkpoint,
@@ -80,11 +83,19 @@ def answer(population: Population, member: int, lease: int) -> Answer:
         fresh=population.reports == 0,
         keep=() if foreign else population.kept(member),
         drop=m.drop,
+        referenced=_at_the_end(population),
         why=m.why,
         former=m.former,
         offer=m.offer,
         foreign=foreign,
     )
+
+
+def _at_the_end(population: Population) -> tuple[str, ...] | None:
+    """All checkpoints that stay, once nobody trains any longer; an open population may always grow again."""
+    settings = population.settings
+    over = population.reached or (population.finished and settings.members is not None)
+    return tuple(sorted(population.referenced())) if over and settings.checkpoints == "own" else None
 
 
 def nobody(population: Population) -> Answer:

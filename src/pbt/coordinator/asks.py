@@ -61,9 +61,9 @@ class ReportAsk:
 
     def propose(self, population: Population) -> Proposal | None:
         """The reports that are new; or the end of a lease, where a turn is over or its weights were replaced."""
-        new = [r for r in (admit(population, report) for report in self._reports) if r is not None]
+        new = [r for r in [admit(population, report) for report in self._reports] if r is not None]
         if new:
-            return Proposal(Reported(tuple(self._at_turns_end(population, r) for r in new)))
+            return Proposal(Reported(tuple([self._at_turns_end(population, r) for r in new])))
         for report in self._reports:
             if (report.release and outdated(population, report)) or self._blocks_round(population, report):
                 return Proposal(Released(report.member, report.lease))
@@ -71,9 +71,10 @@ class ReportAsk:
 
     def _at_turns_end(self, population: Population, report: Report) -> Report:
         lease = population.members[report.member].lease
-        assert lease is not None
-        over = lease.turn and report.checkpoint is not None and report.step >= lease.began + population.settings.turn
-        if over and not report.release and further_behind(population, report.step, self._alive):
+        if lease is None or not lease.turn or report.checkpoint is None or report.release:
+            return report
+        over = report.step >= lease.began + population.settings.turn
+        if over and further_behind(population, report.step, self._alive):
             return replace(report, release=True)
         return report
 
@@ -126,14 +127,15 @@ class JoinAsk:
             numbers = [(len(population.members), 1)]
         else:
             if self._wish is not None:
-                population.member(self._wish)
+                if population.member(self._wish).done:
+                    raise Invalid(f"member {self._wish} is done: there is nothing left to train in it")
             numbers = [
                 (m.id, (m.lease.number if m.lease else 0) + 1)
                 for m in available(population, self._alive)
                 if self._wish in (None, m.id)
             ]
         if not numbers and self._wish is not None:
-            raise NobodyFree(f"member {self._wish} is done, waits for a decision, or is trained by a living worker")
+            raise NobodyFree(f"member {self._wish} waits for a decision, or is trained by a living worker")
         for member, number in numbers:
             if self._held == (member, number) or self._alive.hold(member, number):
                 if self._held is not None and self._held[0] != member:

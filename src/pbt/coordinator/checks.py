@@ -17,7 +17,8 @@ VALUES_LIMIT = 64 * 1024
 def admit(population: Population, report: Report) -> Report | None:
     """The report as it enters the journal; None: there is nothing to append, the answer is how the member stands.
 
-    Nothing is appended for a repeat, and for a report of weights that a decision has replaced meanwhile.
+    Nothing is appended for a repeat, for a report of weights that a decision has replaced meanwhile, and after
+    the goal was reached.
 
     Raises:
         Conflict, LeaseLost, Invalid: why it is refused.
@@ -28,7 +29,7 @@ def admit(population: Population, report: Report) -> Report | None:
     if _is_repeat(m, report):
         return None
     _check_lease(m, report)
-    if report.decided < m.given:
+    if report.decided < m.given or population.reached:
         return None
     if m.waits:
         raise Conflict(
@@ -77,15 +78,15 @@ def _check_step(population: Population, m: MemberState, report: Report) -> None:
         )
     foreign = population.settings.checkpoints == "foreign"
     if report.checkpoint is None:
-        reason = checkpoint_due(report, m.ready, population.settings.steps, population.settings.goal,
-                                population.settings.maximize)  # fmt: skip
+        s = population.settings
+        reason = checkpoint_due(report, m.ready, s.steps, s.goal, s.maximize)
         if reason:
             raise Invalid(
                 f"member {m.id}, step {report.step}: a checkpoint is due ({reason}); report with save= or checkpoint="
             )
     elif not foreign and report.checkpoint != f"{report.member}/{report.lease}-{report.seq}":
         raise Invalid(
-            f"checkpoint {report.checkpoint!r} is not the one of this report, {report.member}/{report.lease}-{report.seq}"
+            f"checkpoint {report.checkpoint!r} is not this report's, {report.member}/{report.lease}-{report.seq}"
         )
 
 
@@ -103,6 +104,8 @@ def checkpoint_due(report: Report, ready: int, steps: int | None, goal: float | 
 
 
 def _check_size(report: Report) -> None:
+    if not (report.used or report.metrics or report.hyperparameters) and type(report.score) is float:
+        return
     said = (report.used, report.metrics, report.hyperparameters or {})
     size = sum(len(name) + len(str(value)) for part in said for name, value in part.items())
     size += len(report.checkpoint or "") + (8 * len(report.score) if isinstance(report.score, tuple) else 0)

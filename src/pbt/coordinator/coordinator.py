@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import NamedTuple
 
 from pbt.alive import Alive
 from pbt.coordinator.answer import Answer
@@ -23,8 +23,32 @@ from pbt.settings import Wanted, compare, resolve
 from pbt.strategies.named import Builder, build
 from pbt.strategies.strategy import Strategy
 
+_NOTHING = "nothing was created here yet: the first join that brings a space creates the population"
 Outcome = list[Answer] | PBTError
-_A = TypeVar("_A", bound=Ask)
+
+
+class Owed(NamedTuple):
+    """An exploration that the decisions of one entry owe."""
+
+    entry: int
+    fold: Fold
+    decisions: tuple[Decision, ...]
+    strategy: Strategy
+
+    def explore(self) -> ExploredAsk:
+        """Compute it: slow, outside every lock, on the fold right after the entry.
+
+        Raises:
+            StrategyError: the strategy raised, or gave values outside the space.
+        """
+        try:
+            values = self.strategy.explore(self.fold.population, self.fold.memory, self.decisions)
+        except Exception as error:
+            raise StrategyError(f"exploration raised {type(error).__name__}: {error}") from error
+        for decision in self.decisions:
+            if values.get(decision.member) not in self.fold.population.settings.space:
+                raise StrategyError(f"exploration gave member {decision.member} no values inside the space")
+        return ExploredAsk(self.entry, values)
 
 
 class Coordinator:
@@ -48,6 +72,8 @@ class Coordinator:
         self._strategy: Strategy | None = None
         self._owing: dict[int, tuple[Fold, tuple[Decision, ...]]] = {}
         self._missing = Missing()
+        self._alone = False
+        self._refusals: list[PBTError | None] = []
 
     @property
     def population(self) -> Population:
@@ -111,8 +137,9 @@ class Coordinator:
             How the member stands; without a member: wait, or stop because nothing is left to train.
         """
         self._create_or_find(asked)
-        if self.population.settings.members is None:
-            self._declare_absent(0.0, dead_only=True)
+        gone = self.gone()
+        if gone is not None:
+            self._one(TellAsk(gone))
         ask = JoinAsk(nonce, self.alive, member, turn)
         try:
             (answer,) = self._one(ask)
@@ -131,10 +158,10 @@ class Coordinator:
     def report(self, *reports: Report) -> list[Answer]:
         """Record reports, decide, and say how their members stand. The same report again: the same question again."""
         answers = self._one(ReportAsk(reports, self.alive))
-        if any(a.wait for a in answers):
-            timeout = self.population.settings.barrier_timeout
-            if self.population.settings.synchronous:
-                self._declare_absent(timeout)
+        if any([a.wait for a in answers]):
+            absent = self.absentees()
+            if absent is not None:
+                self._one(TellAsk(absent))
             answers = [self._settled(self.stand(a.member, a.lease)) for a in answers if a.member is not None]
         return answers
 
@@ -171,23 +198,41 @@ class Coordinator:
         Raises:
             Unavailable: the commit failed; nothing of the batch was recorded.
         """
-        with self.journal.turn():
-            while True:
-                self.catch_up()
-                try:
-                    refusals = self._propose_and_append(asks)
-                    break
-                except Raced:
-                    continue
-        outcomes: list[Outcome] = []
-        for ask, refusal in zip(asks, refusals, strict=True):
-            outcomes.append(refusal if refusal is not None else ask.answers(self.population))
-        return outcomes
+        self._commit(asks)
+        return [
+            refusal if refusal is not None else ask.answers(self.population)
+            for ask, refusal in zip(asks, self._refusals, strict=True)
+        ]
 
-    def _propose_and_append(self, asks: Sequence[Ask]) -> list[PBTError | None]:
-        start = self.population.count
-        assert self._fold is not None
-        assert self._strategy is not None
+    def _commit(self, asks: Sequence[Ask]) -> None:
+        with self.journal.turn():
+            if not (self._alone and self._try_without_reading(asks)):
+                self._serve_caught_up(asks)
+
+    def _try_without_reading(self, asks: Sequence[Ask]) -> bool:
+        """An append that succeeds has proved that nobody else appended, so reading first would have found nothing."""
+        try:
+            appended = self._propose_and_append(asks)
+        except Raced:
+            appended = 0
+        self._alone = appended == len(asks)
+        return self._alone
+
+    def _serve_caught_up(self, asks: Sequence[Ask]) -> None:
+        while True:
+            known = 0 if self._fold is None else self._fold.population.count
+            self.catch_up()
+            self._alone = self._fold is not None and known == self._fold.population.count
+            try:
+                self._propose_and_append(asks)
+                return
+            except Raced:
+                continue
+
+    def _propose_and_append(self, asks: Sequence[Ask]) -> int:
+        """Append what the asks propose; how many entries that were. Refusals are kept for `serve`."""
+        if self._fold is None or self._strategy is None:
+            raise JournalError(_NOTHING)
         current = self._fold
         refusals: list[PBTError | None] = []
         bodies: list[bytes] = []
@@ -202,17 +247,18 @@ class Coordinator:
                 refusals.append(None)
             except PBTError as refusal:
                 refusals.append(refusal)
+        self._refusals = refusals
         if bodies:
-            self.journal.append(start, bodies)
+            self.journal.append(self._fold.population.count, bodies)
             for after, entry in steps:
                 self._note(after, entry)
-        return refusals
+        return len(bodies)
 
     def _one(self, ask: Ask) -> list[Answer]:
-        (outcome,) = self.serve([ask])
-        if isinstance(outcome, PBTError):
-            raise outcome
-        return outcome
+        self._commit((ask,))
+        if self._refusals[0] is not None:
+            raise self._refusals[0]
+        return ask.answers(self.population)
 
     def _follow(self, entry: Entry) -> None:
         if isinstance(entry.event, Created):
@@ -223,44 +269,43 @@ class Coordinator:
 
     def _note(self, after: Fold, entry: Entry) -> None:
         self._fold = after
-        owed = tuple(d for d in entry.decisions if d.owed) if entry.decisions else ()
-        if owed:
-            self._owing[after.population.count] = (after, owed)
+        if any([d.owed for d in entry.decisions]):
+            self._owing[after.population.count] = (after, tuple(d for d in entry.decisions if d.owed))
         if self._owing:
             still = {m.owed for m in after.population.owing()}
             self._owing = {number: kept for number, kept in self._owing.items() if number in still}
 
+    def owed_to(self, member: int) -> Owed | None:
+        """The exploration that a member waits for, if it is this coordinator's to make."""
+        entry = self.population.members[member].owed
+        if entry not in self._owing or self._strategy is None:
+            return None
+        return Owed(entry, *self._owing[entry], self._strategy)
+
     def _settled(self, answer: Answer) -> Answer:
         """The answer once hyperparameters that it waits for have been explored."""
         while answer.wait and answer.member is not None:
-            entry = self.population.members[answer.member].owed
-            if entry not in self._owing:
+            owed = self.owed_to(answer.member)
+            if owed is None:
                 return answer
-            self._explore(entry)
+            self._one(owed.explore())
             answer = self.stand(answer.member, answer.lease)
         return answer
 
-    def _explore(self, entry: int) -> None:
-        then, owed = self._owing[entry]
-        assert self._strategy is not None
-        try:
-            values = self._strategy.explore(then.population, then.memory, owed)
-        except Exception as error:
-            raise StrategyError(f"exploration raised {type(error).__name__}: {error}") from error
-        space = then.population.settings.space
-        for decision in owed:
-            if decision.member not in values or values[decision.member] not in space:
-                raise StrategyError(f"exploration gave member {decision.member} no values inside the space")
-        self._one(ExploredAsk(entry, values))
+    def absentees(self) -> Absent | None:
+        """Members that a barrier should no longer wait for: nobody living has held them for `barrier_timeout`."""
+        settings = self.population.settings
+        if not settings.synchronous:
+            return None
+        missing = self._missing.longer_than(settings.barrier_timeout, self.population, self.alive)
+        return Absent(missing) if missing else None
 
-    def _declare_absent(self, timeout: float, dead_only: bool = False) -> None:
-        """Let the population go on without members that nobody has held for `timeout` seconds."""
+    def gone(self) -> Absent | None:
+        """Members of an open population whose workers are dead: they rank no longer."""
         population = self.population
-        if dead_only:
-            missing = tuple(
-                (m.id, m.lease.number) for m in population.members if m.living and m.lease and not held(m, self.alive)
-            )
-        else:
-            missing = self._missing.longer_than(timeout, population, self.alive)
-        if missing:
-            self._one(TellAsk(Absent(missing)))
+        if population.settings.members is not None:
+            return None
+        dead = tuple(
+            (m.id, m.lease.number) for m in population.members if m.living and m.lease and not held(m, self.alive)
+        )
+        return Absent(dead) if dead else None

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pbt.coordinator.asks import Proposal
 from pbt.errors import PBTError, StrategyError
-from pbt.population.entries import Decision, Entry, decode, encode
+from pbt.population.entries import Decision, Entry, canonical, decode, encode
 from pbt.population.fold import apply, decided, happened
 from pbt.population.value import Population
 from pbt.strategies.strategy import Memory, Strategy
@@ -23,39 +23,41 @@ class Fold(NamedTuple):
 def walk(before: Fold | None, proposal: Proposal, strategy: Strategy, time: float) -> tuple[bytes, Fold, Entry]:
     """Apply the event, let the strategy decide for whoever is due, and fold the entry as it will be read.
 
+    What is folded is what will be read: the event in its canonical form, the decisions as decoded.
+
     Raises:
         StrategyError: the strategy raised, or decided something impossible.
         Invalid: the entry can not be written.
     """
     population, memory = before if before is not None else (None, None)
-    seen = happened(population, proposal.event)
-    decisions = proposal.decisions
-    if decisions:
-        seen = decided(seen, decisions)
-    if seen.due and not seen.finished:
-        decisions = (*decisions, *_decide(strategy, population, memory, seen, Entry(time, proposal.event, decisions)))
-    body = encode(Entry(time, proposal.event, decisions))
+    event, decisions = canonical(proposal.event), proposal.decisions
+    seen = happened(population, event)
+    view = decided(seen, decisions) if decisions else seen
+    if view.due and not view.finished:
+        now = strategy.remember(memory, population, Entry(time, event, decisions)) if strategy.remembers else None
+        decisions = (*decisions, *_decide(strategy, view, now))
+    body = encode(Entry(time, event, decisions))
     entry = decode(body)
-    return body, fold(before, entry, strategy), entry
+    after = decided(seen, entry.decisions)
+    return body, Fold(after, strategy.remember(memory, population, entry) if strategy.remembers else None), entry
 
 
 def fold(before: Fold | None, entry: Entry, strategy: Strategy) -> Fold:
     """The next fold after a recorded entry. Never decides."""
     population, memory = before if before is not None else (None, None)
-    return Fold(apply(population, entry), strategy.remember(memory, population, entry))
+    after = apply(population, entry)
+    return Fold(after, strategy.remember(memory, population, entry) if strategy.remembers else None)
 
 
-def _decide(
-    strategy: Strategy, before: Population | None, memory: Memory, seen: Population, entry: Entry
-) -> Sequence[Decision]:
+def _decide(strategy: Strategy, view: Population, memory: Memory) -> Sequence[Decision]:
     try:
-        decisions = strategy.decide(seen, strategy.remember(memory, before, entry), seen.due)
+        decisions = strategy.decide(view, memory, view.due)
     except PBTError:
         raise
     except Exception as error:
         raise StrategyError(f"the strategy {type(strategy).__name__} raised {type(error).__name__}: {error}") from error
     for decision in decisions:
-        _check(seen, decision)
+        _check(view, decision)
     return decisions
 
 

@@ -6,21 +6,17 @@ A draft lives inside one call of the fold and never leaves it.
 from __future__ import annotations
 
 import math
-from bisect import insort
 
 from msgspec.structs import replace
 
 from pbt.population.entries import Checkpoint
 from pbt.population.member import MemberState
 from pbt.population.ranking import insert, key_of, remove
-from pbt.population.value import Population
+from pbt.population.value import Population, references
 
 
 class Draft:
     """A population with members being replaced one by one; `freeze` makes the value."""
-
-    __slots__ = ("_before", "_stale", "best", "borrowed", "due", "living", "members", "ranked", "reached", "reports",
-                 "settings", "speakers", "undone")  # fmt: skip
 
     def __init__(self, before: Population) -> None:
         self._before = before
@@ -29,6 +25,7 @@ class Draft:
         self.members = list(before.members)
         self.ranked = before.ranked
         self.best = before.best
+        self.best_key = before.best_key
         self.borrowed = before.borrowed
         self.due = before.due
         self.living = before.living
@@ -50,29 +47,28 @@ class Draft:
     def put(self, after: MemberState) -> None:
         """Replace a member, with everything that is counted about it."""
         steps = self.settings.steps
-        done = after.stopped or (steps is not None and after.step >= steps and not after.unborn)
+        done = after.stopped or (steps is not None and after.step >= steps and after.decisions > 0)
         if done != after.done or (done and after.due):
             after = replace(after, done=done, due=after.due and not done)
         old = self.members[after.id]
         self.members[after.id] = after
         if old.due != after.due:
             self._recount_due(after)
-        if old.done != after.done:
+        if old.done != done:
             self.undone += 1 if old.done else -1
-        if old.living != after.living:
-            self.living += 1 if after.living else -1
-        here, there = old.living and old.key is not None, after.living and after.key is not None
-        if here != there or old.key != after.key:
-            if here:
-                self.ranked = remove(self.ranked, old.key, old.id)  # type: ignore[arg-type]
-            if there:
-                self.ranked = insert(self.ranked, after.key, after.id)  # type: ignore[arg-type]
+        lived, lives = not (old.done or old.absent), not (done or after.absent)
+        if lived != lives:
+            self.living += 1 if lives else -1
+        before, now = old.key if lived else None, after.key if lives else None
+        if before != now:
+            if before is not None:
+                self.ranked = remove(self.ranked, before, old.id)
+            if now is not None:
+                self.ranked = insert(self.ranked, now, after.id)
 
     def _recount_due(self, m: MemberState) -> None:
         if m.due:
-            due = list(self.due)
-            insort(due, m.id)
-            self.due = tuple(due)
+            self.due = tuple(sorted((*self.due, m.id))) if self.due else (m.id,)
         else:
             self.due = tuple(i for i in self.due if i != m.id)
 
@@ -98,42 +94,49 @@ class Draft:
 
     def contend(self, checkpoint: Checkpoint, key: float) -> None:
         """`checkpoint` becomes the best so far, if it is."""
-        if key < (math.inf if self.best is None else key_of(self.best.score, self.settings.maximize)):
+        if key < self.best_key:
             if self.best is not None:
                 self._stale.append((checkpoint.member, self.best))
-            self.best = checkpoint
+            self.best, self.best_key = checkpoint, key
 
     def lose(self, checkpoint: str) -> None:
         """The best so far falls to the best current one if it was this checkpoint."""
         if self.best is None or self.best.id != checkpoint:
             return
-        self.best = None
+        self.best, self.best_key = None, math.inf
         for m in self.members:
             if m.checkpoint is not None and not m.broken:
                 self.contend(m.checkpoint, key_of(m.checkpoint.score, self.settings.maximize))
 
     def freeze(self, count: int) -> Population:
         """The value."""
-        after = Population(
-            settings=self.settings,
-            count=count,
-            members=tuple(self.members),
-            ranked=self.ranked,
-            best=self.best,
-            borrowed=self.borrowed,
-            due=() if self.reached else self.due,
-            living=self.living,
-            undone=self.undone,
-            reached=self.reached,
-            reports=self.reports,
-            pins=self._before.pins,
-            speakers=self.speakers if count == self._before.count else (),
+        if self._stale and self.settings.checkpoints == "own":
+            self._drop_unreferenced()
+        return Population(
+            self.settings,
+            count,
+            tuple(self.members),
+            self.ranked,
+            self.best,
+            self.best_key,
+            self.borrowed,
+            () if self.reached else self.due,
+            self.living,
+            self.undone,
+            self.reached,
+            self.reports,
+            self._before.pins,
+            self.speakers if count == self._before.count else (),
         )
-        dropped = {c.id: id for id, c in self._stale if not after.references(c.id, c.member)}
-        if not dropped or self.settings.checkpoints == "foreign":
-            return after
-        for checkpoint, id in dropped.items():
+
+    def _drop_unreferenced(self) -> None:
+        """What nobody can need any longer is deleted by whose report or lease made it so, else by whose it was."""
+        told = set()
+        for id, checkpoint in self._stale:
+            if checkpoint.id in told or references(self, checkpoint.id, checkpoint.member, self._before.pins):
+                continue
+            told.add(checkpoint.id)
             teller = id if not self.speakers or id in self.speakers else self.speakers[0]
             m = self.members[teller]
-            self.members[teller] = replace(m, drop=(*m.drop, checkpoint))
-        return replace(after, members=tuple(self.members))
+            self.members[teller] = replace(m, drop=(*m.drop, checkpoint.id))
+        self._stale = []

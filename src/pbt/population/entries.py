@@ -55,11 +55,11 @@ def _short(x: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-class _Part(msgspec.Struct, frozen=True, omit_defaults=True):
-    pass
+class _Part(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Values in values: no cycle can come about, so the garbage collector need not look (a third of a cycle's cost)."""
 
 
-class Checkpoint(_Part, frozen=True):
+class Checkpoint(_Part, frozen=True, gc=False):
     """The whole training state of a member at one report, and what was known of it then."""
 
     id: str
@@ -70,7 +70,7 @@ class Checkpoint(_Part, frozen=True):
     evaluations: tuple[Number, ...] = ()
 
 
-class Why(_Part, frozen=True):
+class Why(_Part, frozen=True, gc=False):
     """Why a decision was taken. Ranks count from 1, the best."""
 
     rank: int = 0
@@ -83,7 +83,7 @@ class Why(_Part, frozen=True):
     more: dict[str, Any] = {}
 
 
-class Decision(_Part, frozen=True):
+class Decision(_Part, frozen=True, gc=False):
     """What becomes of one member: the only thing that ever changes its weights or hyperparameters.
 
     Attributes:
@@ -115,15 +115,15 @@ class Decision(_Part, frozen=True):
         return self.start != "on" or self.stop
 
 
-class StrategyRecord(_Part, frozen=True):
+class StrategyRecord(_Part, frozen=True, gc=False):
     """A strategy's name, or ``module:Class``, with its parameters."""
 
-    name: str = "pbt"
+    name: str
     parameters: dict[str, Any] = {}
 
 
-class Settings(_Part, frozen=True, kw_only=True):
-    """What a population is, fixed by its first entry.
+class Settings(_Part, frozen=True, gc=False, kw_only=True, omit_defaults=False):
+    """What a population is, fixed by its first entry. All of it is written: a later default changes no old run.
 
     Attributes:
         members: how many; None: open, every join makes one more.
@@ -143,7 +143,7 @@ class Settings(_Part, frozen=True, kw_only=True):
     maximize: bool
     seed: int
     interval: int
-    strategy: StrategyRecord = StrategyRecord()
+    strategy: StrategyRecord = StrategyRecord("pbt")
     members: int | None = None
     steps: int | None = None
     goal: float | None = None
@@ -155,7 +155,7 @@ class Settings(_Part, frozen=True, kw_only=True):
     checkpoints: Literal["own", "foreign"] = "own"
 
 
-class Report(_Part, frozen=True, kw_only=True):
+class Report(_Part, frozen=True, gc=False, kw_only=True):
     """What a worker says of its member; its key is (member, lease, seq).
 
     Attributes:
@@ -180,17 +180,17 @@ class Report(_Part, frozen=True, kw_only=True):
     hyperparameters: Values | None = None
 
 
-class _Event(_Part, frozen=True, tag_field="kind"):
+class _Event(_Part, frozen=True, gc=False, tag_field="kind"):
     pass
 
 
-class Created(_Event, frozen=True, tag="created"):
+class Created(_Event, frozen=True, gc=False, tag="created"):
     """The population began."""
 
     settings: Settings
 
 
-class Leased(_Event, frozen=True, tag="leased"):
+class Leased(_Event, frozen=True, gc=False, tag="leased"):
     """A worker took a member. `sign` names the kind of sign of life that it gives."""
 
     member: int
@@ -200,7 +200,7 @@ class Leased(_Event, frozen=True, tag="leased"):
     sign: str = ""
 
 
-class Released(_Event, frozen=True, tag="released"):
+class Released(_Event, frozen=True, gc=False, tag="released"):
     """A lease ended. `failed`: not in order."""
 
     member: int
@@ -208,13 +208,13 @@ class Released(_Event, frozen=True, tag="released"):
     failed: bool = False
 
 
-class Reported(_Event, frozen=True, tag="reported"):
+class Reported(_Event, frozen=True, gc=False, tag="reported"):
     """One or more members reported at once."""
 
     reports: tuple[Report, ...]
 
 
-class Explored(_Event, frozen=True, tag="explored"):
+class Explored(_Event, frozen=True, gc=False, tag="explored"):
     """Hyperparameters that the decisions of entry `entry` owed."""
 
     entry: int
@@ -222,7 +222,7 @@ class Explored(_Event, frozen=True, tag="explored"):
     why: dict[int, Why] = {}
 
 
-class Lost(_Event, frozen=True, tag="lost"):
+class Lost(_Event, frozen=True, gc=False, tag="lost"):
     """`member` found that its current checkpoint can not be read whole."""
 
     member: int
@@ -230,13 +230,13 @@ class Lost(_Event, frozen=True, tag="lost"):
     checkpoint: str
 
 
-class Absent(_Event, frozen=True, tag="absent"):
+class Absent(_Event, frozen=True, gc=False, tag="absent"):
     """Members, with the numbers of their newest leases, that a barrier does not wait for any longer."""
 
     members: tuple[tuple[int, int], ...]
 
 
-class Steered(_Event, frozen=True, tag="steered"):
+class Steered(_Event, frozen=True, gc=False, tag="steered"):
     """A change from outside; what it does to members stands in the entry's decisions."""
 
     change: dict[str, Any]
@@ -246,7 +246,7 @@ class Steered(_Event, frozen=True, tag="steered"):
 Event = Created | Leased | Released | Reported | Explored | Lost | Absent | Steered
 
 
-class Entry(_Part, frozen=True):
+class Entry(_Part, frozen=True, gc=False):
     """What happened, and the decisions that it caused. `time` (seconds since 1970) is for people only."""
 
     time: float
@@ -257,6 +257,23 @@ class Entry(_Part, frozen=True):
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Entry)
+
+
+def canonical(event: Event) -> Event:
+    """The event as it will be read back: 5 where a float belongs becomes 5.0, a list a tuple.
+
+    Reports that hold nothing but exact types, as workers and the wire make them, are that already.
+
+    Raises:
+        Invalid: for something that can not be written.
+    """
+    if type(event) is Reported and all([_is_canonical(r) for r in event.reports]):
+        return event
+    return decode(encode(Entry(0.0, event))).event
+
+
+def _is_canonical(r: Report) -> bool:
+    return type(r.score) is float and not r.used and not r.metrics and r.hyperparameters is None and r.took is None
 
 
 class _Format(msgspec.Struct):
@@ -302,12 +319,14 @@ def _newer(version: int) -> str:
 
 def evaluations(report: Report) -> tuple[Number, ...]:
     """The evaluations in a report: a number counts as a list of one."""
-    return report.score if isinstance(report.score, tuple) else (report.score,)
+    score = report.score
+    return score if type(score) is tuple else (score,)  # type: ignore[return-value]
 
 
 def score_of(report: Report) -> Number:
     """The score in a report: the number, or the mean of the list."""
-    if not isinstance(report.score, tuple):
-        return report.score
-    values: Sequence[float] = [real(n) for n in report.score]
+    score = report.score
+    if not isinstance(score, tuple):
+        return score
+    values: Sequence[float] = [real(n) for n in score]
     return number(sum(values) / len(values) if values else math.nan)

@@ -34,6 +34,7 @@ from pbt.population.entries import (
 from pbt.population.member import Lease, MemberState
 from pbt.population.ranking import key_of
 from pbt.population.value import Population
+from pbt.space.space import Values
 
 REMEMBERED = 10
 """Evaluations kept for the t-test of Jaderberg et al. 2017, which compares the last 10."""
@@ -177,10 +178,10 @@ def _end_lease(m: MemberState, how: str) -> MemberState:
 
 
 def _reported(draft: Draft, event: Reported) -> None:
-    draft.speakers = tuple(r.member for r in event.reports)
+    draft.speakers = tuple([r.member for r in event.reports])
     for report in event.reports:
         draft.reports += 1
-        m = draft[report.member]
+        m = draft.members[report.member]
         if report.took and m.offer is not None:
             m = replace(
                 m, evaluations=m.offer.evaluations, since=m.offer.step, standing=False, former=m.hyperparameters
@@ -188,42 +189,32 @@ def _reported(draft: Draft, event: Reported) -> None:
         score = score_of(report)
         seen = (*m.evaluations, *evaluations(report))[-REMEMBERED:]
         values = m.hyperparameters if report.hyperparameters is None else report.hyperparameters
-        changes: dict[str, Any] = {
-            "step": report.step,
-            "score": score,
-            "evaluations": seen,
-            "hyperparameters": values,
-            "last": report,
-            "drop": (),
-            "reports": m.reports + 1,
-        }
-        if report.checkpoint is not None:
-            changes.update(_saved(draft, m, report, score, seen))
-        m2 = replace(m, **changes)
-        draft.put(_end_lease(m2, "orderly") if report.release else m2)
+        if report.checkpoint is None:
+            m = replace(
+                m, step=report.step, score=score, evaluations=seen, hyperparameters=values, last=report, drop=(),
+                reports=m.reports + 1,
+            )  # fmt: skip
+        else:
+            m = _saved(draft, m, report, score, seen, values)
+        draft.put(_end_lease(m, "orderly") if report.release else m)
 
 
-def _saved(draft: Draft, m: MemberState, report: Report, score: Number, seen: tuple[Number, ...]) -> dict[str, Any]:
+def _saved(
+    draft: Draft, m: MemberState, report: Report, score: Number, seen: tuple[Number, ...], values: Values | None
+) -> MemberState:
     settings = draft.settings
-    values = m.hyperparameters if report.hyperparameters is None else report.hyperparameters
-    assert report.checkpoint is not None
-    assert values is not None
-    assert m.lease is not None
+    assert report.checkpoint is not None and values is not None and m.lease is not None
     checkpoint = Checkpoint(report.checkpoint, m.id, report.step, score, values, seen)
     key = key_of(score, settings.maximize)
     draft.hold(m, checkpoint)
     draft.contend(checkpoint, key)
     if settings.goal is not None and key <= key_of(settings.goal, settings.maximize):
         draft.reached = True
-    return {
-        "checkpoint": checkpoint,
-        "key": key,
-        "standing": True,
-        "broken": False,
-        "losses": 0,
-        "lease": replace(m.lease, saved=True) if not m.lease.saved else m.lease,
-        "due": report.step >= m.ready and (settings.steps is None or report.step < settings.steps),
-    }
+    return replace(
+        m, step=report.step, score=score, evaluations=seen, hyperparameters=values, last=report, drop=(),
+        reports=m.reports + 1, checkpoint=checkpoint, key=key, standing=True, broken=False, losses=0,
+        lease=m.lease if m.lease.saved else replace(m.lease, saved=True), due=report.step >= m.ready,
+    )  # fmt: skip
 
 
 def _explored(draft: Draft, event: Explored) -> None:

@@ -8,7 +8,7 @@ from pbt.population.entries import Checkpoint, Number, Report, Why
 from pbt.space.space import Values
 
 
-class Lease(msgspec.Struct, frozen=True):
+class Lease(msgspec.Struct, frozen=True, gc=False):
     """A member's newest lease.
 
     Attributes:
@@ -28,7 +28,7 @@ class Lease(msgspec.Struct, frozen=True):
     ended: str = ""
 
 
-class MemberState(msgspec.Struct, frozen=True):
+class MemberState(msgspec.Struct, frozen=True, gc=False):
     """How one member stands.
 
     Attributes:

@@ -32,13 +32,6 @@ def bad(m: MemberState) -> bool:
     return m.cure or m.key == math.inf
 
 
-def low(population: Population, m: MemberState, quantile: float) -> bool:
-    """Whether the member is among the last k of the ranked, and enough are ranked to say so."""
-    n = len(population.ranked)
-    k = cut(n, quantile)
-    return k > 0 and n >= quorum(population) and rank(population, m) > n - k
-
-
 def quorum(population: Population) -> int:
     """How many must be ranked before anybody is exploited for a low rank.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -13,12 +15,13 @@ from pbt.population.member import MemberState
 from pbt.population.ranking import Ranked
 
 
-class Population(msgspec.Struct, frozen=True):
+class Population(msgspec.Struct, frozen=True, gc=False):
     """How a population stands after `count` entries. `pbt.population.fold.apply` gives the next value.
 
     Attributes:
         ranked: members neither done nor absent, best first, by their own last report with a checkpoint.
         best: the checkpoint with the best finite score so far.
+        best_key: its place in a ranking; infinity while there is none.
         borrowed: by owner, checkpoints that are the current one of another member, with how many hold it.
         due: members that wait for a decision, in the order of their ids.
         living: how many are neither done nor absent.
@@ -33,6 +36,7 @@ class Population(msgspec.Struct, frozen=True):
     members: tuple[MemberState, ...] = ()
     ranked: Ranked = ()
     best: Checkpoint | None = None
+    best_key: float = math.inf
     borrowed: dict[int, dict[str, int]] = {}
     due: tuple[int, ...] = ()
     living: int = 0
@@ -68,29 +72,54 @@ class Population(msgspec.Struct, frozen=True):
 
     def references(self, checkpoint: str, owner: int) -> bool:
         """Whether anybody may still need this checkpoint of `owner`."""
-        own = self.members[owner].checkpoint
-        return (
-            (own is not None and own.id == checkpoint)
-            or checkpoint in self.borrowed.get(owner, ())
-            or (self.best is not None and self.best.id == checkpoint)
-            or checkpoint in self.pins
-        )
+        return references(self, checkpoint, owner, self.pins)
 
     def kept(self, owner: int) -> tuple[str, ...]:
         """The ids of this member's own checkpoints that are still referenced."""
         ids = set(self.borrowed.get(owner, ()))
-        own = self.members[owner].checkpoint
+        own, best = self.members[owner].checkpoint, self.best
         if own is not None and own.member == owner:
             ids.add(own.id)
-        if self.best is not None and self.best.member == owner:
-            ids.add(self.best.id)
-        ids.update(pin for pin in self.pins if owner_of(pin) == owner)
-        return tuple(sorted(ids))
+        if best is not None and best.member == owner:
+            ids.add(best.id)
+        if self.pins:
+            ids.update(pin for pin in self.pins if owner_of(pin) == owner)
+        return tuple(ids) if len(ids) < 2 else tuple(sorted(ids))
 
     def referenced(self) -> frozenset[str]:
         """The ids of all checkpoints that anybody may still need."""
         current = {m.checkpoint.id for m in self.members if m.checkpoint is not None}
         return frozenset(current.union(self.pins, () if self.best is None else (self.best.id,)))
+
+
+class Referring(Protocol):
+    """A population, or one that is being changed."""
+
+    @property
+    def members(self) -> Sequence[MemberState]:
+        """By id."""
+        ...
+
+    @property
+    def borrowed(self) -> dict[int, dict[str, int]]:
+        """See `Population`."""
+        ...
+
+    @property
+    def best(self) -> Checkpoint | None:
+        """See `Population`."""
+        ...
+
+
+def references(population: Referring, checkpoint: str, owner: int, pins: tuple[str, ...]) -> bool:
+    """Whether anybody may still need this checkpoint of `owner`: as its current one, as the best, or as pinned."""
+    own = population.members[owner].checkpoint
+    if own is not None and own.id == checkpoint:
+        return True
+    best = population.best
+    if best is not None and best.id == checkpoint:
+        return True
+    return checkpoint in population.borrowed.get(owner, ()) or checkpoint in pins
 
 
 def owner_of(checkpoint: str) -> int:

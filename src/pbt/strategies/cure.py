@@ -23,6 +23,11 @@ class Cure(Strategy, frozen=True):
 
     inner: Strategy
 
+    @property
+    def remembers(self) -> bool:
+        """As the inner one."""
+        return self.inner.remembers
+
     def remember(self, memory: Memory, before: Population | None, entry: Entry) -> Memory:
         """As the inner one."""
         return self.inner.remember(memory, before, entry)
@@ -42,7 +47,7 @@ class Cure(Strategy, frozen=True):
 
     def _cured(self, population: Population, decision: Decision) -> Decision:
         m = population.members[decision.member]
-        return _again(population, m) if m.cure and not decision.gives else decision
+        return again(population, m, _sick(m)) if m.cure and not decision.gives else decision
 
     def explore(self, population: Population, memory: Memory, owed: Sequence[Decision]) -> Mapping[int, Values]:
         """As the inner one."""
@@ -54,19 +59,22 @@ def _stop(m: MemberState) -> Decision:
     return Decision(m.id, m.ready, stop=True, why=Why(note=note))
 
 
-def _again(population: Population, m: MemberState) -> Decision:
+def _sick(m: MemberState) -> str:
+    if m.broken:
+        return "checkpoint lost; no parent"
+    return f"{m.losses} workers in a row ended without a report that had a checkpoint; no parent"
+
+
+def again(population: Population, m: MemberState, note: str) -> Decision:
     """One's own checkpoint, or birth, with redrawn hyperparameters."""
     space, chance = population.settings.space, population.chance(m.id)
     old = m.hyperparameters or space.sample(lambda name: chance.uniform(f"birth/{name}"))
     parent = None if m.broken else m.checkpoint
-    note = (
-        "checkpoint lost" if m.broken else f"{m.losses} workers in a row ended without a report that had a checkpoint"
-    )
     return Decision(
         m.id,
         (parent.step if parent else 0) + population.settings.interval,
         start="copy" if parent else "fresh",
         parents=(parent,) if parent else (),
         hyperparameters=redraw(space, old, chance),
-        why=Why(note=f"{note}; no parent"),
+        why=Why(note=note),
     )

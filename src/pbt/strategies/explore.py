@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pbt.chance import Chance
 from pbt.space.space import Space, Values
@@ -33,6 +33,14 @@ def perturb_or_resample(
         else:
             explored[name], operations[name] = domain.perturb(value, (u - resample) / (1.0 - resample), factors)
     return explored, operations
+
+
+def perturb(space: Space, values: Values, draw: Callable[[], float], factors: Sequence[float]) -> Values:
+    """Each hyperparameter perturbed, by draws of one's own."""
+    return {
+        name: domain.perturb(values[name], draw(), factors)[0] if domain.explore else values[name]
+        for name, domain in space.domains.items()
+    }
 
 
 def redraw(space: Space, values: Values, chance: Chance) -> Values:

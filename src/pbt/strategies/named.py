@@ -14,7 +14,9 @@ from pbt.strategies.cure import Cure
 from pbt.strategies.strategy import Strategy
 from pbt.strategies.together import Together
 
-KNOWN = {"pbt": "pbt.strategies.pbt:PBT", "original": "pbt.strategies.original:Original"}
+ORIGINAL = "original"
+"""The strategy behind the original client."""
+KNOWN = {"pbt": "pbt.strategies.pbt:PBT", ORIGINAL: "pbt.strategies.original:Original"}
 """Strategies by the short name that a journal records."""
 
 Builder = Callable[[Settings], Strategy]

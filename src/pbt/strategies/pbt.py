@@ -17,10 +17,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from pbt.errors import SettingsError
 from pbt.population.entries import Checkpoint, Decision, Why
 from pbt.population.member import MemberState
-from pbt.population.rules import bad, cut, low, parents, rank
+from pbt.population.rules import bad, cut, parents, quorum, rank
 from pbt.population.value import Population
 from pbt.space.space import Values
 from pbt.strategies.birth import birth
@@ -62,15 +64,15 @@ class PBT(Strategy, frozen=True):
     def _decide(self, population: Population, m: MemberState) -> Decision:
         if m.unborn:
             return birth(population, m.id, max(population.settings.interval, self.burn_in))
-        is_low = low(population, m, self.quantile)
-        if is_low or bad(m):
+        why = self.reason(population, m)
+        if why.low or bad(m):
             candidates = parents(population, m, self.quantile)
             if candidates:
                 parent = candidates[population.chance(m.id).index("parent", len(candidates))]
-                return self.exploit(population, m, parent, is_low)
-        return self.go_on(population, m, is_low)
+                return self.exploit(population, m, parent, why)
+        return self.go_on(population, m, why)
 
-    def exploit(self, population: Population, m: MemberState, parent: Checkpoint, is_low: bool) -> Decision:
+    def exploit(self, population: Population, m: MemberState, parent: Checkpoint, why: Why) -> Decision:
         """Take over the parent's checkpoint, with hyperparameters explored from its decided ones."""
         values, operations = self.explored(population, m, parent)
         return Decision(
@@ -79,33 +81,20 @@ class PBT(Strategy, frozen=True):
             start="copy",
             parents=(parent,),
             hyperparameters=values,
-            why=self.reason(population, m, is_low, parent, operations),
+            why=replace(why, parent_rank=rank(population, population.members[parent.member]), operations=operations),
         )
 
-    def go_on(self, population: Population, m: MemberState, is_low: bool) -> Decision:
+    def go_on(self, population: Population, m: MemberState, why: Why) -> Decision:
         """Keep weights and hyperparameters."""
-        return Decision(m.id, m.step + population.settings.interval, why=self.reason(population, m, is_low))
+        return Decision(m.id, m.step + population.settings.interval, why=why)
 
     def explored(self, population: Population, m: MemberState, parent: Checkpoint) -> tuple[Values, dict[str, str]]:
         """Hyperparameters for a child of `parent`, and the operation behind each."""
         space = population.settings.space
         return perturb_or_resample(space, parent.hyperparameters, population.chance(m.id), self.factors, self.resample)
 
-    def reason(
-        self,
-        population: Population,
-        m: MemberState,
-        is_low: bool,
-        parent: Checkpoint | None = None,
-        operations: dict[str, str] | None = None,
-    ) -> Why:
-        """The ranks seen, the number replaced, and the operations drawn."""
+    def reason(self, population: Population, m: MemberState) -> Why:
+        """The member's rank, of how many, how many are replaced, and whether it is low."""
         n = len(population.ranked)
-        return Why(
-            rank=rank(population, m),
-            of=n,
-            k=cut(n, self.quantile),
-            low=is_low,
-            parent_rank=rank(population, population.members[parent.member]) if parent else 0,
-            operations=operations or {},
-        )
+        k, place = cut(n, self.quantile), rank(population, m)
+        return Why(place, n, k, place > n - k and n >= quorum(population))

@@ -23,6 +23,11 @@ Memory = Any
 class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Decides what becomes of members that are due."""
 
+    @property
+    def remembers(self) -> bool:
+        """Whether it has a memory of its own; asked for every entry, so that who has none pays nothing."""
+        return type(self).remember is not Strategy.remember
+
     def check(self) -> None:
         """Look at the parameters once, before a population is created.
 

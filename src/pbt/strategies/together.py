@@ -15,6 +15,11 @@ class Together(Strategy, frozen=True):
 
     inner: Strategy
 
+    @property
+    def remembers(self) -> bool:
+        """As the inner one."""
+        return self.inner.remembers
+
     def remember(self, memory: Memory, before: Population | None, entry: Entry) -> Memory:
         """As the inner one."""
         return self.inner.remember(memory, before, entry)

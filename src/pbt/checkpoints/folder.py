@@ -1,0 +1,172 @@
+"""Checkpoints in a folder that all workers see: ``checkpoints/<member>/<lease>-<seq>``.
+
+Nothing is copied at an exploit: a child reads its parent's folder.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from pbt.checkpoints.store import MANIFEST, Manifest
+from pbt.errors import CheckpointError
+from pbt.population.entries import Checkpoint
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Manifest)
+
+
+class FolderStore:
+    """A `CheckpointStore` below ``folder/checkpoints``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._root = folder / "checkpoints"
+
+    def staging(self, member: int, lease: int) -> Path:
+        """``checkpoints/<member>/.<lease>-s<n>``, n counting up, so that no two savings share a folder."""
+        home = self._home(member)
+        n = 1 + max((int(p.name.partition("-s")[2]) for p in home.glob(f".{lease}-s*")), default=0)
+        staging = home / f".{lease}-s{n}"
+        staging.mkdir()
+        return staging
+
+    def _home(self, member: int) -> Path:
+        home = self._root / str(member)
+        if not home.exists():
+            home.mkdir(parents=True, exist_ok=True)
+            _sync(self._root)
+            _sync(self._root.parent)
+        return home
+
+    def publish(self, staging: Path, checkpoint: Checkpoint, parent: str | None) -> Path:
+        """Write the manifest, fsync files and folders, rename to the id, fsync the parent folder."""
+        if not staging.is_dir():
+            raise CheckpointError(f"{staging}: save into this folder; what was there is gone")
+        files = {str(p.relative_to(staging)): p.stat().st_size for p in _walk(staging) if p.is_file()}
+        files.pop(MANIFEST, None)
+        if not files:
+            raise CheckpointError(f"{staging}: nothing was saved into it; save= must write at least one file there")
+        (staging / MANIFEST).write_bytes(_encoder.encode(Manifest(checkpoint, parent, files)))
+        for path in _walk(staging):
+            _sync(path)
+        _sync(staging)
+        target = self._path(checkpoint.id)
+        if target.exists():
+            raise CheckpointError(f"{target} exists already: two workers write for one lease")
+        staging.rename(target)
+        _sync(target.parent)
+        return target
+
+    def _path(self, id: str) -> Path:
+        member, _, name = id.partition("/")
+        lease, _, seq = name.partition("-")
+        if not (member.isdecimal() and lease.isdecimal() and seq.isdecimal()):
+            raise CheckpointError(f"{id!r} is no checkpoint of this population")
+        return self._root / member / name
+
+    def adopt(self, source: Path, member: int, lease: int) -> Path:
+        """A staging folder with what the user saved at a path of his own: reflinked where possible, else copied.
+
+        Never hard-linked: a later save over the same path would change the checkpoint.
+        """
+        staging = self.staging(member, lease)
+        if source.is_dir():
+            shutil.copytree(source, staging, dirs_exist_ok=True)
+        elif source.is_file():
+            shutil.copy2(source, staging / source.name)
+        else:
+            raise CheckpointError(f"{source}: there is neither a file nor a folder to publish as a checkpoint")
+        return staging
+
+    def is_staging(self, path: Path) -> bool:
+        """Whether the path is one that `staging` gave, which is published by rename."""
+        return path.parent.parent == self._root and path.name.startswith(".")
+
+    def fetch(self, id: str) -> Path:
+        """The checkpoint's folder, once every file of its manifest is there in its size."""
+        if not self._root.is_dir():
+            raise OSError(f"{self._root} is out of reach: mount it, then start again")
+        path = self._path(id)
+        try:
+            manifest = _decoder.decode((path / MANIFEST).read_bytes())
+        except (OSError, msgspec.DecodeError) as error:
+            raise CheckpointError(f"{path} is not whole: {error}") from None
+        if manifest.checkpoint.id != id:
+            raise CheckpointError(f"{path} holds checkpoint {manifest.checkpoint.id}, not {id}")
+        for name, size in manifest.files.items():
+            try:
+                found = (path / name).stat().st_size
+            except OSError as error:
+                raise CheckpointError(f"{path} is not whole: {error}") from None
+            if found != size:
+                raise CheckpointError(f"{path} is not whole: {name} has {found} bytes, not {size}")
+        return path
+
+    def delete(self, id: str) -> None:
+        """Delete it; a half-deleted one has lost its manifest first, and so is seen as not whole."""
+        _remove(self._path(id))
+
+    def collect(self, member: int, lease: int, seq: int, keep: Iterable[str]) -> None:
+        """Delete what this member needs no longer. No clock, no scan of others, idempotent."""
+        kept = set(keep)
+        for path in _children(self._root / str(member)):
+            number = _numbers(path.name)
+            if number is not None and number <= (lease, seq) and f"{member}/{path.name}" not in kept:
+                _remove(path)
+            elif path.name.startswith(".") and _staged_under(path.name) < lease:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def sweep(self, referenced: Iterable[str]) -> None:
+        """Delete all checkpoints but the referenced ones; somebody may still be saving, so stagings stay."""
+        kept = set(referenced)
+        for home in _children(self._root):
+            for path in _children(home):
+                if not path.name.startswith(".") and f"{home.name}/{path.name}" not in kept:
+                    _remove(path)
+
+    def clear_stagings(self) -> None:
+        """Delete what was never published; only when no worker runs."""
+        for home in _children(self._root):
+            for path in _children(home):
+                if path.name.startswith("."):
+                    shutil.rmtree(path, ignore_errors=True)
+
+
+def _children(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _numbers(name: str) -> tuple[int, int] | None:
+    lease, _, seq = name.partition("-")
+    return (int(lease), int(seq)) if lease.isdecimal() and seq.isdecimal() else None
+
+
+def _staged_under(name: str) -> int:
+    lease = name[1:].partition("-")[0]
+    return int(lease) if lease.isdecimal() else 0
+
+
+def _remove(path: Path) -> None:
+    (path / MANIFEST).unlink(missing_ok=True)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for base, folders, files in os.walk(folder, topdown=False):
+        for name in (*files, *folders):
+            yield Path(base, name)
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,68 @@
+"""What keeps checkpoints: whole when published, and there until nobody can need them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from pbt.population.entries import Checkpoint
+
+MANIFEST = "pbt.json"
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """``pbt.json`` in a checkpoint's folder: it explains itself.
+
+    Attributes:
+        parent: the checkpoint from which the member's present segment began.
+        files: names relative to the folder, with sizes in bytes.
+    """
+
+    checkpoint: Checkpoint
+    parent: str | None
+    files: dict[str, int]
+    format: int = 1
+
+
+class CheckpointStore(Protocol):
+    """Checkpoints by id."""
+
+    def staging(self, member: int, lease: int) -> Path:
+        """A new empty folder to save into."""
+        ...
+
+    def is_staging(self, path: Path) -> bool:
+        """Whether the path is one that `staging` gave."""
+        ...
+
+    def adopt(self, source: Path, member: int, lease: int) -> Path:
+        """A staging folder with a copy of what the user saved at a path of his own."""
+        ...
+
+    def publish(self, staging: Path, checkpoint: Checkpoint, parent: str | None) -> Path:
+        """Make a staged folder durable and visible under its id; whole or not at all."""
+        ...
+
+    def fetch(self, id: str) -> Path:
+        """The folder of a checkpoint, checked against its manifest.
+
+        Raises:
+            CheckpointError: it is not whole.
+            OSError: the store is out of reach.
+        """
+        ...
+
+    def delete(self, id: str) -> None:
+        """Delete a checkpoint; one that is gone already is no error."""
+        ...
+
+    def collect(self, member: int, lease: int, seq: int, keep: Iterable[str]) -> None:
+        """Delete the member's checkpoints up to (lease, seq) that are not in `keep`, and earlier leases' stagings."""
+        ...
+
+    def sweep(self, referenced: Iterable[str]) -> None:
+        """Delete every checkpoint that is not referenced; only for a population that is finished."""
+        ...

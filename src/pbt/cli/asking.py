@@ -1,0 +1,54 @@
+"""Options that ask for settings, shared by the commands that may create a population."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from pbt.errors import SettingsError
+from pbt.settings import Wanted, wanted
+from pbt.space.reading import read_space
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+OPTIONS = [
+    click.option("--members", type=int, help="How many models the population has."),
+    click.option("--steps", type=int, help="Steps that each member is to do; larger than before: train on."),
+    click.option("--space", type=click.Path(), help="Search space: a .toml or .csv file. Else the script brings it."),
+    click.option("--interval", type=int, help="Steps between decisions.  [default: steps / 40]"),
+    click.option("--maximize/--minimize", default=None, help="Whether a higher score is better."),
+    click.option("--goal", type=float, help="End the run when a score reaches this."),
+    click.option("--strategy", help="Strategy by name, or your own as module:Class.  [default: pbt]"),
+    click.option("--set", "parameters", multiple=True, metavar="NAME=VALUE",
+                 help="A parameter of the strategy, such as quantile=0.25 (repeat for more)."),
+    click.option("--synchronous/--asynchronous", default=None, help="Decide for all members at once, at a barrier."),
+    click.option("--seed", type=int, help="Seed of all of pbt's own draws.  [default: drawn and recorded]"),
+]  # fmt: skip
+
+
+def settings_options(command: F) -> F:
+    """Add the options to a command."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def asked_for(space: str | None, strategy: str | None, parameters: Sequence[str], **given: Any) -> Wanted:
+    """The settings that the options ask for."""
+    named: dict[str, Any] | None = None
+    if strategy is not None or parameters:
+        named = {"name": strategy or "pbt", **dict(_parameter(p) for p in parameters)}
+    return wanted(space=None if space is None else read_space(space), strategy=named, **given)
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise SettingsError(f"--set {text}: write NAME=VALUE, such as quantile=0.25")
+    try:
+        return name, msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return name, value

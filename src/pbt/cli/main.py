@@ -1,0 +1,77 @@
+"""``pbt``: the command line's entry."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from typing import Any
+
+import click
+
+from pbt.errors import PBTError
+
+COMMANDS = {
+    "demo": ("pbt.cli.demo", "Watch a population learn handwritten digits, and see what it found."),
+    "run": ("pbt.cli.run", "Train a population with workers on this machine."),
+    "serve": ("pbt.cli.serve", "Serve populations over HTTP to workers on other machines."),
+    "status": ("pbt.cli.status", "How a population stands."),
+    "journal": ("pbt.cli.journal", "Everything that happened to a population, as JSON lines."),
+    "tensorboard": ("pbt.cli.tensorboard", "Write scores and hyperparameters as TensorBoard files."),
+}
+
+
+class Commands(click.Group):
+    """Commands that are imported when they are called, so that ``--help`` stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order in which a user meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command itself."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """A line each, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="pbtrain", prog_name="pbt")
+@click.option("-v", "--verbose", is_flag=True, help="Say more of what is going on.")
+def pbt(verbose: bool) -> None:
+    """Population-based training: N models train side by side, bad ones take over weights and hyperparameters
+    from good ones and explore from there.
+
+    \b
+    A first look:        pbt demo
+    Your own script:     pbt run --members 8 --steps 200 runs/mine -- python train.py
+    How it stands:       pbt status runs/mine
+    Several machines:    pbt serve runs/            (then PBT_URL=http://host:7777/mine python train.py)
+
+    A training script joins a population with pbt.turns or pbt.join; see the README.
+    """  # noqa: D205, D301
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(message)s")
+
+
+def main(arguments: list[str] | None = None, **options: Any) -> None:
+    """Run the command line; errors made for users are shown without a traceback."""
+    try:
+        code = pbt.main(arguments, prog_name="pbt", standalone_mode=False, **options)
+    except PBTError as error:
+        click.echo(f"pbt: {error}", err=True)
+        sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,99 @@
+"""``pbt run``: a population with workers on this machine."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+from msgspec.structs import replace
+from rich.console import Console
+
+from pbt.cli.asking import asked_for, settings_options
+from pbt.errors import SettingsError
+from pbt.launchers.local import LocalRun, command_of
+from pbt.launchers.revive import revive, train_longer
+from pbt.population.entries import decode
+from pbt.settings import Wanted, compare
+from pbt.views.follow import Follower
+from pbt.views.screen import Screen
+from pbt.views.words import report_of
+from pbt.where import Place, open_place
+
+
+@click.command("run", context_settings={"ignore_unknown_options": False})
+@settings_options
+@click.option("--workers", type=int, help="Processes at once.  [default: members, at most the number of cores]")
+@click.option("--gpus", help='GPUs to deal out to the workers: "0,1,2,3".  [default: leave them alone]')
+@click.option("--plain", is_flag=True, help="Lines instead of the live table (as when the output is no terminal).")
+@click.argument("where", metavar="FOLDER")
+@click.argument("arguments", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
+def command(
+    where: str, arguments: tuple[str, ...], workers: int | None, gpus: str | None, plain: bool, **given: Any
+) -> int:
+    """Train a population with workers on this machine.
+
+    FOLDER is where the population lives; started again on the same folder, it goes on where it stood.
+    Instead of a folder, the URL of a server's population can be given. COMMAND is what each worker runs,
+    a script that uses pbt.turns or pbt.join; what is asked for here wins over what the script says.
+
+    \b
+    pbt run --members 8 --steps 200 runs/digits -- python train.py --data digits.npz
+    pbt run --members 16 --workers 4 --gpus 0,1,2,3 --space space.toml --maximize runs/big -- python train.py
+
+    Ctrl-C asks the workers to save and end; twice ends them at once. Exit codes: 0 finished, 1 a member or
+    every worker failed for good, 130 interrupted.
+    """  # noqa: D301
+    asked = asked_for(**given)
+    place = open_place(where)
+    follower = Follower(place.journal)
+    follower.catch_up()
+    if follower.exists:
+        asked = _go_on(place, follower, asked)
+    elif asked.space is not None:
+        place.face.create(asked)
+        follower.catch_up()
+    members = asked.members or (len(follower.members) or 1)
+    count = workers or min(members, os.cpu_count() or 1)
+    if count < 1:
+        raise SettingsError(f"--workers {count}: at least 1")
+    run = LocalRun(
+        place.where, command_of(arguments), workers=count, settings=asked, follower=follower, coordinator=place.face,
+        logs=place.logs, gpus=[g.strip() for g in gpus.split(",")] if gpus else (),
+    )  # fmt: skip
+    console = Console(stderr=True)
+    if not follower.finished:
+        with Screen(console, follower, lambda: f"{run.active} of {count} workers", plain) as screen:
+            run.run(screen.show)
+    return _conclude(place, follower, run, console)
+
+
+def _go_on(place: Place, follower: Follower, asked: Wanted) -> Wanted:
+    """Compare with what exists; raise its steps, and try failed members anew, where that is asked for."""
+    settings = follower.population.settings
+    if asked.steps is not None and settings.steps is not None and asked.steps > settings.steps:
+        train_longer(place.face, asked.steps)
+        settings = replace(settings, steps=asked.steps)
+    compare(settings, asked, str(place.where))
+    revive(place.face, follower.population)
+    follower.catch_up()
+    return asked
+
+
+def _conclude(place: Place, follower: Follower, run: LocalRun, console: Console) -> int:
+    if run.interrupted:
+        console.print(f"interrupted; the same command goes on from here: pbt run … {place.where} -- …", highlight=False)
+        return 130
+    for failure in run.failures:
+        console.print(f"[red]{failure}", highlight=False, markup=True)
+    if not follower.exists:
+        console.print("[red]no worker created the population: does the script call pbt.turns or pbt.join?")
+        return 1
+    population = follower.population
+    if population.finished and place.store is not None and population.settings.checkpoints == "own":
+        place.store.sweep(population.referenced())
+        place.store.clear_stagings()
+    Console().print(
+        report_of(population, [decode(body) for body in place.journal.read(0)], place.where), highlight=False
+    )
+    return 0 if population.finished and not any(m.failed for m in population.members) else 1

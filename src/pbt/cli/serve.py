@@ -1,0 +1,65 @@
+"""``pbt serve``: populations over HTTP."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import click
+
+from pbt.server.keys import LOOPBACK
+
+
+@click.command("serve")
+@click.argument("folder", metavar="FOLDER")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is all.")
+@click.option("--port", default=7777, show_default=True, help="Port to listen on; 0 takes a free one.")
+@click.option(
+    "--key-file", type=click.Path(path_type=Path), help="File that holds the key.  [default: $PBT_KEY, else FOLDER/key]"
+)
+@click.option("--no-key", is_flag=True, help="Let anybody on this machine in; on loopback only.")
+@click.option(
+    "--host-name", "names", multiple=True, help="A name by which workers call this machine (repeat for more)."
+)
+@click.option("--maximize/--minimize", default=None, help="For new populations whose workers do not say it themselves.")
+@click.option("--verbose", is_flag=True, help="Print a line for each new worker, report and exploit.")
+def command(
+    folder: str, host: str, port: int, key_file: Path | None, no_key: bool, names: tuple[str, ...],
+    maximize: bool | None, verbose: bool,
+) -> int:  # fmt: skip
+    """Serve populations over HTTP to workers on other machines.
+
+    Each population has a name and lives in its own folder below FOLDER; workers name it in the URL, as in
+    http://host:7777/digits (without a name it is "default"). Checkpoints lie in the same folder, which the
+    workers must see under the same path.
+
+    Every request must carry the key: from $PBT_KEY or --key-file, else FOLDER/key, made at the first start.
+    Workers of the same user on this machine find it by themselves. Ctrl-C or SIGTERM ends the server in
+    order; started again on the same folder it goes on where it stood.
+    """
+    from pbt.server.app import App
+    from pbt.server.gate import Gate
+    from pbt.server.keys import key_for
+    from pbt.server.rooms import Rooms
+    from pbt.server.running import bind, folder_for, serve
+    from pbt.server.verbose import Verbose
+    from pbt.settings import Wanted
+
+    where = folder_for(folder)
+    key = key_for(where, host, key_file, no_key)
+    listening = bind(host, port)
+    app = App(Rooms(where, Wanted(maximize=maximize)), Gate(key, (*names, host)), Verbose() if verbose else None)
+
+    def ready() -> None:
+        name = socket.gethostname() if host in ("0.0.0.0", "::") else host
+        click.echo(f"serving {where} (Ctrl-C ends it). In each worker's shell:")
+        click.echo(f"  export PBT_URL=http://{f'[{name}]' if ':' in name else name}:{listening.getsockname()[1]}/NAME")
+        if not key.open:
+            source = f"$(cat {key.file})" if key.file is not None else "…   (the one given to this server)"
+            own = "   (not needed for your own workers on this machine)" if key.file is not None else ""
+            click.echo(f"  export PBT_KEY={source}{own}")
+        if host not in LOOPBACK:
+            click.echo("The wire is in clear: use it on networks you trust, or through an SSH tunnel.")
+
+    serve(app, listening, ready)
+    return 0

@@ -1,0 +1,49 @@
+"""``pbt status``: how a population stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+
+from pbt.views.follow import Follower
+from pbt.views.status import Status, status_of
+from pbt.views.table import members_table, number_text
+from pbt.where import open_journal
+
+
+@click.command("status")
+@click.argument("where", metavar="WHERE")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object, for programs.")
+def command(where: str, as_json: bool) -> int:
+    """How the population at WHERE (a folder or a URL) stands: members, best, warnings, who waits for a worker."""
+    follower = Follower(open_journal(where))
+    seen = Status(where)
+    follower.listen(seen.hear)
+    follower.catch_up()
+    found = status_of(follower.population, seen)
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+        return 0
+    console = Console()
+    console.print(members_table(follower.population, seen.exploited))
+    for line in _lines(found):
+        console.print(line, highlight=False)
+    return 0
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    best = found["best"]
+    lines = [""]
+    lines.append(
+        f"best {number_text(best['score'])}: member {best['member']}, step {best['step']}, {best['checkpoint']}"
+        if best
+        else "no member has had a finite score with a checkpoint yet"
+    )
+    lines.append(f"{found['reports']} reports, {found['entries']} journal entries; " + found["state"])
+    if found["waiting_for_a_worker"]:
+        lines.append(f"{len(found['waiting_for_a_worker'])} members wait for a worker: {found['waiting_for_a_worker']}")
+    lines.extend(f"warning: {text}" for text in found["warnings"])
+    return lines

@@ -1,0 +1,149 @@
+"""The demonstration from its beginning to its end: two populations, a comparison, two pictures."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from rich.console import Console
+
+from pbt.demo.data import Digits, read_digits, write_digits
+from pbt.demo.network import Network
+from pbt.demo.train import ROUNDS, SPACE, UPDATES, WIDTHS
+from pbt.errors import PBTError
+from pbt.launchers.local import LocalRun
+from pbt.population.entries import Entry, decode, real
+from pbt.population.lineage import Lineage
+from pbt.population.schedule import schedule
+from pbt.population.value import Population
+from pbt.settings import wanted
+from pbt.strategies.pbt import PBT
+from pbt.views.follow import Follower
+from pbt.views.pictures import draw
+from pbt.views.screen import Screen
+from pbt.views.words import schedule_lines
+from pbt.where import open_place
+
+MEMBERS = 8
+
+
+class Found(NamedTuple):
+    """What one population came to."""
+
+    population: Population
+    entries: list[Entry]
+    seconds: float
+    test: float
+    accuracy: float
+
+    @property
+    def held_out(self) -> float:
+        """The best score by which members were ranked."""
+        assert self.population.best is not None
+        return real(self.population.best.score)
+
+    @property
+    def steps(self) -> int:
+        """Steps trained in all, those included that an exploit threw away."""
+        return self.population.reports
+
+
+def show(folder: Path, seed: int, console: Console, plain: bool) -> int:
+    """Run the demonstration; the exit code."""
+    data = folder / "digits.npz"
+    write_digits(data, seed)
+    digits = read_digits(data)
+    console.print(_introduction(digits), highlight=False)
+    console.print("[bold]1. Population-based training:[/] the bad take over from the good, and explore")
+    trained = _train(folder / "pbt", PBT(quantile=0.2, resample=0), seed, data, digits, console, plain)
+    console.print("\n[bold]2. Random search:[/] the same beginnings, and nobody ever takes over")
+    random = _train(folder / "random", PBT(quantile=0, resample=0), seed, data, digits, console, plain)
+    pictures = draw(trained.population, trained.entries, folder, "held-out log-likelihood")
+    console.print(_conclusion(folder, trained, random, pictures), highlight=False, soft_wrap=True)
+    return 0
+
+
+def _introduction(digits: Digits) -> str:
+    shape = "-".join(map(str, WIDTHS))
+    return (
+        f"Handwritten digits, made hard: {len(digits.train_y)} labelled images to train on, a fifth of them with a "
+        f"wrong label; {len(digits.held_y)} to score by (held out), {len(digits.test_y)} to test with at the very "
+        f"end. {MEMBERS} workers train {MEMBERS} networks ({shape}) for {ROUNDS} steps of {UPDATES} updates each. "
+        "Found while training: the learning rate, the noise on the input, and the dropout rate.\n"
+    )
+
+
+def _train(folder: Path, strategy: PBT, seed: int, data: Path, digits: Digits, console: Console, plain: bool) -> Found:
+    began = time.monotonic()
+    asked = wanted(space=SPACE, members=MEMBERS, steps=ROUNDS, interval=1, maximize=True, seed=seed, strategy=strategy)
+    place = open_place(str(folder))
+    place.face.create(asked)
+    follower = Follower(place.journal)
+    command = [sys.executable, "-m", "pbt.demo.train", str(data.absolute())]
+    run = LocalRun(
+        place.where,
+        command,
+        workers=MEMBERS,
+        settings=asked,
+        follower=follower,
+        coordinator=place.face,
+        logs=place.logs,
+    )
+    with Screen(console, follower, lambda: f"{run.active} of {MEMBERS} workers", plain) as screen:
+        run.run(screen.show)
+    if run.interrupted:
+        raise KeyboardInterrupt
+    population = follower.population
+    if not population.finished or population.best is None or place.store is None:
+        raise PBTError(f"the demo's workers failed; their output is in {place.logs}")
+    network = Network(np.random.default_rng(), WIDTHS)
+    network.load(place.store.fetch(population.best.id) / "network.npz")
+    return Found(
+        population,
+        [decode(body) for body in place.journal.read(0)],
+        time.monotonic() - began,
+        network.log_likelihood(digits.test_x, digits.test_y),
+        network.accuracy(digits.test_x, digits.test_y),
+    )
+
+
+def _conclusion(folder: Path, trained: Found, random: Found, pictures: list[Path]) -> str:
+    best = trained.population.best
+    assert best is not None
+    lineage = Lineage.of(trained.entries)
+    exploits = sum(d.start == "copy" for e in trained.entries for d in e.decisions)
+    better = trained.test > random.test
+    return "\n".join(
+        [
+            "\n[bold]What came out[/] (log-likelihood: 0 is perfect, -2.3 is guessing)\n",
+            "                             held out    test set   test accuracy   steps trained    time",
+            _row("population-based training", trained),
+            _row("random search", random),
+            "",
+            f"On the test set, which no decision saw, population-based training was "
+            f"{'better' if better else 'NOT better'} this time: {trained.test:.3f} against {random.test:.3f},",
+            f"with as many members and the same wall time. {exploits} times a member took over another's weights.",
+            "",
+            f"The schedule it discovered (lineage of the best, member {best.member} at step {best.step}):",
+            *("  " + line for line in schedule_lines(schedule(lineage, best))),
+            "",
+            f"Pictures:     {pictures[0]}   scores, with the best one's lineage",
+            f"              {pictures[1]}   the schedule, on each hyperparameter's own scale",
+            f"Best model:   {folder / 'pbt' / 'checkpoints' / best.id}",
+            "",
+            "What to type next:",
+            f"  pbt status {folder / 'pbt'}              every member, and how it stands",
+            f"  pbt journal {folder / 'pbt'} | head -3   everything that happened, with the reasons",
+            "  pbt run --help                                        train your own script this way",
+        ]
+    )
+
+
+def _row(name: str, found: Found) -> str:
+    return (
+        f"  {name:26s} {found.held_out:8.3f}    {found.test:8.3f}   {found.accuracy:12.1%}"
+        f"   {found.steps:13d}   {found.seconds:4.0f} s"
+    )

@@ -1,0 +1,205 @@
+"""`join` and `turns`: how a training script takes part in a population."""
+
+from __future__ import annotations
+
+import dis
+import logging
+import os
+import secrets
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pbt import preempt
+from pbt.checkpoints.store import CheckpointStore
+from pbt.coordinator.answer import Answer
+from pbt.errors import NobodyFree, PBTError
+from pbt.launchers.orders import Orders
+from pbt.member import FIRST_POLL, LAST_POLL, Member, Turn
+from pbt.settings import Wanted, wanted
+from pbt.where import Joinable, open_place
+
+_log = logging.getLogger("pbt")
+_M = TypeVar("_M", bound=Member)
+
+
+def join(
+    where: str | os.PathLike[str] | None = None,
+    space: Any = None,
+    *,
+    member: int | None = None,
+    wait: bool = True,
+    **settings: Any,
+) -> Member:
+    """Take one member of a population, to train it until it is finished.
+
+    Args:
+        where: a folder, or the URL of a server's population such as ``http://host:7777/digits``; by default
+            ``$PBT_URL``, else a new folder under ``./pbt-runs/`` for a population of one.
+        space: name to domain; the first to join creates the population with it.
+        member: a certain one.
+        wait: whether to wait while all members are in the hands of living workers.
+        settings: `members`, `steps`, `interval`, `maximize`, `goal`, `strategy`, … as in `pbt.Settings`;
+            compared with what exists where given.
+
+    Returns:
+        The member; where nothing is left to train, one whose `steps()` is empty.
+
+    Raises:
+        SettingsError: settings differ from those of the population, or are missing for a new one.
+        NobodyFree: with ``wait=False``.
+    """
+    worker = _Worker(where, space, settings)
+    answer = worker.next(turn=False, member=member, wait=wait)
+    return Member(worker.face, worker.store, answer)
+
+
+def turns(where: str | os.PathLike[str] | None = None, space: Any = None, **settings: Any) -> Turns:
+    """Train members of a population in turns, until nothing is left to train.
+
+    Arguments and errors are those of `join`. One worker can train any number of members this way, and any
+    number of workers one population. Each turn begins by setting everything up from ``member.checkpoint``;
+    so start, resume, take-over, exploit and a new architecture are one code path.
+    """
+    return Turns(_Worker(where, space, settings))
+
+
+class Turns(Iterator[Turn]):
+    """The turns of one worker. `break` gives the member back in order, an exception as failed."""
+
+    def __init__(self, worker: _Worker) -> None:
+        self._worker = worker
+        self._turn: Turn | None = None
+        self._reports = -1
+        self._idle = 0
+
+    def __iter__(self) -> Turns:
+        return self
+
+    def __next__(self) -> Turn:
+        self._check_body()
+        if self._turn is not None and self._turn.goes_on:
+            return self._turn
+        self.close()
+        while not preempt.requested():
+            answer = self._worker.next(turn=True)
+            turn = Turn(self._worker.face, self._worker.store, answer)
+            if answer.member is None:
+                break
+            if not turn.over:
+                self._turn, self._reports = turn, -1
+                return turn
+        raise StopIteration
+
+    def _check_body(self) -> None:
+        turn = self._turn
+        if turn is None or turn.over:
+            self._idle = 0
+            return
+        if turn.reported == self._reports or (self._reports < 0 and turn.reported == 0):
+            self._idle += 1
+        else:
+            self._idle = 0
+        self._reports = turn.reported
+        if self._idle >= 2:
+            self.close(failed=True)
+            raise PBTError(
+                "the body of the loop over pbt.turns came back twice without a report: loop over member.steps() in it, "
+                "and call member.report there"
+            )
+
+    def close(self, failed: bool = False) -> None:
+        """Give back the member that is held, if any."""
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            if turn.interrupted:
+                preempt.request()
+            turn.close(failed)
+
+    def __del__(self) -> None:
+        if self._turn is not None and not sys.is_finalizing():
+            self.close(failed=not _left_in_order(sys._getframe(1)))
+
+
+def _left_in_order(frame: Any) -> bool:
+    """Whether the loop that held an iterator was left by break or return rather than by an exception.
+
+    An iterator is told that it is dropped, not why; the instruction at which its loop's frame stands
+    tells: after `break` or `return` the compiler pops the iterator by an instruction of its own, while
+    an exception leaves the frame standing at the instruction that raised.
+    """
+    code = frame.f_code
+    name = next((i.opname for i in dis.get_instructions(code) if i.offset == frame.f_lasti), "POP_TOP")
+    return name.startswith(("POP_", "END_", "STORE_", "DELETE_", "RETURN_", "SWAP"))
+
+
+class _Worker:
+    """This process, looking for members of one population."""
+
+    def __init__(self, where: str | os.PathLike[str] | None, space: Any, settings: Mapping[str, Any]) -> None:
+        orders = Orders.given()
+        asked = wanted(space=space, **settings)
+        if orders is not None:
+            where, asked = orders.applied(where, asked)
+        place = where or os.environ.get("PBT_URL")
+        if place is None:
+            place, asked = _alone(), asked.over(Wanted(members=None if asked.open else 1))
+        self._orders = orders
+        self._asked: Wanted | None = asked
+        opened = open_place(os.fspath(place))
+        self.face: Joinable = opened.face
+        self.store: CheckpointStore | None = opened.store
+
+    def _nonce(self) -> str:
+        """128 random bits, for the retries of one call."""
+        return (self._orders.token if self._orders is not None else "") + secrets.token_hex(16)
+
+    def next(self, turn: bool, member: int | None = None, wait: bool = True) -> Answer:
+        """A member; without one there is nothing left to train, or this process was asked to stop."""
+        nonce, pause, told = self._nonce(), FIRST_POLL, False
+        while True:
+            try:
+                answer = self.face.join(nonce, self._asked, member, turn)
+            except NobodyFree:
+                if not wait:
+                    raise
+                answer = Answer(wait=True)
+            self._asked = None
+            if answer.member is not None and answer.failed:
+                self.face.let_go(answer.member)
+                nonce = self._nonce()
+                continue
+            if self._orders is not None and (answer.member is not None or answer.wait):
+                self._orders.arrive()
+                if answer.fresh:
+                    self._orders.wait_for_start()
+            if answer.member is not None or answer.stop:
+                return answer
+            if not wait:
+                raise NobodyFree("every member is in the hands of a living worker: start more members, or wait")
+            if preempt.requested():
+                return Answer(stop=True)
+            if not told:
+                _log.info("every member is in the hands of a living worker: waiting for one")
+                told = True
+            time.sleep(pause)
+            pause = min(LAST_POLL, pause * 1.5)
+
+
+def _alone() -> str:
+    """A fresh folder under ./pbt-runs/ for a script that was started without a population."""
+    script = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in ("", "-c", "-m") else "run"
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    for n in range(1000):
+        folder = Path("pbt-runs", f"{script}-{stamp}{f'-{n}' if n else ''}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        print(
+            f"pbt: training alone, in {folder} (give pbt.turns a folder, or set PBT_URL, to share it)", file=sys.stderr
+        )
+        return str(folder)
+    raise PBTError("no free folder name under ./pbt-runs/")

@@ -1,0 +1,94 @@
+"""Locks between processes of one machine: flock, which the kernel releases when a holder dies."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pbt.errors import PBTError
+
+if sys.platform == "win32":
+    raise PBTError(
+        "a population's folder needs flock, which Windows lacks: use a server (pbt serve on Linux), or pbt.train"
+    )
+
+import fcntl
+
+_open: set[int] = set()
+
+
+def _close_in_child() -> None:
+    """A forked child must not keep its parent's locks: it would be alive for both."""
+    for fd in list(_open):
+        os.close(fd)
+    _open.clear()
+
+
+os.register_at_fork(after_in_child=_close_in_child)
+
+
+def open_lock(path: Path) -> int:
+    """A descriptor of the lock file, made if need be and never deleted; closed in forked children."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    _open.add(fd)
+    return fd
+
+
+def close_lock(fd: int) -> None:
+    """Close a descriptor, which releases its lock."""
+    if fd in _open:
+        _open.discard(fd)
+        os.close(fd)
+
+
+def try_lock(fd: int, shared: bool = False) -> bool:
+    """Take the lock if nobody holds it."""
+    try:
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def unlock(fd: int) -> None:
+    """Release the lock."""
+    fcntl.flock(fd, fcntl.LOCK_UN)
+
+
+class FairLock:
+    """A fair turn among processes, made of two locks: take *gate*, take *lock*, release *gate*.
+
+    One flock is not fair: who releases it takes it again. Reentrant within one thread.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._gate = open_lock(folder / "journal.gate")
+        self._lock = open_lock(folder / "journal.lock")
+        self._depth = 0
+
+    @property
+    def held(self) -> bool:
+        """Whether this object has the turn."""
+        return self._depth > 0
+
+    def __enter__(self, flock: Any = fcntl.flock, take: int = fcntl.LOCK_EX, leave: int = fcntl.LOCK_UN) -> None:
+        if self._depth == 0:
+            flock(self._gate, take)
+            flock(self._lock, take)
+            flock(self._gate, leave)
+        self._depth += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Give back both files."""
+        close_lock(self._gate)
+        close_lock(self._lock)

@@ -1,0 +1,120 @@
+"""A journal in an SQLite file, for any number of processes on one machine.
+
+`synchronous=FULL` in WAL mode: an entry is on the disk when `append` returns. Writers open, checkpoint
+and close under the fairness lock: before SQLite 3.51.3 a WAL reset that meets another writer's
+checkpoint could lose commits. Readers open the file read-only.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from pbt.errors import JournalError, Unavailable
+from pbt.journals.journal import Raced
+from pbt.journals.locks import FairLock
+
+FILE = "journal.db"
+_CREATE = "CREATE TABLE IF NOT EXISTS entries (number INTEGER PRIMARY KEY, body BLOB NOT NULL)"
+_READ = "SELECT body FROM entries WHERE number > ? ORDER BY number"
+_INSERT = "INSERT INTO entries VALUES (?, ?)"
+
+
+class SQLiteJournal:
+    """Entries in ``journal.db`` in a population's folder.
+
+    Raises:
+        JournalError: the file is no journal, or damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self._turn = FairLock(folder)
+        with self._turn:
+            try:
+                self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=60)
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=FULL")
+                self._db.execute(_CREATE)
+            except sqlite3.DatabaseError as error:
+                self._turn.__exit__(None, None, None)
+                self._turn.close()
+                raise _damaged(self._path, error) from None
+
+    def read(self, after: int) -> Iterable[bytes]:
+        """The entries after number `after`."""
+        return _rows(self._db, self._path, after)
+
+    def append(self, expected: int, entries: Sequence[bytes]) -> None:
+        """Append after number `expected`, durable when it returns; or raise `Raced`."""
+        if not self._turn.held:
+            with self._turn:
+                self.append(expected, entries)
+            return
+        try:
+            if len(entries) == 1:
+                self._db.execute(_INSERT, (expected + 1, entries[0]))
+            else:
+                self._append_all([(expected + 1 + i, body) for i, body in enumerate(entries)])
+        except sqlite3.IntegrityError:
+            raise Raced from None
+        except sqlite3.Error as error:
+            raise Unavailable(
+                f"{self._path}: nothing was recorded ({error}); make room or mend the file system, then go on"
+            ) from None
+
+    def _append_all(self, rows: list[tuple[int, bytes]]) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.executemany(_INSERT, rows)
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def turn(self) -> AbstractContextManager[object]:
+        """A fair turn among the processes of this machine."""
+        return self._turn
+
+    def close(self) -> None:
+        """Close the file, under the lock, since the last one to close checkpoints."""
+        with self._turn:
+            self._db.close()
+        self._turn.close()
+
+
+class SQLiteReader:
+    """The same entries, read-only: for everything that shows something."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        try:
+            self._db = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, check_same_thread=False, timeout=60)
+        except sqlite3.OperationalError as error:
+            raise _damaged(self._path, error) from None
+
+    def read(self, after: int) -> Iterable[bytes]:
+        """The entries after number `after`."""
+        return _rows(self._db, self._path, after)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+def _rows(db: sqlite3.Connection, path: Path, after: int) -> list[bytes]:
+    try:
+        return [body for (body,) in db.execute(_READ, (after,))]
+    except sqlite3.DatabaseError as error:
+        if "no such table" in str(error):
+            return []
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> JournalError:
+    return JournalError(
+        f"{path}: {error}; this is no whole journal: restore the folder from a copy, or start a new one"
+    )

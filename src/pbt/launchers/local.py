@@ -1,0 +1,219 @@
+"""`LocalRun`: a population trained by workers on this machine, from their start to its end.
+
+It judges by the journal, not by exit codes alone: an exit with 0 and no report is a failure, a lost
+lease is none, and a worker whose member is done is started again for the next one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from pbt.coordinator.answer import Answer
+from pbt.errors import PBTError
+from pbt.launchers.guard import Guard
+from pbt.launchers.orders import START_TIMEOUT, Orders
+from pbt.launchers.workers import Worker, environment
+from pbt.population.entries import Entry, Event, Leased, Released, Reported
+from pbt.population.value import Population
+from pbt.settings import Wanted
+from pbt.views.follow import Follower
+
+_log = logging.getLogger("pbt")
+RESTARTS = 3
+"""Ends of one worker in a row without a report, after which it is not started again."""
+_PAUSE = 0.1
+
+
+class Tells(Protocol):
+    """What a launcher says to a coordinator."""
+
+    def tell(self, event: Event) -> Answer:
+        """See `Coordinator.tell`."""
+        ...
+
+
+class LocalRun:
+    """Starts workers, restarts those that die, and ends them all.
+
+    Args:
+        where: the folder or URL of the population.
+        command: what a worker runs.
+        workers: how many run at once; more members than workers is normal.
+        settings: what the command line asked for; it wins over the scripts.
+        follower: the journal, for looking on.
+        coordinator: for telling it that a worker has ended.
+        logs: folder for the workers' output, a file each.
+        gpus: names of GPUs, dealt out in turn.
+    """
+
+    def __init__(
+        self,
+        where: str,
+        command: Sequence[str],
+        *,
+        workers: int,
+        settings: Wanted,
+        follower: Follower,
+        coordinator: Tells,
+        logs: Path,
+        gpus: Sequence[str] = (),
+    ) -> None:
+        self._where = where
+        self._command = list(command)
+        self._settings = settings
+        self._gpus = gpus
+        self._coordinator = coordinator
+        self._id = secrets.token_hex(4)
+        self._follower = follower
+        self._follower.listen(self._hear)
+        self._tokens: dict[tuple[int, int], str] = {}
+        self._reports: Counter[str] = Counter()
+        logs.mkdir(parents=True, exist_ok=True)
+        self._workers = [Worker(slot, logs / f"worker-{slot}.log") for slot in range(workers)]
+        self.failures: list[str] = []
+        self._shown = ""
+        self.interrupted = 0
+
+    def run(self, show: Callable[[], None] = lambda: None) -> None:
+        """Train until the population is finished, all workers have failed, or somebody interrupts.
+
+        Args:
+            show: called several times a second, to show how things stand.
+        """
+        self._meeting = Path(tempfile.mkdtemp(prefix="pbt-start-"))
+        self._began = time.monotonic()
+        self._guard = Guard()
+        before = signal.signal(signal.SIGINT, self._interrupt)
+        before_term = signal.signal(signal.SIGTERM, self._interrupt)
+        try:
+            while self._step():
+                show()
+                time.sleep(_PAUSE)
+        finally:
+            self._end_all()
+            signal.signal(signal.SIGINT, before)
+            signal.signal(signal.SIGTERM, before_term)
+            self._guard.close()
+            shutil.rmtree(self._meeting, ignore_errors=True)
+        self._follower.catch_up()
+        show()
+
+    @property
+    def active(self) -> int:
+        """How many workers run."""
+        return sum(w.running for w in self._workers)
+
+    def _step(self) -> bool:
+        for worker in self._workers:
+            code = worker.reap(self._guard)
+            if code is not None:
+                self._follower.catch_up()
+                self._ended(worker, code)
+        self._follower.catch_up()
+        if self.interrupted:
+            return self.active > 0
+        finished = self._follower.finished
+        for worker in self._workers:
+            if not (worker.running or worker.over or finished):
+                self._start(worker)
+        self._open_the_start()
+        return self.active > 0
+
+    def _start(self, worker: Worker) -> None:
+        token = f"{self._id}.{worker.slot}.{worker.starts}."
+        orders = Orders(self._where, self._settings, str(worker.slot), str(self._meeting), token)
+        worker.start(self._command, environment(worker.slot, len(self._workers), self._gpus), orders, self._guard)
+
+    def _open_the_start(self) -> None:
+        here = all(w.over or (self._meeting / f"here-{w.slot}").exists() for w in self._workers)
+        if here or time.monotonic() - self._began > START_TIMEOUT:
+            (self._meeting / "start").touch()
+
+    def _ended(self, worker: Worker, code: int) -> None:
+        taken_over = self._release(worker, failed=code != 0)
+        if self._reports[worker.token] or taken_over:
+            worker.failures = 0
+        if self.interrupted or self._follower.finished or (code == 0 and self._reports[worker.token]):
+            return
+        if taken_over:
+            return
+        worker.failures += 1
+        quiet = "" if self._reports[worker.token] else " without a report"
+        why = f"worker {worker.slot} ended with {_words(code)}{quiet}"
+        self._show(why, worker.tail())
+        if worker.failures > RESTARTS:
+            worker.over = True
+            self.failures.append(f"{why}, {worker.failures} times in a row; its whole output is in {worker.log}")
+
+    def _show(self, why: str, output: str) -> None:
+        """The end of a failed worker's output, unless it is what was shown last."""
+        if output == self._shown:
+            _log.warning("%s (the same output)", why)
+        else:
+            _log.warning(
+                "%s; the end of its output:\n%s", why, "\n".join(f"  | {line}" for line in output.splitlines())
+            )
+        self._shown = output
+
+    def _release(self, worker: Worker, failed: bool) -> bool:
+        """Give back what the dead process held. Whether somebody else had taken over what it held last."""
+        members = self._follower.members
+        mine = [key for key, token in self._tokens.items() if token == worker.token]
+        for member, number in mine:
+            lease = members[member].lease
+            if lease is not None and lease.number == number and not lease.ended:
+                try:
+                    self._coordinator.tell(Released(member, number, failed))
+                except PBTError as error:
+                    _log.warning("member %d could not be given back: %s", member, error)
+        newest = [members[member].lease for member, _ in mine[-1:]]
+        return any(lease is not None and lease.number != mine[-1][1] for lease in newest)
+
+    def _hear(self, entry: Entry, before: Population | None) -> None:
+        event = entry.event
+        if isinstance(event, Leased):
+            token = event.nonce.rpartition(".")[0]
+            self._tokens[event.member, event.number] = f"{token}." if token else ""
+        elif isinstance(event, Reported):
+            for report in event.reports:
+                self._reports[self._tokens.get((report.member, report.lease), "")] += 1
+
+    def _interrupt(self, number: int, frame: object) -> None:
+        self.interrupted += 1
+        for worker in self._workers:
+            worker.signal(signal.SIGTERM if self.interrupted == 1 else signal.SIGKILL)
+
+    def _end_all(self) -> None:
+        """Whatever still runs is asked to end, and ended."""
+        for worker in self._workers:
+            worker.signal(signal.SIGTERM)
+        end = time.monotonic() + 10
+        while self.active and time.monotonic() < end:
+            for worker in self._workers:
+                worker.reap(self._guard)
+            time.sleep(0.02)
+        for worker in self._workers:
+            worker.signal(signal.SIGKILL)
+
+
+def _words(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def command_of(arguments: Sequence[str]) -> list[str]:
+    """The command after ``--``; a bare .py file is run by this Python."""
+    import sys
+
+    if arguments and arguments[0].endswith(".py") and not os.access(arguments[0], os.X_OK):
+        return [sys.executable, *arguments]
+    return list(arguments)

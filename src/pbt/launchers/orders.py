@@ -1,0 +1,64 @@
+"""What a launcher tells its workers through the environment; it wins over what the script says."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pbt.errors import SettingsError
+from pbt.settings import Wanted
+
+VARIABLE = "PBT_RUN"
+START_TIMEOUT = 30.0
+"""Seconds after which the first steps begin even if not every launched worker is there."""
+_log = logging.getLogger("pbt")
+
+
+class Orders(msgspec.Struct, frozen=True):
+    """Where to train, with which settings, as which worker.
+
+    Attributes:
+        meeting: a folder in which the workers of one launcher meet before the first step.
+        token: begins the nonces of this process's leases, so that the launcher knows them in the journal.
+    """
+
+    where: str
+    settings: Wanted
+    worker: str
+    meeting: str
+    token: str = ""
+
+    @staticmethod
+    def given() -> Orders | None:
+        """The orders in this process's environment, if a launcher started it."""
+        text = os.environ.get(VARIABLE)
+        if not text:
+            return None
+        try:
+            return msgspec.json.decode(text, type=Orders)
+        except msgspec.DecodeError as error:
+            raise SettingsError(f"${VARIABLE} can not be read ({error}): it is set by pbt run; unset it") from None
+
+    def applied(self, where: Any, asked: Wanted) -> tuple[str, Wanted]:
+        """The place and the settings in force."""
+        if where is not None and os.fspath(where) != self.where:
+            _log.info("pbt run trains in %s; the script's %s is not used", self.where, where)
+        return self.where, self.settings.over(asked)
+
+    def arrive(self) -> None:
+        """This worker has a lease, or waits for one."""
+        if self.meeting:
+            Path(self.meeting, f"here-{self.worker}").touch()
+
+    def wait_for_start(self) -> None:
+        """Wait until every worker of the launcher is there: who runs ahead would be copied by the late ones."""
+        end = time.monotonic() + START_TIMEOUT
+        while self.meeting and not Path(self.meeting, "start").exists() and time.monotonic() < end:
+            if not Path(self.meeting).is_dir():
+                return
+            time.sleep(0.01)

@@ -1,0 +1,104 @@
+"""Worker processes on this machine: each with its environment, its output in a file, in a session of its own."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from pbt.errors import SettingsError
+from pbt.launchers.guard import Guard, send
+from pbt.launchers.orders import VARIABLE, Orders
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+TAIL = 20
+"""Lines of a failed worker's output that are shown."""
+
+
+class Worker:
+    """One slot of the launcher, with the process that runs in it at present.
+
+    Attributes:
+        token: begins the nonces of the present process's leases, so that the journal tells whose they are.
+        failures: ends without a report, one after another.
+        over: it is not started again.
+    """
+
+    def __init__(self, slot: int, log: Path) -> None:
+        self.slot = slot
+        self.log = log
+        self.token = ""
+        self.failures = 0
+        self.starts = 0
+        self.over = False
+        self.process: subprocess.Popen[bytes] | None = None
+        self._output_from = 0
+
+    def start(self, command: Sequence[str], environment: Mapping[str, str], orders: Orders, guard: Guard) -> None:
+        """Start the command."""
+        self.starts += 1
+        self.token = orders.token
+        with self.log.open("ab") as output:
+            self._output_from = output.tell()
+            try:
+                self.process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env={**environment, VARIABLE: msgspec.json.encode(orders).decode()},
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise SettingsError(f"{shlex.join(command)} can not be started: {error.strerror}") from None
+        guard.watch(self.process.pid)
+
+    @property
+    def running(self) -> bool:
+        """Whether a process runs in this slot."""
+        return self.process is not None
+
+    def reap(self, guard: Guard) -> int | None:
+        """The exit code, once, if the process has ended; what it left running is ended too."""
+        if self.process is None or (code := self.process.poll()) is None:
+            return None
+        send(self.process.pid, 9)
+        guard.forget(self.process.pid)
+        self.process = None
+        return code
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process and whatever it started."""
+        if self.process is not None:
+            send(self.process.pid, number)
+
+    def tail(self) -> str:
+        """The end of the present process's output."""
+        with self.log.open("rb") as output:
+            output.seek(self._output_from)
+            lines = output.read().decode(errors="replace").splitlines()
+        return "\n".join(lines[-TAIL:])
+
+
+def environment(slot: int, workers: int, gpus: Sequence[str]) -> dict[str, str]:
+    """A worker's environment: threads for its share of the cores, and one of the GPUs.
+
+    ``python`` means the Python of the virtual environment in which `pbt` is installed, activated or not.
+
+    Two BLAS threads each for as many workers as cores made training eight times slower.
+    """
+    env = dict(os.environ)
+    if sys.prefix != sys.base_prefix:
+        env["PATH"] = os.pathsep.join([str(Path(sys.prefix, "bin")), env.get("PATH", "")])
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    for name in THREADS:
+        env.setdefault(name, str(threads))
+    env.setdefault("PYTHONUNBUFFERED", "1")
+    if gpus:
+        env["CUDA_VISIBLE_DEVICES"] = gpus[slot % len(gpus)]
+    return env

@@ -1,0 +1,481 @@
+"""`Member`: what a training script holds while it trains one member of a population."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Protocol
+
+from msgspec.structs import replace
+
+from pbt import preempt
+from pbt.chance import Chance
+from pbt.checkpoints.store import CheckpointStore
+from pbt.coordinator.answer import Answer
+from pbt.coordinator.checks import checkpoint_due
+from pbt.errors import CheckpointError, Conflict, Invalid, LeaseLost, NotLoaded, PBTError
+from pbt.population.entries import Checkpoint, Event, Lost, Number, Released, Report, Why, number, readable, score_of
+from pbt.population.rules import close
+from pbt.space.domains import Value
+from pbt.space.space import Values
+
+_log = logging.getLogger("pbt")
+FIRST_POLL, LAST_POLL = 0.02, 1.0
+"""Seconds between two questions of who waits; they grow from the first to the last."""
+
+_open: weakref.WeakSet[Member] = weakref.WeakSet()
+
+
+class Face(Protocol):
+    """What a member needs of a coordinator, in this process or at the far end of HTTP."""
+
+    def report(self, *reports: Report) -> list[Answer]:
+        """See `Coordinator.report`."""
+        ...
+
+    def tell(self, event: Event) -> Answer:
+        """See `Coordinator.tell`."""
+        ...
+
+    def finish(self, member: int, lease: int) -> Answer:
+        """See `Coordinator.finish`."""
+        ...
+
+    def stand(self, member: int, lease: int) -> Answer:
+        """See `Coordinator.stand`."""
+        ...
+
+    def let_go(self, member: int) -> None:
+        """See `Coordinator.let_go`."""
+        ...
+
+
+class Outcome(NamedTuple):
+    """What a report led to.
+
+    Attributes:
+        exploit: other weights were given: load `member.checkpoint`, then set the hyperparameters.
+        changed: the hyperparameters are not what they were.
+        why: the reason of the member's last decision.
+    """
+
+    exploit: bool
+    changed: bool
+    why: Why
+
+
+class Member(Mapping[str, Value]):
+    """One member, from `pbt.join`: ``member["lr"]``, `steps`, `report`, until it is finished.
+
+    Used from one thread of one process. As a context manager it gives the member back at the end.
+
+    Attributes:
+        id: the member's number in its population.
+        finished: this worker trained it to its end, or saw the goal reached. False where there was nothing left to do.
+        lost: another worker has taken it over.
+        interrupted: training was asked to stop (SIGTERM, `preempt`).
+    """
+
+    def __init__(self, face: Face, store: CheckpointStore | None, answer: Answer) -> None:
+        self._face = face
+        self._store = store
+        self._answer = answer
+        self._process = os.getpid()
+        self._seq = answer.seq
+        self._pending: Report | None = None
+        self._have: str | None = None
+        self._unread = False
+        self._path: Path | None = None
+        self._warned: set[str] = set()
+        self._preempted = False
+        self._exploited = False
+        self.finished = self.lost = False
+        self.id = -1 if answer.member is None else answer.member
+        self._over = answer.member is None
+        self._step = answer.step
+        self.reported = 0
+        if not self._over:
+            preempt.watch()
+            _open.add(self)
+            self._take(answer)
+
+    # --- what is set ---
+
+    def __getitem__(self, name: str) -> Value:
+        try:
+            return self._answer.hyperparameters[name]
+        except KeyError:
+            known = ", ".join(self._answer.hyperparameters) or "none: there is nothing left to train"
+            raise KeyError(f"no hyperparameter {name!r}: the space has {known}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._answer.hyperparameters)
+
+    def __len__(self) -> int:
+        return len(self._answer.hyperparameters)
+
+    def __repr__(self) -> str:
+        return f"<member {self.id} at step {self._step}: {self.hyperparameters}>"
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    @property
+    def hyperparameters(self) -> Values:
+        """All hyperparameters by name (a copy)."""
+        return dict(self._answer.hyperparameters)
+
+    @property
+    def seed(self) -> int:
+        """A seed in [0, 2**53) of this member at its present count of decisions: a child draws its own data order."""
+        return Chance(self._answer.seed, self.id, self._answer.decisions).integer("member")
+
+    @property
+    def step(self) -> int:
+        """The member's own clock."""
+        return self._step
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The folder to load before training goes on: a parent's, one's own from before, a dead worker's; or None."""
+        self._unread = False
+        current = self._answer.checkpoint
+        if current is None or self._store is None or self._answer.foreign:
+            return None
+        self._have = current.id
+        if self._path is None and not self._over:
+            self._path = self._store.fetch(current.id)
+        return self._path
+
+    @property
+    def checkpoint_id(self) -> str | None:
+        """The name of the current checkpoint; with ``checkpoints="foreign"`` the string that was reported."""
+        self._unread = False
+        current = self._answer.checkpoint
+        return None if current is None else current.id
+
+    @property
+    def interrupted(self) -> bool:
+        """Training was asked to stop."""
+        return self._preempted or preempt.requested()
+
+    # --- training ---
+
+    def steps(self) -> Iterator[int]:
+        """The steps from where the member stands to its last one, following it through exploits."""
+        while not self._ends():
+            self._step += 1
+            yield self._step
+
+    def _ends(self) -> bool:
+        last = self._answer.steps
+        return self._over or (last is not None and self._step >= last)
+
+    def due(self, step: int) -> bool:
+        """Whether a report at `step` needs a checkpoint (a goal reached comes on top)."""
+        last = self._answer.steps
+        return step >= self._answer.ready or (last is not None and step >= last) or self.interrupted
+
+    def staging(self) -> Path:
+        """A new empty folder to save into from anywhere; ``report(…, checkpoint=folder)`` publishes it by rename."""
+        return self._own_store().staging(self.id, self._answer.lease)
+
+    def report(
+        self,
+        score: Any,
+        *,
+        step: int | None = None,
+        save: Callable[[Path], object] | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        used: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        """Report a score, and learn what becomes of the member.
+
+        Args:
+            score: a number, or a list of evaluations whose mean is the score.
+            step: the member's step; by default the one that `steps()` gave.
+            save: ``save(folder)`` writes the training state into the folder; called only when a checkpoint is due.
+            checkpoint: instead of `save`: a folder from `staging`, or a path of your own, which is copied.
+            metrics: further numbers to keep.
+            used: hyperparameters read back from the training code, to find those that a load has undone.
+
+        Raises:
+            NotLoaded: the checkpoint that an exploit or a take-over gave was never read.
+            LeaseLost: another worker has taken the member (in `turns`, `member.lost` says so instead).
+            Invalid: the step does not go forward, a score is no number, or a due checkpoint is missing.
+        """
+        self._check_usable()
+        at = self._step if step is None else int(step)
+        if self._pending is not None:
+            outcome = self._send(self._pending)
+            if at <= self._step or self._over:
+                return outcome
+        report = self._draft(score, at, metrics, used)
+        give_back = self.interrupted
+        if give_back and (save is not None or checkpoint is not None):
+            report = replace(report, release=True)
+        report = self._with_checkpoint(report, save, checkpoint)
+        outcome = self._send(report)
+        if give_back and not self._over:
+            self.close()
+        return outcome
+
+    def _check_usable(self) -> None:
+        if os.getpid() != self._process:
+            raise PBTError("this member belongs to the process that joined: call pbt.join in the forked one")
+        if self._over:
+            raise LeaseLost(f"member {self.id} is no longer this worker's: report inside the loop over steps()")
+        if self._unread:
+            raise NotLoaded(
+                f"member {self.id} was given a checkpoint and went on without it: load member.checkpoint before "
+                "training, then set the hyperparameters"
+            )
+
+    def _draft(
+        self, score: Any, step: int, metrics: Mapping[str, Any] | None, used: Mapping[str, Any] | None
+    ) -> Report:
+        read_back = {name: readable(value, f"used[{name!r}]") for name, value in (used or {}).items()}
+        self._warn_if_undone(read_back)
+        return Report(
+            member=self.id,
+            lease=self._answer.lease,
+            seq=self._seq + 1,
+            decided=self._answer.decisions,
+            step=step,
+            score=_scores(score),
+            used=read_back,
+            metrics={name: number(value, f"metrics[{name!r}]") for name, value in (metrics or {}).items()},
+        )
+
+    def _with_checkpoint(self, report: Report, save: Callable[[Path], object] | None, given: Any) -> Report:
+        a = self._answer
+        reason = checkpoint_due(report, a.ready, a.steps, a.goal, a.maximize)
+        if given is None and (not reason or save is None):
+            if reason:
+                raise Invalid(
+                    f"member {self.id}, step {report.step}: a checkpoint is due ({reason}); "
+                    "give report() a save=function(folder) or a checkpoint=folder"
+                )
+            return report
+        if a.foreign:
+            if given is None:
+                raise Invalid("this population keeps no checkpoints of its own: report checkpoint='your name for it'")
+            return replace(report, checkpoint=str(given))
+        store = self._own_store()
+        if given is None:
+            staging = store.staging(self.id, a.lease)
+            assert save is not None
+            save(staging)
+        else:
+            path = Path(given)
+            staging = path if store.is_staging(path) else store.adopt(path, self.id, a.lease)
+        id = f"{self.id}/{a.lease}-{report.seq}"
+        parent = a.checkpoint.id if a.checkpoint is not None else None
+        score = score_of(report)
+        store.publish(staging, Checkpoint(id, self.id, report.step, score, a.hyperparameters), parent)
+        return replace(report, checkpoint=id)
+
+    def _own_store(self) -> CheckpointStore:
+        if self._store is None:
+            raise CheckpointError(
+                "this population keeps no checkpoints of its own: report checkpoint='your name for it'"
+            )
+        return self._store
+
+    def _send(self, report: Report) -> Outcome:
+        self._pending, self._seq = report, report.seq
+        try:
+            answer = self._answered(report)
+        except (Invalid, Conflict, LeaseLost):
+            self._pending = None
+            self._unpublish(report)
+            raise
+        self._pending = None
+        if answer.seq < report.seq:
+            self._unpublish(report)
+        else:
+            self.reported += 1
+            if report.checkpoint is not None:
+                self._have = report.checkpoint
+        self._step = report.step
+        return self._take(answer)
+
+    def _answered(self, report: Report) -> Answer:
+        """Ask until there is a decision; who is asked to stop meanwhile gives the member back."""
+        pause = FIRST_POLL
+        while True:
+            (answer,) = self._face.report(report)
+            if not answer.wait or answer.released:
+                return answer
+            if self.interrupted:
+                return self._face.tell(Released(self.id, self._answer.lease))
+            time.sleep(pause)
+            pause = min(LAST_POLL, pause * 1.5)
+
+    def _take(self, answer: Answer) -> Outcome:
+        """Go on from how the member stands now."""
+        known, first = self._answer, answer is self._answer
+        answer = self._whole(answer)
+        exploit = not first and answer.given > known.given
+        changed = not first and answer.hyperparameters != known.hyperparameters
+        self._answer = answer
+        if exploit or first:
+            self._step = answer.step
+            self._unread = answer.checkpoint is not None and answer.checkpoint.id != self._have
+        self._exploited = exploit
+        self._collect(answer)
+        if answer.stop or answer.released:
+            self.finished = answer.stop and not answer.failed and not first
+            self._end()
+        return Outcome(exploit, changed, answer.why)
+
+    def _whole(self, answer: Answer) -> Answer:
+        """The answer, once the checkpoint that must be loaded is there and whole; a lost one is told and cured."""
+        while True:
+            checkpoint = answer.checkpoint
+            self._path = None
+            if checkpoint is None or answer.stop or answer.released or answer.foreign or self._store is None:
+                return answer
+            if checkpoint.id == self._have:
+                return answer
+            try:
+                self._path = self._store.fetch(checkpoint.id)
+                return answer
+            except CheckpointError as error:
+                newer = self._face.stand(self.id, answer.lease)
+                if newer.checkpoint == checkpoint:
+                    _log.warning("member %d: %s; it goes on from another checkpoint", self.id, error)
+                    newer = self._face.tell(Lost(self.id, answer.lease, checkpoint.id))
+                    while newer.wait and not newer.released:
+                        time.sleep(FIRST_POLL)
+                        newer = self._face.stand(self.id, answer.lease)
+                answer = newer
+            except OSError as error:
+                self._face.tell(Released(self.id, answer.lease))
+                self._end()
+                raise CheckpointError(f"member {self.id}: the checkpoints are out of reach: {error}") from error
+
+    def _collect(self, answer: Answer) -> None:
+        """Delete what nobody can need: no clock, no scan of others, and twice is once."""
+        if self._store is None or answer.foreign:
+            return
+        for id in answer.drop:
+            self._store.delete(id)
+        if answer.stop and not answer.released:
+            self._store.collect(self.id, answer.lease + 1, 0, answer.keep)
+        else:
+            self._store.collect(self.id, answer.lease, answer.seq, answer.keep)
+        if answer.referenced is not None:
+            self._store.sweep(answer.referenced)
+
+    def _unpublish(self, report: Report) -> None:
+        if report.checkpoint is not None and self._store is not None:
+            self._store.delete(report.checkpoint)
+
+    def _warn_if_undone(self, used: Values) -> None:
+        a = self._answer
+        formers = [a.former, a.checkpoint.hyperparameters if a.checkpoint is not None else None]
+        for name, value in used.items():
+            decided = a.hyperparameters.get(name)
+            if name in self._warned or decided is None or close(decided, value):
+                continue
+            if any(f is not None and name in f and close(f[name], value) for f in formers):
+                self._warned.add(name)
+                _log.warning(
+                    "member %d trains with %s=%r, but %r was decided: loading a checkpoint brought the old value back. "
+                    "Set the hyperparameters after the load.",
+                    self.id, name, value, decided,
+                )  # fmt: skip
+
+    # --- ending ---
+
+    def preempt(self) -> None:
+        """The next report saves, gives the member back and ends `steps()`; for handlers of your own."""
+        self._preempted = True
+
+    def finish(self) -> None:
+        """This member is trained enough; for populations without a number of steps."""
+        self._check_usable()
+        self._take(self._face.finish(self.id, self._answer.lease))
+
+    def close(self, failed: bool = False) -> None:
+        """Give the member back, so that another worker can take it at once; `failed`: not in order."""
+        if self._over or os.getpid() != self._process:
+            return
+        try:
+            self._face.tell(Released(self.id, self._answer.lease, failed))
+        except PBTError as error:
+            _log.warning("member %d could not be given back: %s", self.id, error)
+        self._end()
+
+    def _end(self) -> None:
+        if not self._over:
+            self._over = True
+            _open.discard(self)
+            preempt.unwatch()
+            self._face.let_go(self.id)
+
+    def __enter__(self) -> Member:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close(failed=kind is not None and issubclass(kind, Exception))
+
+
+class Turn(Member):
+    """A member for as long as this worker trains it without setting anything up anew, from `pbt.turns`."""
+
+    def steps(self) -> Iterator[int]:
+        """As `Member.steps`; ends at an exploit too, and at the end of the turn."""
+        self._exploited = False
+        while not self._ends() and not self._exploited:
+            self._step += 1
+            yield self._step
+
+    def report(self, score: Any, **more: Any) -> Outcome:
+        """As `Member.report`; a lost lease sets `lost` and ends `steps()`, since a generator can not catch it."""
+        try:
+            return super().report(score, **more)
+        except LeaseLost:
+            self.lost = True
+            self._end()
+            return Outcome(False, False, self._answer.why)
+
+    @property
+    def goes_on(self) -> bool:
+        """The same worker goes on with the same member, from the checkpoint that an exploit gave."""
+        return not self._over and self._exploited
+
+    @property
+    def over(self) -> bool:
+        """This worker no longer holds the member."""
+        return self._over
+
+
+def _scores(score: Any) -> Number | tuple[Number, ...]:
+    if isinstance(score, Mapping):
+        raise Invalid("score is a mapping: no strategy here takes several objectives; report one number or a list")
+    if isinstance(score, list | tuple):
+        if not score:
+            raise Invalid("score is an empty list: give at least one evaluation")
+        return tuple(number(s) for s in score)
+    return number(score)
+
+
+@atexit.register
+def _give_back_at_exit() -> None:
+    uncaught = getattr(sys, "last_value", None) is not None
+    for member in list(_open):
+        member.close(failed=uncaught)

@@ -1,0 +1,215 @@
+"""`Remote`: a coordinator at the far end of HTTP, with the coordinator's own methods.
+
+Every request carries its own key (a nonce, or member, lease and seq), so sending the same bytes again
+after a lost reply is asking the same question again.
+"""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from pbt import preempt
+from pbt.checkpoints.folder import FolderStore
+from pbt.coordinator.answer import Answer
+from pbt.errors import Forbidden, PBTError, SettingsError, Unavailable, Unreachable
+from pbt.population.entries import Decision, Event, Report, Settings
+from pbt.server.keys import VARIABLE, key_beside, wire_form
+from pbt.server.wire import HOLD, Failure, Holder, Join, Opened, Tell, raised
+from pbt.settings import Wanted
+
+_log = logging.getLogger("pbt")
+FIRST_PATIENCE = 10.0
+"""Seconds for which the first request waits for a server that is not there yet."""
+BEAT_EVERY = 10.0
+_TIMEOUT = HOLD + 10.0
+_encode = msgspec.json.Encoder().encode
+_answer = msgspec.json.Decoder(Answer)
+_answers = msgspec.json.Decoder(list[Answer])
+T = TypeVar("T")
+
+
+class Remote:
+    """The population at a URL such as ``http://host:7777/digits``; without a name it is ``default``.
+
+    Args:
+        url: the population's.
+        key: the server's; by default ``$PBT_KEY``, else the file that a server on this machine points at.
+        patience: seconds to wait for a server that goes away; None: for ever, as training should.
+    """
+
+    def __init__(self, url: str, key: str | bytes | None = None, patience: float | None = None) -> None:
+        parts = urlsplit(url)
+        if parts.scheme != "http" or not parts.hostname or parts.query or parts.fragment:
+            raise SettingsError(f"{url}: give a URL such as http://host:7777/name")
+        self._url = url
+        self._host, self._port = parts.hostname, parts.port or 7777
+        name = parts.path.strip("/") or "default"
+        self._path = f"/{quote(name, safe='')}/"
+        given = key if key is not None else os.environ.get(VARIABLE)
+        self._key = given.encode() if isinstance(given, str) else given
+        self._patience = patience
+        self._met = False
+        self._lock = threading.Lock()
+        self._connection: http.client.HTTPConnection | None = None
+        self._process = os.getpid()
+        self._beating: dict[int, int] = {}
+        self._beater: threading.Thread | None = None
+
+    # --- the coordinator's methods ---
+
+    def create(self, asked: Wanted) -> Settings:
+        """See `Coordinator.create`."""
+        return self._post("create", _encode(asked), msgspec.json.Decoder(Settings))
+
+    def join(self, nonce: str, asked: Wanted | None = None, member: int | None = None, turn: bool = False) -> Answer:
+        """See `Coordinator.join`."""
+        answer = self._post("join", _encode(Join(nonce, asked, member, turn)), _answer)
+        if answer.member is not None and not answer.stop:
+            self._beat_for(answer.member, answer.lease)
+        return answer
+
+    def report(self, *reports: Report) -> list[Answer]:
+        """See `Coordinator.report`; a question that must wait is held by the server."""
+        return self._post("report", _encode(reports), _answers)
+
+    def tell(self, event: Event, decisions: Sequence[Decision] = ()) -> Answer:
+        """See `Coordinator.tell`."""
+        return self._post("tell", _encode(Tell(event, tuple(decisions))), _answer)  # type: ignore[arg-type]
+
+    def finish(self, member: int, lease: int) -> Answer:
+        """See `Coordinator.finish`."""
+        return self._post("finish", _encode(Holder(member, lease)), _answer)
+
+    def stand(self, member: int, lease: int) -> Answer:
+        """See `Coordinator.stand`."""
+        return self._post("stand", _encode(Holder(member, lease)), _answer)
+
+    def let_go(self, member: int) -> None:
+        """This process trains the member no longer."""
+        self._beating.pop(member, None)
+
+    def read(self, after: int) -> Iterable[bytes]:
+        """The journal's entries after number `after`."""
+        body = self._request("GET", f"{self._path}journal?after={after}", b"")
+        return body.splitlines()
+
+    def open(self) -> Opened:
+        """Where the population lives on the server; its folder is made if need be."""
+        return self._post("open", b"{}", msgspec.json.Decoder(Opened))
+
+    # --- requests ---
+
+    def _post(self, verb: str, body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+        return decoder.decode(self._request("POST", self._path + verb, body))
+
+    def _request(self, method: str, path: str, body: bytes) -> bytes:
+        """Send until there is an answer, the same bytes each time."""
+        pause, since, told = 0.05, time.monotonic(), False
+        while True:
+            try:
+                status, answer = self._once(method, path, body)
+                self._met = True
+            except (OSError, http.client.HTTPException) as error:
+                trouble: PBTError = Unreachable(
+                    f"no pbt server answers at {self._url} ({_reason(error)}): is pbt serve running?"
+                )
+            else:
+                if status < 300:
+                    return answer
+                refused = self._refusal(status, answer)
+                if refused is None:
+                    continue
+                if not isinstance(refused, Unavailable):
+                    raise refused
+                trouble = refused
+            patience = self._patience if self._met else FIRST_PATIENCE
+            if (patience is not None and time.monotonic() - since > patience) or preempt.requested():
+                raise trouble
+            if not told and time.monotonic() - since > 1:
+                _log.warning("%s; trying again until it does", trouble)
+                told = True
+            time.sleep(pause)
+            pause = min(2.0, pause * 1.5)
+
+    def _once(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        with self._lock:
+            if self._connection is None or self._process != os.getpid():
+                self._process = os.getpid()
+                self._connection = http.client.HTTPConnection(self._host, self._port, timeout=_TIMEOUT)
+                self._connection.connect()
+                self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            try:
+                self._connection.request(method, path, body, self._headers())
+                response = self._connection.getresponse()
+                return response.status, response.read()
+            except BaseException:
+                self._connection.close()
+                self._connection = None
+                raise
+
+    def _headers(self) -> dict[str, Any]:
+        headers: dict[str, Any] = {"Content-Type": "application/json"}
+        if self._key:
+            headers["Authorization"] = b"Bearer " + wire_form(self._key)
+        return headers
+
+    def _refusal(self, status: int, body: bytes) -> PBTError | None:
+        """What to raise; None: another key was found, so try again."""
+        try:
+            failure = msgspec.json.decode(body, type=Failure)
+        except msgspec.DecodeError:
+            return Unreachable(f"{self._url} answers {status}, but is no pbt server: check host and port")
+        if failure.key_file is not None and self._key is None:
+            self._key = (key_beside(failure.key_file, self._port) or "").encode() or None
+            if self._key is not None:
+                return None
+        error = raised(failure)
+        return Forbidden(f"{self._url}: {error}") if isinstance(error, Forbidden) else error
+
+    # --- signs of life ---
+
+    def _beat_for(self, member: int, lease: int) -> None:
+        self._beating[member] = lease
+        if self._beater is None or not self._beater.is_alive():
+            self._beater = threading.Thread(target=_beat, args=(self._url, self._key, self._beating), daemon=True)
+            self._beater.start()
+
+
+def _beat(url: str, key: bytes | None, beating: dict[int, int]) -> None:
+    """Give signs of life on a connection of its own, since the other may be held."""
+    remote = Remote(url, key, patience=0.0)
+    remote._met = True
+    while True:
+        time.sleep(BEAT_EVERY)
+        for member, lease in list(beating.items()):
+            try:
+                remote._request("POST", remote._path + "beat", _encode(Holder(member, lease)))
+            except PBTError as error:
+                _log.debug("no sign of life could be given: %s", error)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def open_remote(url: str) -> tuple[Remote, FolderStore | None]:
+    """The population at a URL, and its checkpoints if this machine sees the server's folder.
+
+    Raises:
+        Unreachable: no server answers.
+        Forbidden: the key is missing or wrong.
+    """
+    remote = Remote(url)
+    folder = Path(remote.open().folder)
+    return remote, FolderStore(folder) if (folder / "population.json").is_file() else None

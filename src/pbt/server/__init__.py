@@ -1,0 +1,3 @@
+"""The server: populations over HTTP."""
+
+from pbt.server.original import PBTServer as PBTServer

@@ -1,0 +1,33 @@
+"""``python -m pbt.server FD FOLDER``: the process that `PBTServer` starts, on a socket that it inherits."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from pbt.server.app import App
+from pbt.server.gate import Gate
+from pbt.server.keys import VARIABLE, Key
+from pbt.server.rooms import Rooms
+from pbt.server.running import serve
+from pbt.server.verbose import Verbose
+from pbt.settings import Wanted
+from pbt.strategies.named import ORIGINAL, record
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until standard input is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    listening = socket.socket(fileno=int(arguments[0]))
+    defaults = Wanted(maximize="--maximize" in arguments, strategy=record(ORIGINAL))
+    rooms = Rooms(Path(arguments[1]), defaults)
+    gate = Gate(Key(os.environ.get(VARIABLE) or None))
+    app = App(rooms, gate, Verbose() if "--verbose" in arguments else None)
+    serve(app, listening, lambda: None, until_closed=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

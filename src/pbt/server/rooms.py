@@ -1,0 +1,261 @@
+"""Rooms: one population each, with its coordinator, and commits in groups.
+
+A group is whatever asked while the last commit ran: nobody sleeps to fill one. The commit runs in a
+thread of the room's own, so that a slow disk delays the answers that need it and nobody else; where one
+connection asks alone, there is nobody to delay, and the way to the thread and back is saved.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from pbt.coordinator.answer import Answer
+from pbt.coordinator.asks import Ask, ReportAsk, TellAsk
+from pbt.coordinator.coordinator import Coordinator
+from pbt.errors import Invalid, PBTError, SettingsError
+from pbt.flock import Flock
+from pbt.journals.locks import close_lock, open_lock, try_lock
+from pbt.journals.sqlite import SQLiteJournal
+from pbt.place import prepare
+from pbt.population.entries import Report
+from pbt.server.alive import Beats
+from pbt.server.wire import HOLD
+from pbt.settings import Wanted
+
+_log = logging.getLogger("pbt.server")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_LOOK_AGAIN = 1.0
+"""Seconds after which a waiting question looks again: others may append to the folder too."""
+_LATELY, _INLINE = 0.02, 0.005
+"""Seconds: connections that ask within the first share commits; a commit that takes longer than the second never
+again holds up the loop."""
+T = TypeVar("T")
+Group = list[tuple[Ask, "asyncio.Future[list[Answer]]"]]
+Outcome = list[Answer] | PBTError
+
+
+class Room:
+    """One population."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = prepare(folder)
+        self._lock = open_lock(self.folder / "server.lock")
+        if not try_lock(self._lock):
+            close_lock(self._lock)
+            raise SettingsError(f"another server serves {self.folder} already: use that one, or stop it")
+        self.alive = Beats(Flock(self.folder))
+        self.coordinator = Coordinator(SQLiteJournal(self.folder), self.alive)
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="commit", daemon=True)
+        self._thread.start()
+        self._queue: Group = []
+        self._committing = False
+        self._busy = 0
+        self._slow = False
+        self._asker: object = None
+        self._asked = 0.0
+        self._count = 0
+        self._changed = asyncio.Event()
+        self._closing = False
+
+    def ask(self, ask: Ask, asker: object = None) -> asyncio.Future[list[Answer]]:
+        """Answer after the commit of the group that this ask is in.
+
+        Args:
+            asker: the connection that the ask came by.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[Answer]] = loop.create_future()
+        lone = self._is_lone(asker, loop.time())
+        if lone and self._busy == 0:
+            began = loop.time()
+            self._deliver([(ask, future)], self._serve([ask]))
+            self._slow = loop.time() - began > _INLINE
+        else:
+            self._queue.append((ask, future))
+            if not self._committing:
+                self._commit_next(loop)
+        return future
+
+    def _is_lone(self, asker: object, now: float) -> bool:
+        """Whether one connection alone has asked lately, and the disk is quick: then a thread would only cost."""
+        others = asker != self._asker and now - self._asked < _LATELY
+        self._asker, self._asked = asker, now
+        return asker is not None and not others and not self._slow
+
+    def _commit_next(self, loop: asyncio.AbstractEventLoop) -> None:
+        group, self._queue = self._queue, []
+        self._committing = bool(group)
+        if group:
+            asks = [ask for ask, _ in group]
+            self._busy += 1
+            self._jobs.put(lambda: _call(loop, self._committed, loop, group, self._serve(asks)))
+
+    def _committed(self, loop: asyncio.AbstractEventLoop, group: Group, outcomes: Sequence[Outcome]) -> None:
+        self._busy -= 1
+        self._slow = False
+        self._commit_next(loop)
+        self._deliver(group, outcomes)
+
+    def _deliver(self, group: Group, outcomes: Sequence[Outcome]) -> None:
+        self._tell_if_changed()
+        for (_, future), outcome in zip(group, outcomes, strict=True):
+            if future.cancelled():
+                continue
+            if isinstance(outcome, PBTError):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+    def _serve(self, asks: Sequence[Ask]) -> Sequence[Outcome]:
+        try:
+            return self.coordinator.serve(asks)
+        except PBTError as error:
+            return [error] * len(asks)
+        except Exception as error:
+            _log.exception("serving %s", self.folder)
+            return [PBTError(f"the server has failed in an unforeseen way: {error}")] * len(asks)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+    async def call(self, work: Callable[[], T]) -> T:
+        """Run something on the room's thread, between two commits."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+
+        def job() -> None:
+            try:
+                result = work()
+            except Exception as error:
+                _call(loop, self._called, future, None, error)
+            else:
+                _call(loop, self._called, future, result, None)
+
+        self._busy += 1
+        self._jobs.put(job)
+        return await future
+
+    def _called(self, future: asyncio.Future[Any], result: object, error: Exception | None) -> None:
+        self._busy -= 1
+        self._tell_if_changed()
+        if future.cancelled():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    def _tell_if_changed(self) -> None:
+        count = self.coordinator.population.count if self.coordinator.exists else 0
+        if count != self._count:
+            self._count = count
+            self._changed.set()
+            self._changed = asyncio.Event()
+
+    async def report(self, reports: Sequence[Report], asker: object) -> list[Answer]:
+        """Record reports; a question that must wait is held until something changes, `HOLD` seconds at most."""
+        for report in reports:
+            self.alive.beat(report.member, report.lease)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + HOLD
+        ask = ReportAsk(reports, self.alive)
+        while True:
+            changed = self._changed
+            answers = await self.ask(ask, asker)
+            waiting = [a for a in answers if a.wait and not a.released]
+            if not waiting or self._closing or loop.time() >= end:
+                return answers
+            if not await self._move_on(waiting):
+                await _wait(changed, _LOOK_AGAIN)
+
+    async def _move_on(self, waiting: Sequence[Answer]) -> bool:
+        """Explore what is owed, or declare absent whom the barrier waits for in vain; whether there was anything."""
+        for answer in waiting:
+            assert answer.member is not None
+            owed = self.coordinator.owed_to(answer.member)
+            if owed is not None:
+                await self.ask(await asyncio.to_thread(owed.explore))
+                return True
+        absent = self.coordinator.absentees()
+        if absent is not None:
+            await self.ask(TellAsk(absent))
+        return absent is not None
+
+    def hush(self) -> None:
+        """Answer held questions now: the server is closing."""
+        self._closing = True
+        self._changed.set()
+
+    def close(self) -> None:
+        """Finish the present commit and give everything back."""
+        self._jobs.put(None)
+        self._thread.join()
+        self.coordinator.close()
+        close_lock(self._lock)
+
+
+def _call(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *arguments: object) -> None:
+    """Have the loop call something, unless it has ended."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(what, *arguments)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass
+
+
+class Rooms:
+    """All populations of a server, by name, each in its own folder below the server's.
+
+    Args:
+        defaults: settings that a new population has where nobody asks for others.
+    """
+
+    def __init__(self, folder: Path, defaults: Wanted) -> None:
+        self.folder = folder
+        self.defaults = defaults
+        self._rooms: dict[str, Room] = {}
+
+    def room(self, name: str) -> Room:
+        """The room of a population; its folder is made if need be.
+
+        Raises:
+            Invalid: for a name that is none.
+        """
+        if name not in self._rooms:
+            if not _NAME.fullmatch(name):
+                raise Invalid(f"{name!r} can not name a population: letters, digits, '.', '_' and '-', up to 64")
+            self._rooms[name] = Room(self.folder / name)
+        return self._rooms[name]
+
+    def names(self) -> list[str]:
+        """All populations in the folder."""
+        return sorted(p.parent.name for p in self.folder.glob("*/population.json"))
+
+    def known(self, name: str) -> Room | None:
+        """The room of a population that exists."""
+        return self.room(name) if name in self._rooms or name in self.names() else None
+
+    def hush(self) -> None:
+        """See `Room.hush`."""
+        for room in self._rooms.values():
+            room.hush()
+
+    def close(self) -> None:
+        """Close every room."""
+        for room in self._rooms.values():
+            room.close()

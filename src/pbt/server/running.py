@@ -1,0 +1,98 @@
+"""Running the application: a socket, uvicorn, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+
+from pbt.errors import SettingsError
+from pbt.server.app import App
+from pbt.server.keys import take_seat
+
+GRACE = 5
+"""Seconds for which open requests may finish."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one.
+
+    Raises:
+        SettingsError: the address can not be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns Nagle's algorithm off only where the protocol is named: else each answer takes 40 ms.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise SettingsError(f"{host}:{port} can not be listened on ({error.strerror}): choose another --port") from None
+    listening.listen(2048)
+    return listening
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which answers held questions before it waits for open requests to end."""
+
+    def __init__(self, app: App, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End in order."""
+        self._app.rooms.hush()
+        await super().shutdown(sockets)
+
+
+def serve(app: App, listening: socket.socket, ready: Callable[[], None], until_closed: bool = False) -> None:
+    """Serve until a signal, or until standard input is closed by the parent.
+
+    Args:
+        ready: called when requests are answered.
+        until_closed: end when standard input ends.
+    """
+    config = uvicorn.Config(
+        app, http="httptools", lifespan="off", log_level="error", access_log=False, timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=75, ws="none",
+    )  # fmt: skip
+    server = _Server(app, config)
+    if until_closed:
+        threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
+    seat = take_seat(app.rooms.folder, listening.getsockname()[1])
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises what it caught once more at its end, which must not end us before our own.
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, lambda number, frame: None)
+    try:
+        ready()
+        asyncio.run(server.serve(sockets=[listening]))
+    finally:
+        seat.unlink(missing_ok=True)
+        app.rooms.close()
+
+
+def _end_with_parent(server: uvicorn.Server) -> None:
+    sys.stdin.buffer.read()
+    server.should_exit = True
+
+
+def folder_for(folder: str | Path) -> Path:
+    """The server's folder, made if need be.
+
+    Raises:
+        SettingsError: it can not be.
+    """
+    path = Path(folder).expanduser().absolute()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{path} can not be made: {error.strerror}") from None
+    return path

@@ -1,0 +1,57 @@
+"""What travels: request bodies, and the one shape of errors. Answers are the coordinator's own."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pbt.errors import PBTError, family
+from pbt.population.entries import Absent, Decision, Lost, Released, Steered
+from pbt.settings import Wanted
+
+BODY_LIMIT = 1024 * 1024
+"""Bytes of a request; what is larger is refused before it is read."""
+HOLD = 20.0
+"""Seconds for which a question that must wait is held before it is answered with `wait`."""
+
+
+class Join(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Take a member."""
+
+    nonce: str
+    settings: Wanted | None = None
+    member: int | None = None
+    turn: bool = False
+
+
+class Tell(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that happened, with decisions from outside."""
+
+    event: Released | Lost | Absent | Steered
+    decisions: tuple[Decision, ...] = ()
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """A member and the lease under which somebody asks about it."""
+
+    member: int
+    lease: int
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """Where a population lives on the server."""
+
+    folder: str
+    exists: bool
+
+
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An error: its class by `code`, and what to do about it."""
+
+    code: str
+    error: str
+    key_file: str | None = None
+
+
+def raised(failure: Failure) -> PBTError:
+    """The error as the client raises it."""
+    return family().get(failure.code, PBTError)(failure.error)

@@ -1,0 +1,58 @@
+"""The strategy behind the original client: it offers, and the client takes or leaves.
+
+Every save is answered with an offer: whether the client should exploit, and the checkpoint of one of the
+top members. An offer is a decision to go on that binds a checkpoint; it changes nothing by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pbt.errors import SettingsError
+from pbt.population.entries import Checkpoint, Decision, Why
+from pbt.population.member import MemberState
+from pbt.population.rules import cut, rank, standing
+from pbt.population.value import Population
+from pbt.strategies.birth import birth
+from pbt.strategies.strategy import Memory, Strategy
+
+
+class Original(Strategy, frozen=True):
+    """Truncation that advises.
+
+    Args:
+        quantile: fraction of the ranking that is advised to exploit, and from which offers come.
+        factors: what the client's `explore` multiplies by.
+        least: nobody is advised to exploit before this many members are ranked.
+    """
+
+    quantile: float = 0.2
+    factors: tuple[float, ...] = (0.8, 1.2)
+    least: int = 5
+
+    def check(self) -> None:
+        """Parameters in their ranges."""
+        if not 0 < self.quantile <= 0.5:
+            raise SettingsError(f"quantile is {self.quantile:g}: a fraction above 0, up to 0.5")
+
+    def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> Sequence[Decision]:
+        """Birth, or go on with an offer."""
+        return [self._decide(population, population.members[id]) for id in due]
+
+    def _decide(self, population: Population, m: MemberState) -> Decision:
+        if m.unborn:
+            return birth(population, m.id, 1)
+        n = len(population.ranked)
+        k, place = cut(n, self.quantile), rank(population, m)
+        offer = self._offer(population, m, max(1, k))
+        low = offer is not None and n >= self.least and place > n - k
+        return Decision(m.id, m.step + 1, parents=(offer,) if offer else (), why=Why(place, n, k, low))
+
+    @staticmethod
+    def _offer(population: Population, m: MemberState, k: int) -> Checkpoint | None:
+        """One of the first k of the standing; nobody there but the member itself: the best so far."""
+        top = [other.checkpoint for other, _ in zip(standing(population), range(k), strict=False)]
+        others = [c for c in top if c is not None and c.member != m.id]
+        if not others:
+            return population.best
+        return others[population.chance(m.id).index("parent", len(others))]

@@ -1,0 +1,103 @@
+"""A population as a table of members, and as words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from pbt.population.entries import Number, real
+from pbt.population.member import MemberState
+from pbt.population.value import Population
+from pbt.space.domains import Value
+from pbt.space.space import Values
+
+
+def state_of(population: Population, m: MemberState, held: Callable[[MemberState], bool] | None = None) -> str:
+    """What the member is doing, in one word; `held` judges whether its worker lives, where that can be seen."""
+    if m.failed:
+        return "failed"
+    if m.done or population.reached:
+        return "done"
+    if m.absent:
+        return "absent"
+    if m.waits:
+        return "waiting"
+    if m.lease is None:
+        return "free"
+    if m.lease.ended:
+        return "free"
+    return "training" if held is None or held(m) else "orphaned"
+
+
+def parent_of(m: MemberState) -> int | None:
+    """The member from whose weights it goes on, if they are another's."""
+    return m.checkpoint.member if m.checkpoint is not None and m.checkpoint.member != m.id else None
+
+
+def number_text(value: Number | Value) -> str:
+    """A value, short."""
+    if type(value) is float:
+        return f"{value:.4g}"
+    return "–" if value is None else str(value)
+
+
+def values_text(values: Values | None) -> str:
+    """Hyperparameters in one line."""
+    return "  ".join(f"{name}={number_text(value)}" for name, value in (values or {}).items())
+
+
+def members_table(population: Population, exploited: dict[int, int], limit: int | None = None) -> Table:
+    """One row a member: step, score, hyperparameters, from whom it last took over weights, state.
+
+    Args:
+        exploited: the last parent of each member that ever exploited.
+        limit: the best that many rows; None: all.
+    """
+    names = list(population.settings.space)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("member", "step", "score", *names, "from", "state"):
+        table.add_column(title, justify="right" if title != "state" else "left")
+    ordered = sorted(population.members, key=lambda m: m.id)
+    if limit is not None and len(ordered) > limit:
+        ordered = sorted(ordered, key=lambda m: (m.key is None, m.key or 0.0, m.id))[:limit]
+    best = population.best.member if population.best else None
+    for m in ordered:
+        state = state_of(population, m)
+        style = "bold green" if m.id == best else "red" if state == "failed" else "dim" if state == "done" else ""
+        values = [number_text((m.hyperparameters or {}).get(name)) for name in names]
+        table.add_row(
+            str(m.id), str(m.step), number_text(m.score), *values, number_text(exploited.get(m.id)), state, style=style
+        )
+    return table
+
+
+def live(population: Population | None, exploited: dict[int, int], workers: str, rows: int) -> RenderableType:
+    """The table with a progress bar and the best so far, to be drawn over and over."""
+    if population is None:
+        return Text(f"waiting for the first worker ({workers}) …")
+    table = members_table(population, exploited, limit=max(4, rows))
+    return Group(table, Text(), _progress(population), Text(_summary(population, workers)))
+
+
+def _progress(population: Population) -> RenderableType:
+    steps = population.settings.steps
+    if steps is None:
+        return Text(f"step {max((m.step for m in population.members), default=0)}")
+    done = sum(min(m.step, steps) for m in population.members)
+    return ProgressBar(total=steps * max(1, len(population.members)), completed=done, width=60)
+
+
+def _summary(population: Population, workers: str) -> str:
+    best = population.best
+    said = f"best {number_text(best.score)} (member {best.member}, step {best.step})" if best else "no score yet"
+    left = sum(not m.done for m in population.members)
+    return f"{said} · {population.reports} reports · {left} of {len(population.members)} members to go · {workers}"
+
+
+def best_score(population: Population) -> float:
+    """The best finite score so far; nan if there is none."""
+    return real(population.best.score) if population.best else float("nan")

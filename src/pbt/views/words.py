@@ -1,0 +1,47 @@
+"""What a population found, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pbt.population.entries import Entry
+from pbt.population.lineage import Lineage
+from pbt.population.schedule import Schedule, schedule
+from pbt.population.value import Population
+from pbt.views.table import number_text
+
+
+def report_of(population: Population, entries: Sequence[Entry], where: str) -> str:
+    """The end of a run: the best member, the schedule that led to it, and where everything lies."""
+    lines = []
+    best = population.best
+    if best is None:
+        lines.append("no member had a finite score with a checkpoint yet")
+    else:
+        lines.append(f"best score {number_text(best.score)}: member {best.member} at step {best.step}")
+        lines.append(f"  checkpoint  {best.id}")
+        found = schedule(Lineage.of(entries), best)
+        lines.append(f"  its schedule of hyperparameters, {len(found)} pieces:")
+        lines.extend("  " + line for line in schedule_lines(found))
+    exploits = sum(d.start == "copy" for e in entries for d in e.decisions)
+    lines.append(
+        f"{population.reports} reports and {exploits} exploits of {len(population.members)} members, in {where}"
+    )
+    failed = [m.id for m in population.members if m.failed]
+    if failed:
+        lines.append(f"failed for good: {', '.join(map(str, failed))} (their workers' output is in {where}/logs)")
+    return "\n".join(lines)
+
+
+def schedule_lines(found: Schedule, limit: int = 12) -> list[str]:
+    """A schedule as a small table: from which step, which values; the middle of a long one left out."""
+    names = list(found[0][1]) if found else []
+    rows = [["from step", *names]] + [
+        [str(step), *(number_text(values[name]) for name in names)] for step, values in found
+    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(names) + 1)]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    if len(lines) > limit + 1:
+        half = limit // 2
+        lines = [*lines[: half + 1], f"{'…':>{widths[0]}}  ({len(lines) - 1 - limit} more)", *lines[-half:]]
+    return lines
