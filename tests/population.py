@@ -1,16 +1,14 @@
-"""Populations for tests, built by saying what happened: `Script` plays workers against a coordinator in memory."""
+"""Populations for tests, built by saying what happened: `Script` plays workers against a coordinator."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pbt
-from pbt.alive import Here
 from pbt.coordinator.answer import Answer
-from pbt.coordinator.coordinator import Coordinator
-from pbt.journals.memory import MemoryJournal
 from pbt.population.entries import Entry, Report, number
 from pbt.settings import wanted
+from tests.worlds import MemoryWorld, World
 
 SPACE = {"lr": pbt.Float(1e-4, 1.0, log=True), "layers": pbt.Int(1, 8), "act": pbt.Choice(["a", "b", "c"])}
 
@@ -18,22 +16,25 @@ SPACE = {"lr": pbt.Float(1e-4, 1.0, log=True), "layers": pbt.Int(1, 8), "act": p
 class Script:
     """Workers of one population, each a lease on one member."""
 
-    def __init__(self, journal: Any = None, **given: Any) -> None:
-        self.journal = MemoryJournal() if journal is None else journal
-        self.coordinator = Coordinator(self.journal, Here())
+    def __init__(self, world: World | None = None, **given: Any) -> None:
+        self.world = MemoryWorld() if world is None else world
+        self.coordinator = self.world.face()
         defaults = {"space": SPACE, "members": 4, "steps": 100, "interval": 1, "maximize": True, "seed": 7}
-        self.coordinator.create(wanted(**(defaults | given)))
+        self.settings = self.coordinator.create(wanted(**(defaults | given)))
         self.answers: dict[int, Answer] = {}
+        self.joins = 0
 
-    def join(self, member: int, turn: bool = False) -> Answer:
-        n = (self.population.members[member].lease.number if self.population.members[member].lease else 0) + 1  # type: ignore[union-attr]
-        self.answers[member] = self.coordinator.join(f"nonce-{member}-{n}", member=member, turn=turn)
-        return self.answers[member]
+    def join(self, member: int | None, turn: bool = False, face: Any = None) -> Answer:
+        self.joins += 1
+        answer: Answer = (face or self.coordinator).join(f"nonce-{self.joins}", member=member, turn=turn)
+        if answer.member is not None:
+            self.answers[answer.member] = answer
+        return answer
 
-    def report(self, member: int, score: Any, step: int | None = None, save: bool = True, **more: Any) -> Answer:
-        """One report of a member, joined when it first reports; by default its next step, with a checkpoint."""
-        known = self.answers.get(member) or self.join(member)
-        seq = known.seq + 1
+    def draft(self, member: int, score: Any, step: int | None = None, save: bool = True, **more: Any) -> Report:
+        """The next report of a member that has joined."""
+        known = self.answers[member]
+        seq = more.pop("seq", known.seq + 1)
         scores = tuple(number(s) for s in score) if isinstance(score, list) else number(score)
         fields: dict[str, Any] = {
             "member": member,
@@ -44,8 +45,18 @@ class Script:
             "score": scores,
             "checkpoint": f"{member}/{known.lease}-{seq}" if save else None,
         }
-        (self.answers[member],) = self.coordinator.report(Report(**(fields | more)))
-        return self.answers[member]
+        return Report(**(fields | more))
+
+    def report(self, member: int, score: Any, step: int | None = None, save: bool = True, **more: Any) -> Answer:
+        """One report of a member, joined when it first reports; by default its next step, with a checkpoint."""
+        if member not in self.answers:
+            self.join(member)
+        return self.send(self.draft(member, score, step, save, **more))
+
+    def send(self, report: Report, face: Any = None) -> Answer:
+        (answer,) = (face or self.coordinator).report(report)
+        self.answers[report.member] = answer
+        return answer
 
     def round(self, *scores: Any) -> list[Answer]:
         """Every member reports once, in order."""
@@ -53,8 +64,8 @@ class Script:
 
     @property
     def population(self) -> Any:
-        return self.coordinator.population
+        return self.world.population
 
     @property
     def entries(self) -> list[Entry]:
-        return list(self.coordinator.entries())
+        return self.world.entries

@@ -20,6 +20,7 @@ from pbt.population.ranking import key_of
 from pbt.population.schedule import schedule
 from pbt.population.value import Population
 from tests.population import SPACE, Script
+from tests.worlds import Dying
 
 N = 4
 scores = st.one_of(st.floats(-1, 1), st.sampled_from([math.nan, math.inf, -math.inf, 5, 5.0]))
@@ -32,30 +33,20 @@ moves = st.one_of(
 )
 
 
-class Dying(Here):
-    """Holders live until a test says otherwise."""
-
-    def __init__(self) -> None:
-        self.gone: set[tuple[int, int]] = set()
-
-    def dead(self, member: int, lease: Any) -> bool:
-        return (member, lease.number) in self.gone
-
-
 def play(script: Script, alive: Dying, move: tuple[Any, ...]) -> None:
     kind, member = move[0], move[1]
-    m = script.population.members[member]
-    if script.population.finished or m.done:
+    m = script.coordinator.population.members[member]
+    if script.coordinator.population.finished or m.done:
         return
     mine = m.lease is not None and not m.lease.ended and not alive.dead(member, m.lease)
     if kind == "report" and not m.waits:
         if not mine:
             script.join(member)
-            m = script.population.members[member]
+            m = script.coordinator.population.members[member]
         if m.waits or m.done:
             return
         step = m.step + move[4]
-        save = move[3] or step >= m.ready or step >= script.population.settings.steps
+        save = move[3] or step >= m.ready or step >= script.coordinator.population.settings.steps
         script.report(member, move[2], step=step, save=save)
     elif kind == "die" and mine:
         alive.gone.add((member, m.lease.number))
@@ -65,8 +56,8 @@ def play(script: Script, alive: Dying, move: tuple[Any, ...]) -> None:
         script.coordinator.tell(Lost(member, m.lease.number, m.checkpoint.id))
     elif kind == "finish" and mine:
         script.coordinator.finish(member, m.lease.number)
-    if member in script.answers and script.population.members[member].lease is not None:
-        lease = script.population.members[member].lease.number
+    if member in script.answers and script.coordinator.population.members[member].lease is not None:
+        lease = script.coordinator.population.members[member].lease.number
         script.answers[member] = script.coordinator.stand(member, lease)
 
 
@@ -110,18 +101,18 @@ def test_every_history(history: list[tuple[Any, ...]], strategy: pbt.PBT, synchr
     script.coordinator.alive = alive
     for move in history:
         play(script, alive, move)
-        counted_afresh(script.population)
+        counted_afresh(script.coordinator.population)
 
-    bodies = list(script.journal.read(0))
+    bodies = list(script.world.bodies)
     assert [encode(decode(body)) for body in bodies] == bodies
     entries = [decode(body) for body in bodies]
-    assert refold(entries) == script.population
+    assert refold(entries) == script.coordinator.population
 
     other = Coordinator(MemoryJournal(bodies), Here())
     other.catch_up()
-    assert other.population == script.population
+    assert other.population == script.coordinator.population
 
-    follow_lineage(entries, script.population)
+    follow_lineage(entries, script.coordinator.population)
 
 
 def follow_lineage(entries: list[Any], population: Population) -> None:

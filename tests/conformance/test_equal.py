@@ -1,0 +1,79 @@
+"""The same seed and the same order of reports give the same decisions, wherever the journal lies."""
+
+from __future__ import annotations
+
+import math
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pbt
+from pbt.population.entries import Entry, encode
+from pbt.population.fold import refold
+from tests.population import Script
+from tests.worlds import WORLDS
+
+PLAIN: dict[str, Any] = {"quantile": 0.25, "resample": 0.25}
+
+
+def play(kind: str, tmp_path: Path, strategy: Any) -> list[bytes]:
+    """A hundred reports from a seed; the journal without times, nonces and the kind of sign of life."""
+    world = WORLDS[kind](tmp_path)
+    s = Script(world, steps=40, strategy=strategy, seed=11)
+    rng = random.Random(5)
+    for member in range(4):
+        s.join(member)
+    for _ in range(100):
+        member = rng.randrange(4)
+        if not s.answers[member].stop:
+            s.report(member, rng.choice([rng.gauss(0, 1), math.nan, 1, 1.0]))
+    entries = s.entries
+    assert refold(entries) == world.population
+    world.close()
+    return [_plain(e) for e in entries]
+
+
+def _plain(entry: Entry) -> bytes:
+    from msgspec.structs import replace
+
+    event = entry.event
+    if hasattr(event, "nonce"):
+        event = replace(event, nonce="", sign="")
+    return encode(replace(entry, time=0.0, event=event))
+
+
+@pytest.mark.parametrize("strategy", [{"name": "pbt", **PLAIN}, "tests.deferring:Deferring"])
+def test_memory_folder_and_server_decide_alike(tmp_path: Path, strategy: Any) -> None:
+    journals = {}
+    for kind in WORLDS:
+        (tmp_path / kind).mkdir()
+        journals[kind] = play(kind, tmp_path / kind, strategy)
+    assert journals["memory"] == journals["folder"] == journals["server"]
+    assert any(b'"copy"' in body for body in journals["memory"])
+
+
+def test_train_decides_as_a_folder_does(tmp_path: Path) -> None:
+    """pbt.train's own reports, said again by workers to a coordinator on a folder."""
+    space = {"lr": pbt.Float(0.01, 1, log=True)}
+    result = pbt.train(
+        lambda rng: 0.0,
+        lambda x, h, rng: x + h["lr"] * rng.random(),  # type: ignore[operator]
+        lambda x, rng: x,
+        space,
+        members=4,
+        rounds=10,
+        interval=2,
+        seed=3,
+        strategy={"name": "pbt", **PLAIN},
+    )
+    world = WORLDS["folder"](tmp_path)
+    s = Script(world, space=space, steps=20, interval=2, seed=3, strategy={"name": "pbt", **PLAIN})
+    for member in range(4):
+        s.join(member)
+    for entry in result.journal:
+        for report in getattr(entry.event, "reports", ()):
+            s.send(report)
+    assert [_plain(e) for e in s.entries] == [_plain(e) for e in result.journal]
+    world.close()

@@ -1,0 +1,30 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pbt import preempt
+from tests.worlds import WORLDS, World
+
+os.environ.pop("PBT_URL", None)
+os.environ.pop("PBT_KEY", None)
+os.environ.pop("PBT_RUN", None)
+
+
+@pytest.fixture(params=list(WORLDS))
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """A population in memory, in a folder, and behind a server."""
+    made = WORLDS[request.param](tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(autouse=True)
+def nobody_asked_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that asks this process to stop does not stop the next one."""
+    monkeypatch.setattr(preempt, "_requested", False)

@@ -1,0 +1,33 @@
+"""A strategy that owes its explorations, as model-based ones do, for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pbt
+from pbt.population.entries import Decision, Entry
+from pbt.population.value import Population
+from pbt.space.space import Values
+
+
+class Deferring(pbt.PBT, frozen=True):
+    """PBT whose hyperparameters come later; it also counts the exploits that it has seen, as a memory."""
+
+    def remember(self, memory: int | None, before: Population | None, entry: Entry) -> int:
+        return (memory or 0) + sum(d.start == "copy" for d in entry.decisions)
+
+    def decide(self, population: Population, memory: Any, due: Sequence[int]) -> list[Decision]:
+        from msgspec.structs import replace
+
+        found = super().decide(population, memory, due)
+        return [replace(d, hyperparameters=None) if d.start == "copy" else d for d in found]
+
+    def explore(self, population: Population, memory: Any, owed: Sequence[Decision]) -> Mapping[int, Values]:
+        space = population.settings.space
+        count = memory % 10 / 10
+        return {
+            d.member: {n: domain.clip(domain.perturb(d.parents[0].hyperparameters[n], count, (0.8, 1.25))[0])
+                       for n, domain in space.domains.items()}
+            for d in owed
+        }  # fmt: skip

@@ -1,0 +1,381 @@
+"""`join`, `turns` and `Member` as a training script uses them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pbt
+from pbt import place
+from pbt.joining import Turns
+from pbt.population.entries import Released, Report
+from pbt.population.fold import refold
+from pbt.views.follow import Follower
+from pbt.views.status import Status, status_of
+
+SPACE = {"lr": pbt.Float(1e-3, 1.0, log=True)}
+SETTINGS: dict[str, Any] = {"space": SPACE, "members": 2, "steps": 10, "interval": 2, "maximize": True, "seed": 1}
+
+
+def save(folder: Path) -> None:
+    (folder / "state").write_text("weights")
+
+
+def entries(folder: Path) -> list[Any]:
+    from pbt.population.entries import decode
+
+    return [decode(body) for body in place.reader(folder).read(0)]
+
+
+def test_turns_trains_every_member_to_its_end(tmp_path: Path) -> None:
+    seen: dict[int, int] = {}
+    for member in pbt.turns(tmp_path / "p", **SETTINGS):
+        x = json.loads((member.checkpoint / "x").read_text()) if member.checkpoint else 0
+        assert x == member.step
+        for step in member.steps():
+            x += 1
+            assert x == step
+            member.report(member["lr"], save=lambda f, x=x: (f / "x").write_text(str(x)))
+        seen[member.id] = x
+    assert seen == {0: 10, 1: 10}
+    assert list(pbt.turns(tmp_path / "p")) == []
+
+
+def test_join_holds_one_member_to_the_end_and_exploits_in_place(tmp_path: Path) -> None:
+    first = pbt.join(tmp_path / "p", **SETTINGS, strategy=pbt.PBT(quantile=0.5))
+    second = pbt.join(tmp_path / "p")
+    assert (first.id, second.id) == (0, 1)
+    for step in (1, 2):
+        first.report(5.0, step=step, save=save)
+    assert not second.report(1.0, step=1, save=save).exploit
+    outcome = second.report(1.0, step=2, save=save)
+    assert outcome.exploit
+    assert outcome.why.low
+    assert (second.step, second.checkpoint) == (2, tmp_path / "p" / "checkpoints" / "0" / "1-2")
+    assert second["lr"] != first["lr"]
+    second.close()
+    first.close()
+
+
+def test_a_checkpoint_that_was_never_read_raises_not_loaded(tmp_path: Path) -> None:
+    member = pbt.join(tmp_path / "p", **SETTINGS)
+    for step in (1, 2):
+        member.report(1.0, step=step, save=save)
+    member.close()
+    again = pbt.join(tmp_path / "p", member=0)
+    assert again.step == 2
+    with pytest.raises(pbt.NotLoaded, match=r"load member\.checkpoint"):
+        again.report(1.0, step=3)
+    assert again.checkpoint is not None
+    again.report(1.0, step=3)
+    again.close()
+
+
+def test_a_due_report_without_save_raises_and_names_it(tmp_path: Path) -> None:
+    with pbt.join(tmp_path / "p", **SETTINGS) as member:
+        assert not member.due(1)
+        assert member.due(2)
+        member.report(1.0, step=1)
+        with pytest.raises(pbt.Invalid, match=r"save=function\(folder\)"):
+            member.report(1.0, step=2)
+        assert member.report(1.0, step=2, save=save).exploit is False
+
+
+def test_save_is_called_only_when_a_checkpoint_is_due(tmp_path: Path) -> None:
+    saves: list[int] = []
+    with pbt.join(tmp_path / "p", **SETTINGS) as member:
+        for step in member.steps():
+            member.report(1.0, save=lambda f, step=step: (saves.append(step), save(f)))
+    assert saves == [2, 4, 6, 8, 10]
+    assert member.finished
+
+
+def test_staging_and_paths_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "model.pt").write_text("weights")
+    with pbt.join(tmp_path / "p", **SETTINGS) as member:
+        staging = member.staging()
+        (staging / "deep").mkdir()
+        (staging / "deep" / "file").write_text("x")
+        member.report(1.0, step=2, checkpoint=staging)
+        assert not staging.exists()
+        assert (member.checkpoint / "deep" / "file").read_text() == "x"  # type: ignore[operator]
+        member.report(1.0, step=4, checkpoint=tmp_path / "mine")
+        assert (tmp_path / "mine" / "model.pt").exists()
+        member.report(1.0, step=6, checkpoint=tmp_path / "mine" / "model.pt")
+        assert (member.checkpoint / "model.pt").read_text() == "weights"  # type: ignore[operator]
+        with pytest.raises(pbt.CheckpointError, match="neither a file nor a folder"):
+            member.report(1.0, step=8, checkpoint=tmp_path / "nothing")
+
+
+def test_a_checkpoint_explains_itself(tmp_path: Path) -> None:
+    with pbt.join(tmp_path / "p", **SETTINGS) as member:
+        member.report(0.5, step=2, save=save)
+        manifest = json.loads((member.checkpoint / "pbt.json").read_text())  # type: ignore[operator]
+        member.preempt()
+    assert manifest["checkpoint"]["member"] == 0
+    assert manifest["checkpoint"]["hyperparameters"] == member.hyperparameters
+    assert manifest["files"] == {"state": 7}
+
+
+def test_a_save_that_writes_nothing_is_an_error(tmp_path: Path) -> None:
+    with pbt.join(tmp_path / "p", **SETTINGS) as member, pytest.raises(pbt.CheckpointError, match="nothing was saved"):
+        member.report(1.0, step=2, save=lambda folder: None)
+
+
+def test_a_save_that_raises_leaves_nothing_behind_but_the_chance_to_go_on(tmp_path: Path) -> None:
+    def broken(folder: Path) -> None:
+        (folder / "half").write_text("x")
+        raise RuntimeError("disk")
+
+    with pbt.join(tmp_path / "p", **SETTINGS) as member:
+        with pytest.raises(RuntimeError):
+            member.report(1.0, step=2, save=broken)
+        member.report(1.0, step=2, save=save)
+    assert len(place.reader(tmp_path / "p").read(0)) == 4  # created, leased, reported, released
+
+
+def test_a_damaged_checkpoint_is_told_and_the_member_goes_on_from_another(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    member = pbt.join(tmp_path / "p", **SETTINGS)
+    for step in (1, 2):
+        member.report(1.0, step=step, save=save)
+    (tmp_path / "p" / "checkpoints" / "0" / "1-2" / "state").write_text("half")
+    member.close()
+    again = pbt.join(tmp_path / "p", member=0)
+    assert again.checkpoint is None
+    assert again.step == 0
+    assert "not whole: state has 4 bytes, not 7" in caplog.text
+    again.close()
+
+
+def test_checkpoints_out_of_reach_give_the_member_back(tmp_path: Path) -> None:
+    member = pbt.join(tmp_path / "p", **SETTINGS)
+    member.report(1.0, step=2, save=save)
+    member.close()
+    (tmp_path / "p" / "checkpoints").rename(tmp_path / "away")
+    with pytest.raises(pbt.CheckpointError, match="out of reach"):
+        pbt.join(tmp_path / "p", member=0)
+    assert isinstance(entries(tmp_path / "p")[-1].event, Released)
+    (tmp_path / "away").rename(tmp_path / "p" / "checkpoints")
+    assert pbt.join(tmp_path / "p", member=0).step == 2
+
+
+def test_a_value_that_the_load_brought_back_is_warned_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    where = tmp_path / "p"
+    first = pbt.join(where, **SETTINGS, strategy=pbt.PBT(quantile=0.5))
+    second = pbt.join(where)
+    first.report(5.0, step=2, save=save)
+    mine = second["lr"]
+    assert second.report(1.0, step=2, save=save, used={"lr": mine}).exploit
+    assert caplog.text == ""
+    assert second.checkpoint
+    second.report(1.0, step=3, used={"lr": first["lr"]})
+    assert f"trains with lr={first['lr']!r}, but {second['lr']!r} was decided" in caplog.text
+    caplog.clear()
+    second.report(1.0, step=4, save=save, used={"lr": first["lr"]})
+    assert caplog.text == ""
+    second.report(1.0, step=5, used={"lr": second["lr"] / 7})  # type: ignore[operator]
+    assert caplog.text == "", "a scheduler's value is merely kept"
+
+    follower, seen = Follower(place.reader(where)), Status(str(where))
+    follower.listen(seen.hear)
+    follower.catch_up()
+    warnings = status_of(follower.population, seen)["warnings"]
+    assert len([w for w in warnings if "lr" in w]) == 1
+    second.close()
+    first.close()
+
+
+def test_a_body_that_never_reports_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(pbt.PBTError, match="came back twice without a report"):
+        for _ in pbt.turns(tmp_path / "p", **SETTINGS):
+            pass
+
+
+def test_break_gives_the_member_back_in_order(tmp_path: Path) -> None:
+    for member in pbt.turns(tmp_path / "p", **SETTINGS):
+        for _ in member.steps():
+            member.report(1.0, save=save)
+            break
+        break
+    assert entries(tmp_path / "p")[-1].event == Released(0, 1)
+
+
+def test_return_gives_the_member_back_in_order(tmp_path: Path) -> None:
+    def body() -> int:
+        for member in pbt.turns(tmp_path / "p", **SETTINGS):
+            return member.id
+        return -1
+
+    assert body() == 0
+    assert entries(tmp_path / "p")[-1].event == Released(0, 1)
+
+
+def test_an_exception_gives_the_member_back_as_failed(tmp_path: Path) -> None:
+    def body() -> None:
+        for member in pbt.turns(tmp_path / "p", **SETTINGS):
+            for _ in member.steps():
+                raise RuntimeError("in the body")
+
+    with pytest.raises(RuntimeError):
+        body()
+    assert entries(tmp_path / "p")[-1].event == Released(0, 1, failed=True)
+
+
+def test_a_context_manager_tells_failed_from_orderly(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), pbt.join(tmp_path / "p", **SETTINGS):
+        1 / 0
+    with pbt.join(tmp_path / "p"):
+        pass
+    told = [e.event for e in entries(tmp_path / "p") if isinstance(e.event, Released)]
+    assert [e.failed for e in told] == [True, False]
+
+
+def test_a_lost_lease_ends_a_turn_quietly_and_a_join_loudly(tmp_path: Path) -> None:
+    where = tmp_path / "p"
+    coordinator = place.coordinator(where)
+    turn = next(iter(pbt.turns(where, **SETTINGS)))
+    coordinator.tell(Released(turn.id, 1))
+    turn.report(1.0, step=2, save=save)
+    assert turn.lost
+    assert list(turn.steps()) == []
+    member = pbt.join(where)
+    coordinator.tell(Released(member.id, member._answer.lease))
+    with pytest.raises(pbt.LeaseLost):
+        member.report(1.0, step=2, save=save)
+    assert not (where / "checkpoints" / "0" / "1-1").exists()
+
+
+def test_joining_a_finished_population_has_nothing_to_do(tmp_path: Path) -> None:
+    for member in pbt.turns(tmp_path / "p", **(SETTINGS | {"members": 1})):
+        for _ in member.steps():
+            member.report(1.0, save=save)
+    late = pbt.join(tmp_path / "p")
+    assert list(late.steps()) == []
+    assert not late.finished
+    assert late.checkpoint is None
+
+
+def test_join_without_waiting(tmp_path: Path) -> None:
+    members = [pbt.join(tmp_path / "p", **SETTINGS) for _ in range(2)]
+    with pytest.raises(pbt.NobodyFree):
+        pbt.join(tmp_path / "p", wait=False)
+    with pytest.raises(pbt.NobodyFree):
+        pbt.join(tmp_path / "p", member=0, wait=False)
+    for member in members:
+        member.close()
+
+
+def test_a_population_of_one_in_a_fresh_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for member in pbt.turns(space=SPACE, steps=4, maximize=True):
+        for _ in member.steps():
+            member.report(1.0, save=save)
+    (folder,) = (tmp_path / "pbt-runs").iterdir()
+    assert refold(entries(folder)).finished
+
+
+def test_pbt_url_names_the_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PBT_URL", str(tmp_path / "p"))
+    pbt.join(**SETTINGS).close()
+    assert (tmp_path / "p" / "population.json").exists()
+
+
+def test_sigterm_saves_gives_back_and_ends(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    turns = pbt.turns(tmp_path / "p", **(SETTINGS | {"members": 1}))
+    steps = []
+    for member in turns:
+        for step in member.steps():
+            if step == 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+            steps.append(step)
+            member.report(1.0, save=save)
+        assert member.interrupted
+    assert steps == [1, 2, 3]
+    last = entries(tmp_path / "p")[-1].event
+    assert isinstance(last.reports[0], Report)
+    assert last.reports[0].release
+    assert last.reports[0].checkpoint == "0/1-3"
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_handler_of_the_users_own_is_left_alone_and_can_preempt(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        member = pbt.join(tmp_path / "p", **SETTINGS)
+        assert signal.getsignal(signal.SIGTERM) not in (signal.SIG_DFL, before)
+        member.preempt()
+        member.report(1.0, step=1, save=save)
+        assert list(member.steps()) == []
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_forked_child_is_not_its_parents_worker(tmp_path: Path) -> None:
+    member = pbt.join(tmp_path / "p", **SETTINGS)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            member.report(1.0, step=1)
+        except pbt.PBTError:
+            os._exit(7)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+    other = place.coordinator(tmp_path / "p")
+    lease = refold(entries(tmp_path / "p")).members[0].lease
+    assert lease is not None
+    assert not other.alive.dead(0, lease), "the child has closed its copy; the parent's lock is what counts"
+    member.close()
+
+
+def test_a_dead_workers_lock_dies_with_it_even_if_a_child_lives_on(tmp_path: Path) -> None:
+    script = (
+        "import os, pbt, sys, time\n"
+        f"m = pbt.join({str(tmp_path / 'p')!r}, space={{'lr': pbt.Float(0, 1)}}, members=2, steps=9, maximize=True)\n"
+        "if os.fork() == 0: time.sleep(30)\n"
+        "os._exit(1)\n"
+    )
+    os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", script])
+    assert pbt.join(tmp_path / "p", member=0, wait=False).id == 0
+
+
+def test_a_network_file_system_is_refused_with_the_advice_to_use_a_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, "file_system", lambda path: "nfs4")
+    with pytest.raises(pbt.SettingsError, match="pbt serve"):
+        pbt.join(tmp_path / "p", **SETTINGS)
+    assert place.file_system(Path("/proc")) == "nfs4"
+
+
+def test_the_file_system_below_a_folder_is_known() -> None:
+    if sys.platform != "linux":
+        pytest.skip("mountinfo is Linux's")
+    assert place.file_system(Path("/proc/self")) == "proc"
+
+
+def test_a_member_is_a_mapping(tmp_path: Path) -> None:
+    with pbt.join(tmp_path / "p", **SETTINGS) as member:
+        assert dict(member) == member.hyperparameters
+        assert 0 <= member.seed < 2**53
+        with pytest.raises(KeyError, match="the space has lr"):
+            member["momentum"]
+        logging.getLogger("pbt").info("%r", member)
+
+
+def test_turns_are_an_iterator(tmp_path: Path) -> None:
+    turns = pbt.turns(tmp_path / "p", **SETTINGS)
+    assert isinstance(turns, Turns)
+    member = next(turns)
+    turns.close()
+    assert member.over

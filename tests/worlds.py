@@ -1,0 +1,143 @@
+"""The same population seen in three ways: in memory, in a folder, behind a server."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from pbt import place
+from pbt.alive import Here
+from pbt.coordinator.coordinator import Coordinator
+from pbt.journals.memory import MemoryJournal
+from pbt.population.entries import Entry, decode
+from pbt.population.fold import refold
+from pbt.population.value import Population
+from pbt.remote import Remote
+from pbt.server.app import App
+from pbt.server.gate import Gate
+from pbt.server.keys import Key
+from pbt.server.rooms import Rooms
+from pbt.server.running import bind
+from pbt.settings import Wanted
+
+KEY = "a-key-for-tests-only"
+
+
+class Dying(Here):
+    """Holders live until a test says otherwise."""
+
+    def __init__(self) -> None:
+        self.gone: set[tuple[int, int]] = set()
+
+    def dead(self, member: int, lease: Any) -> bool:
+        return (member, lease.number) in self.gone
+
+
+class World:
+    """A population, and faces that behave like those of so many processes."""
+
+    journal: Any
+
+    def face(self) -> Any:
+        raise NotImplementedError
+
+    def die(self, face: Any, member: int) -> None:
+        """The process behind `face`, which trains `member`, is gone without a word."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Give everything back."""
+
+    @property
+    def bodies(self) -> list[bytes]:
+        return list(self.journal.read(0))
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [decode(body) for body in self.bodies]
+
+    @property
+    def population(self) -> Population:
+        return refold(self.entries)
+
+
+class MemoryWorld(World):
+    def __init__(self, tmp_path: Path | None = None) -> None:
+        self.journal = MemoryJournal()
+        self.alive = Dying()
+
+    def face(self) -> Coordinator:
+        return Coordinator(self.journal, self.alive)
+
+    def die(self, face: Any, member: int) -> None:
+        lease = self.population.members[member].lease
+        assert lease is not None
+        self.alive.gone.add((member, lease.number))
+
+
+class FolderWorld(World):
+    def __init__(self, tmp_path: Path) -> None:
+        self.folder = tmp_path / "population"
+        self.faces: list[Coordinator] = []
+        place.prepare(self.folder)
+
+    @property
+    def journal(self) -> Any:  # type: ignore[override]
+        return place.reader(self.folder)
+
+    def face(self) -> Coordinator:
+        self.faces.append(place.coordinator(self.folder))
+        return self.faces[-1]
+
+    def die(self, face: Any, member: int) -> None:
+        face.let_go(member)
+
+    def close(self) -> None:
+        for face in self.faces:
+            face.close()
+
+
+class ServerWorld(World):
+    def __init__(self, tmp_path: Path, defaults: Wanted | None = None, key: str | None = KEY) -> None:
+        self.folder = tmp_path / "served"
+        self.folder.mkdir()
+        self.key = key
+        self.rooms = Rooms(self.folder, defaults or Wanted())
+        self.app = App(self.rooms, Gate(Key(key)))
+        self.socket = bind("127.0.0.1", 0)
+        self.port = self.socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/digits"
+        config = uvicorn.Config(self.app, lifespan="off", log_level="error", access_log=False, ws="none")
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(
+            target=lambda: asyncio.run(self.server.serve(sockets=[self.socket])), daemon=True
+        )
+        self.thread.start()
+
+    @property
+    def journal(self) -> Any:  # type: ignore[override]
+        return Remote(self.url, self.key)
+
+    def face(self) -> Remote:
+        return Remote(self.url, self.key, patience=5.0)
+
+    def die(self, face: Any, member: int) -> None:
+        face.let_go(member)
+        room = self.rooms.room("digits")
+        lease = self.population.members[member].lease
+        assert lease is not None
+        room.alive._last[member, lease.number] = time.monotonic() - 1e6
+
+    def close(self) -> None:
+        self.rooms.hush()
+        self.server.should_exit = True
+        self.thread.join(10)
+        self.rooms.close()
+
+
+WORLDS = {"memory": MemoryWorld, "folder": FolderWorld, "server": ServerWorld}
