@@ -378,4 +378,4 @@ def test_turns_are_an_iterator(tmp_path: Path) -> None:
     assert isinstance(turns, Turns)
     member = next(turns)
     turns.close()
-    assert member.over
+    assert member.stop

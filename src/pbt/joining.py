@@ -88,14 +88,14 @@ class Turns(Iterator[Turn]):
             turn = Turn(self._worker.face, self._worker.store, answer)
             if answer.member is None:
                 break
-            if not turn.over:
+            if not turn.stop:
                 self._turn, self._reports = turn, -1
                 return turn
         raise StopIteration
 
     def _check_body(self) -> None:
         turn = self._turn
-        if turn is None or turn.over:
+        if turn is None or turn.stop:
             self._idle = 0
             return
         if turn.reported == self._reports or (self._reports < 0 and turn.reported == 0):

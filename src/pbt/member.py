@@ -164,6 +164,11 @@ class Member(Mapping[str, Value]):
         return None if current is None else current.id
 
     @property
+    def stop(self) -> bool:
+        """There is nothing left to train."""
+        return self._over or self._answer.stop
+
+    @property
     def interrupted(self) -> bool:
         """Training was asked to stop."""
         return self._preempted or preempt.requested()
@@ -457,11 +462,6 @@ class Turn(Member):
     def goes_on(self) -> bool:
         """The same worker goes on with the same member, from the checkpoint that an exploit gave."""
         return not self._over and self._exploited
-
-    @property
-    def over(self) -> bool:
-        """This worker no longer holds the member."""
-        return self._over
 
 
 def _scores(score: Any) -> Number | tuple[Number, ...]:

@@ -122,6 +122,7 @@ def compare(settings: Settings, asked: Wanted, where: str = "this population") -
     Raises:
         SettingsError: naming the first field that differs, both values, and how to start anew.
     """
+    asked = msgspec.json.decode(msgspec.json.encode(asked), type=Wanted)  # a tuple against a list would differ
     if asked.open is not None and asked.open != (settings.members is None):
         _differ("open", settings.members is None, asked.open, where)
     for name in msgspec.structs.fields(Wanted):

@@ -83,9 +83,10 @@ def test_an_exploit_does_not_end_the_lease(world: World) -> None:
 
 
 def test_settings_of_a_later_joiner_are_compared(world: World) -> None:
-    Script(world)
+    Script(world, strategy=pbt.PBT(quantile=0.2), start=[{"lr": 0.5}], goal=5)
     face = world.face()
-    face.join("same", wanted(space=SPACE, members=4, interval=1))
+    same = {"strategy": pbt.PBT(), "start": ({"lr": 0.5},), "goal": 5.0}
+    face.join("same", wanted(space=SPACE, members=4, interval=1, **same))
     for given, says in [
         ({"members": 8}, "members=4, but members=8"),
         ({"interval": 3}, "interval=1, but interval=3"),

@@ -45,6 +45,8 @@ def command(
     every worker failed for good, 130 interrupted.
     """  # noqa: D301
     asked = asked_for(**given)
+    if workers is not None and workers < 1:
+        raise SettingsError(f"--workers {workers}: at least 1")
     place = open_place(where)
     follower = Follower(place.journal)
     follower.catch_up()
@@ -54,9 +56,7 @@ def command(
         place.face.create(asked)
         follower.catch_up()
     members = asked.members or (len(follower.members) or 1)
-    count = workers or min(members, os.cpu_count() or 1)
-    if count < 1:
-        raise SettingsError(f"--workers {count}: at least 1")
+    count = min(members, os.cpu_count() or 1) if workers is None else workers
     run = LocalRun(
         place.where, command_of(arguments), workers=count, settings=asked, follower=follower, coordinator=place.face,
         logs=place.logs, gpus=[g.strip() for g in gpus.split(",")] if gpus else (),
@@ -82,10 +82,14 @@ def _go_on(place: Place, follower: Follower, asked: Wanted) -> Wanted:
 
 def _conclude(place: Place, follower: Follower, run: LocalRun, console: Console) -> int:
     if run.interrupted:
-        console.print(f"interrupted; the same command goes on from here: pbt run … {place.where} -- …", highlight=False)
+        console.print(
+            f"interrupted; the same command goes on from here: pbt run … {place.where} -- …",
+            highlight=False,
+            soft_wrap=True,
+        )
         return 130
     for failure in run.failures:
-        console.print(f"[red]{failure}", highlight=False, markup=True)
+        console.print(failure, style="red", highlight=False, markup=False, soft_wrap=True)
     if not follower.exists:
         console.print("[red]no worker created the population: does the script call pbt.turns or pbt.join?")
         return 1

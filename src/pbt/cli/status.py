@@ -18,7 +18,10 @@ from pbt.where import open_journal
 @click.argument("where", metavar="WHERE")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object, for programs.")
 def command(where: str, as_json: bool) -> int:
-    """How the population at WHERE (a folder or a URL) stands: members, best, warnings, who waits for a worker."""
+    """How the population at WHERE (a folder or a URL) stands: members, best, warnings, who waits for a worker.
+
+    It only reads, and can be called at any time, from anywhere that sees the folder or the server.
+    """
     follower = Follower(open_journal(where))
     seen = Status(where)
     follower.listen(seen.hear)

@@ -81,7 +81,7 @@ class LocalRun:
         logs.mkdir(parents=True, exist_ok=True)
         self._workers = [Worker(slot, logs / f"worker-{slot}.log") for slot in range(workers)]
         self.failures: list[str] = []
-        self._shown = ""
+        self._shown: str | None = None
         self.interrupted = 0
 
     def run(self, show: Callable[[], None] = lambda: None) -> None:
@@ -157,7 +157,9 @@ class LocalRun:
 
     def _show(self, why: str, output: str) -> None:
         """The end of a failed worker's output, unless it is what was shown last."""
-        if output == self._shown:
+        if not output:
+            _log.warning("%s and without any output", why)
+        elif output == self._shown:
             _log.warning("%s (the same output)", why)
         else:
             _log.warning(

@@ -68,9 +68,10 @@ def serve(app: App, listening: socket.socket, ready: Callable[[], None], until_c
         threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
     seat = take_seat(app.rooms.folder, listening.getsockname()[1])
     for number in (signal.SIGTERM, signal.SIGINT):
-        # uvicorn raises what it caught once more at its end, which must not end us before our own.
+        # Before uvicorn listens to signals one must not be lost; what it caught it raises once more at its
+        # end, which must not end us before our own.
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
-            signal.signal(number, lambda number, frame: None)
+            signal.signal(number, lambda number, frame: setattr(server, "should_exit", True))
     try:
         ready()
         asyncio.run(server.serve(sockets=[listening]))

@@ -54,7 +54,7 @@ def record(strategy: str | Strategy | Mapping[str, Any] | StrategyRecord) -> Str
     if isinstance(strategy, Strategy):
         names = {path: name for name, path in KNOWN.items()}
         path = f"{type(strategy).__module__}:{type(strategy).__qualname__}"
-        return StrategyRecord(names.get(path, path), msgspec.to_builtins(strategy))
+        return StrategyRecord(names.get(path, path), msgspec.json.decode(msgspec.json.encode(strategy)))
     if isinstance(strategy, Mapping):
         parameters = dict(strategy)
         return record(bare(StrategyRecord(str(parameters.pop("name", "pbt")), parameters)))

@@ -1,0 +1,188 @@
+"""The command line as a user types it, right and wrong."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.scripts import TURNS, environment, pbt_run, status, write
+
+COMMANDS = ["demo", "run", "serve", "status", "journal", "tensorboard"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    done = pbt_run(["run", "--workers", 2, "--seed", 3, "p", "--", "python", write(folder, TURNS)], folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_help_teaches_every_command(tmp_path: Path) -> None:
+    shown = pbt_run(["--help"], tmp_path).stdout
+    for name in COMMANDS:
+        assert name in shown
+        own = pbt_run([name, "--help"], tmp_path)
+        assert own.returncode == 0
+        assert "Usage: pbt " + name in own.stdout
+        assert len(own.stdout.split()) > 30
+
+
+def test_the_version_is_told(tmp_path: Path) -> None:
+    assert "pbt, version" in pbt_run(["--version"], tmp_path).stdout
+
+
+def test_importing_and_help_are_quick() -> None:
+    """Generous limits: what is looked for is a heavy import that crept in."""
+
+    def best(*command: str) -> float:
+        times = []
+        for _ in range(5):
+            began = time.perf_counter()
+            subprocess.run([sys.executable, *command], check=True, capture_output=True, env=environment())
+            times.append(time.perf_counter() - began)
+        return min(times)
+
+    assert best("-c", "import pbt") < 0.1
+    assert best("-m", "pbt", "--help") < 0.25
+
+
+def test_importing_pbt_imports_no_framework() -> None:
+    code = (
+        "import sys, pbt; pbt.turns, pbt.train, pbt.PBTClient\n"
+        "heavy = {'numpy', 'torch', 'uvicorn', 'starlette', 'rich', 'click'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment())
+
+
+def test_status_tells_members_best_and_who_waits(trained: Path) -> None:
+    shown = pbt_run(["status", "p"], trained)
+    assert shown.returncode == 0
+    assert "finished" in shown.stdout
+    found = status("p", trained)
+    assert len(found["members"]) == 8
+    assert found["best"]["score"] == max(m["score"] for m in found["members"])
+    assert found["waiting_for_a_worker"] == []
+    assert found["warnings"] == []
+
+
+def test_status_of_an_unfinished_population_says_who_waits_for_a_worker(tmp_path: Path) -> None:
+    code = (
+        "import pbt\n"
+        "m = pbt.join('p', space={'lr': pbt.Float(0, 1)}, members=3, steps=9, maximize=True)\n"
+        "m.report(float('nan'), step=1, save=lambda f: (f / 'x').write_text('x'))\n"
+        "import os; os._exit(0)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=environment())
+    found = status("p", tmp_path)
+    assert found["waiting_for_a_worker"] == [0, 1, 2]
+    assert found["members"][0]["state"] == "orphaned"
+    assert found["best"] is None
+    assert "reported nan" in found["warnings"][0]
+    shown = pbt_run(["status", "p"], tmp_path).stdout
+    assert "3 members wait for a worker" in shown
+    assert "warning: member 0 reported nan" in shown
+
+
+def test_the_journal_is_json_lines_with_documented_fields(trained: Path) -> None:
+    lines = pbt_run(["journal", "p"], trained).stdout.splitlines()
+    entries = [json.loads(line) for line in lines]
+    assert entries[0]["event"]["kind"] == "created"
+    documented = (Path(__file__).parent.parent / "docs" / "journal.md").read_text()
+
+    def names(value: object) -> set[str]:
+        if isinstance(value, dict):
+            return set(value) | {n for v in value.values() for n in names(v)}
+        return {n for v in value for n in names(v)} if isinstance(value, list) else set()
+
+    data = {"lr"} | {str(i) for i in range(8)}
+    assert {n for n in names(entries) - data if f"`{n}`" not in documented} == set()
+    assert pbt_run(["journal", "p", "--after", len(lines) - 2], trained).stdout.splitlines() == lines[-2:]
+
+
+def test_tensorboard_files_are_read_back_by_tensorboard(trained: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    loader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    for _ in range(2):
+        done = pbt_run(["tensorboard", "p", "--logdir", tmp_path / "tb"], trained)
+        assert done.returncode == 0, done.stderr
+    entries = [json.loads(line) for line in pbt_run(["journal", "p"], trained).stdout.splitlines()]
+    told: dict[int, list[tuple[int, float]]] = {}
+    for entry in entries:
+        for report in entry["event"].get("reports", []):
+            told.setdefault(report["member"], []).append((report["step"], report["score"]))
+    assert len(told) == 8
+    for member, points in told.items():
+        events = loader.EventAccumulator(str(tmp_path / "tb" / f"member-{member:03d}"))
+        events.Reload()
+        assert set(events.Tags()["scalars"]) == {"score", "hyperparameters/lr"}
+        read = [(e.step, e.value) for e in events.Scalars("score")]
+        assert [step for step, _ in read] == [step for step, _ in points]
+        assert all(math.isclose(a, b, rel_tol=1e-6) for (_, a), (_, b) in zip(read, points, strict=True))
+        assert len(events.Scalars("hyperparameters/lr")) == len(points)
+
+
+def test_tensorboard_files_of_another_population_are_not_mixed(trained: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    assert pbt_run(["tensorboard", "p", "--logdir", tmp_path / "tb"], trained).returncode == 0
+    assert pbt_run(["run", "--seed", 4, tmp_path / "q", "--", "python", trained / "train.py"], tmp_path).returncode == 0
+    mixed = pbt_run(["tensorboard", tmp_path / "q", "--logdir", tmp_path / "tb"], tmp_path)
+    assert mixed.returncode == 1
+    assert "another population" in mixed.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["status", "nowhere"], "holds no population"),
+        (["journal", "nowhere"], "holds no population"),
+        (["tensorboard", "nowhere", "--logdir", "x"], "holds no population"),
+        (["status", "ftp://host/x"], "holds no population"),
+        (["status", "https://host/x"], "give a URL such as http://"),
+        (["run", "p", "--", "no-such-command"], "can not be started"),
+        (["run", "p"], "Missing argument"),
+        (["run", "--members", "0", "p", "--", "true"], "members is 0"),
+        (["run", "--workers", "0", "p", "--", "true"], "at least 1"),
+        (["run", "--space", "none.toml", "p", "--", "true"], "No such file"),
+        (["run", "--space", "space.toml", "p", "--", "true"], "higher score is better"),
+        (["run", "--set", "quantile", "p", "--", "true"], "NAME=VALUE"),
+        (["run", "--set", "quantile=2", "p", "--", "true"], "fraction from 0"),
+        (["run", "--set", "quantil=0.2", "p", "--", "true"], "its parameters are quantile"),
+        (["run", "--strategy", "magic", "p", "--", "true"], "no strategy 'magic'"),
+        (["serve", "f", "--no-key", "--host", "0.0.0.0"], "anybody on the network"),
+        (["serve", "f", "--key-file", "none"], "No such file"),
+        (["serve", "space.toml/f"], "can not be made"),
+        (["run", "space.toml/p", "--", "true"], "can not hold a population"),
+        (["nonsense"], "No such command"),
+    ],
+)
+def test_wrong_input_gets_a_sentence_and_no_traceback(tmp_path: Path, arguments: list[str], says: str) -> None:
+    (tmp_path / "space.toml").write_text("[lr]\nmin = 0\nmax = 1\n")
+    done = pbt_run(arguments, tmp_path, timeout=30)
+    assert done.returncode in (1, 2)
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_that_is_no_journal_says_so(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "population.json").write_text('{"format":1,"journal":"sqlite"}')
+    (tmp_path / "p" / "journal.db").write_bytes(b"rubbish" * 1000)
+    done = pbt_run(["status", "p"], tmp_path)
+    assert done.returncode == 1
+    assert "no whole journal" in done.stderr
+
+
+def test_a_folder_of_a_newer_version_says_so(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "population.json").write_text('{"format":2,"journal":"stone"}')
+    done = pbt_run(["status", "p"], tmp_path)
+    assert done.returncode == 1
+    assert "newer pbt" in done.stderr
