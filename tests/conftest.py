@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,16 @@ from tests.worlds import WORLDS, World
 os.environ.pop("PBT_URL", None)
 os.environ.pop("PBT_KEY", None)
 os.environ.pop("PBT_RUN", None)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """With $PBT_NO_SKIP, as in CI, a skip for want of a package is a failure."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    if report.skipped and os.environ.get("PBT_NO_SKIP") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped where nothing may be: {call.excinfo.value if call.excinfo else report.longrepr}"
 
 
 @pytest.fixture(params=list(WORLDS))

@@ -11,7 +11,7 @@ import pbt
 from pbt.population.entries import Absent, Released
 from pbt.settings import wanted
 from tests.population import SPACE, Script
-from tests.worlds import ServerWorld, World
+from tests.worlds import World
 
 
 def test_the_member_furthest_behind_comes_first_then_the_lowest_id(world: World) -> None:
@@ -144,7 +144,6 @@ def test_three_leases_without_anything_to_show_are_cured(world: World) -> None:
     for n in range(3):
         s.join(3, face=world.face())
         s.report(0, 4 + n)
-        world.coordinator = s.coordinator  # type: ignore[attr-defined]
         _die(world, s, 3)
     answer = s.join(3, face=world.face())
     m = s.population.members[3]
@@ -213,9 +212,9 @@ def test_a_barrier_decides_for_all_from_one_snapshot_in_the_entry_that_completed
     assert answers[3].checkpoint.member == 0  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("world", ["memory", "folder"], indirect=True)
 def test_a_waiting_turn_gives_way_to_a_member_that_the_round_lacks(world: World) -> None:
-    if isinstance(world, ServerWorld):
-        pytest.skip("a server holds the first question and gives way within it: see the next test")
+    """A server holds the first question and gives way within it: see the next test."""
     s = Script(world, synchronous=True, members=2)
     s.join(0, turn=True)
     report = s.draft(0, 1.0)

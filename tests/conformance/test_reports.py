@@ -181,13 +181,13 @@ def test_a_block_of_reports_is_one_entry_and_the_order_of_seats_does_not_matter(
     assert other.entries[-1].decisions == s.entries[-1].decisions
 
 
+@pytest.mark.parametrize("world", ["memory", "folder"], indirect=True)
 def test_wait_and_refusal_while_a_member_is_not_decided_on(world: World) -> None:
+    """A server would hold the question."""
     s = Script(world, synchronous=True, members=2)
-    s.join(0)
-    if world.__class__.__name__ != "ServerWorld":  # a server would hold the question
-        assert s.report(0, 1.0).wait
-        with pytest.raises(pbt.Conflict, match="waits for a decision"):
-            s.report(0, 1.0, step=2)
+    assert s.report(0, 1.0).wait
+    with pytest.raises(pbt.Conflict, match="waits for a decision"):
+        s.report(0, 1.0, step=2)
 
 
 def test_owed_hyperparameters_are_explored_once_and_equal_for_everybody(world: World) -> None:

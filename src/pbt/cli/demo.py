@@ -22,8 +22,9 @@ def command(folder: Path | None, seed: int, plain: bool) -> int:
     """Watch eight workers learn handwritten digits, and see what they found.
 
     Eight real processes train neural networks on scikit-learn's digits, made hard: a tenth of the labels,
-    a fifth of those wrong. First with population-based training, then as random search: the same
-    population, in which nobody ever exploits. Both are scored afresh on a test set that neither saw.
+    a fifth of those wrong. First with population-based training, then as random search (the same
+    population, in which nobody ever exploits), then as random search with four times the members. All are
+    scored afresh on a test set that no decision saw.
 
     FOLDER is where everything lies afterwards.  [default: pbt-runs/demo-TIME]
     """

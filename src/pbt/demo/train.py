@@ -22,7 +22,7 @@ SPACE = {
 ROUNDS = 40
 UPDATES = 10
 """SGD updates a step."""
-WIDTHS = (64, 768, 768, 10)
+WIDTHS = (64, 384, 384, 10)
 
 
 def main(data: Path) -> None:

@@ -1,0 +1,51 @@
+# make demo    watch a population train on real data, and see what it found
+# make test    all tests
+# make lint    lint, format and types
+# make bench   measure report cycles and the toy
+# make docs    the API reference, into build/docs
+#
+# Everything is installed into .venv; nothing but Python 3.11 or newer, make and git is needed.
+
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PINS := requirements-ci.txt
+export PIP_CONSTRAINT := $(CURDIR)/$(PINS)
+TESTS ?= tests
+
+.PHONY: demo test lint bench docs clean
+
+demo: .venv/.demo
+	$(BIN)/pbt demo
+
+test: .venv/.dev
+	$(BIN)/python -m pytest -n auto $(TESTS)
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/.dev
+	$(BIN)/python bench/cycle.py
+	$(BIN)/python bench/toy.py
+
+docs: .venv/.dev
+	$(BIN)/pdoc --output-directory build/docs pbt '!pbt.__main__' '!pbt.server.__main__' '!pbt.demo'
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; found $$($(PYTHON) --version). Name one: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.demo: .venv/bin/python pyproject.toml
+	@echo "installing pbt and what the demo needs into .venv …"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo]'
+	@touch $@
+
+.venv/.dev: .venv/bin/python pyproject.toml $(PINS)
+	@echo "installing pbt and what its tests need into .venv …"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo,tensorboard,dev]'
+	@touch $@ .venv/.demo
+
+clean:
+	rm -rf .venv build dist
