@@ -6,7 +6,9 @@
 #
 # Everything is installed into .venv; nothing but Python 3.11 or newer, make and git is needed.
 
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+# The first that runs and is new enough: a name on the path may be a version manager's empty shim.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 PINS := requirements-ci.txt
 export PIP_CONSTRAINT := $(CURDIR)/$(PINS)
@@ -33,8 +35,7 @@ docs: .venv/.dev
 	$(BIN)/pdoc --output-directory build/docs pbt '!pbt.__main__' '!pbt.server.__main__' '!pbt.demo'
 
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed; found $$($(PYTHON) --version). Name one: make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found. Name one: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
 
 .venv/.demo: .venv/bin/python pyproject.toml

@@ -149,9 +149,11 @@ def _conclusion(folder: Path, trained: Found, random: Found, more: Found, pictur
             f"Best model:   {folder / 'pbt' / 'checkpoints' / best.id}",
             "",
             "What to type next:",
-            f"  pbt status {folder / 'pbt'}              every member, and how it stands",
-            f"  pbt journal {folder / 'pbt'} | head -3   everything that happened, with the reasons",
-            "  pbt run --help                                        train your own script this way",
+            *_commands(
+                (f"pbt status {folder / 'pbt'}", "every member, and how it stands"),
+                (f"pbt journal {folder / 'pbt'} | tail -3", "everything that happened, with the reasons"),
+                ("pbt run --help", "train your own script this way"),
+            ),
         ]
     )
 
