@@ -73,9 +73,8 @@ def main() -> None:
     population = refold(entries)
     assert population.finished
     print(f"{reports} reports, {exploits} exploits, {MEMBERS} processes, barrier every {INTERVAL} steps, all fsynced")
-    print(
-        f"first lease to last report  {entries[-1].time - leased:6.2f} s   ({1000 * (entries[-1].time - leased) / reports:.2f} ms a report)"
-    )
+    seconds = entries[-1].time - leased
+    print(f"first lease to last report  {seconds:6.2f} s   ({1000 * seconds / reports:.2f} ms a report)")
     print(f"go to all processes ended   {ended - ready:6.2f} s")
     print(f"starting eight Pythons      {ready - began:6.2f} s")
 

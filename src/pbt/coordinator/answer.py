@@ -60,7 +60,8 @@ def answer(population: Population, member: int, lease: int) -> Answer:
     m = population.members[member]
     settings = population.settings
     newest = m.lease
-    stop = m.done or population.finished
+    finished = population.finished
+    stop = finished or m.done
     foreign = settings.checkpoints == "foreign"
     return Answer(
         member=member,
@@ -76,14 +77,14 @@ def answer(population: Population, member: int, lease: int) -> Answer:
         ready=m.ready,
         decisions=m.decisions,
         given=m.given,
-        wait=m.waits and not stop,
+        wait=(m.due or m.owed > 0) and not stop,
         stop=stop,
         released=newest is None or newest.number != lease or newest.ended != "",
         failed=m.failed,
         fresh=population.reports == 0,
         keep=() if foreign else population.kept(member),
         drop=m.drop,
-        referenced=_at_the_end(population),
+        referenced=_at_the_end(population) if finished else None,
         why=m.why,
         former=m.former,
         offer=m.offer,
@@ -92,9 +93,9 @@ def answer(population: Population, member: int, lease: int) -> Answer:
 
 
 def _at_the_end(population: Population) -> tuple[str, ...] | None:
-    """All checkpoints that stay, once nobody trains any longer; an open population may always grow again."""
+    """All checkpoints that stay in a finished population; an open one may always grow again."""
     settings = population.settings
-    over = population.reached or (population.finished and settings.members is not None)
+    over = population.reached or settings.members is not None
     return tuple(sorted(population.referenced())) if over and settings.checkpoints == "own" else None
 
 

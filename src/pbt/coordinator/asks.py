@@ -61,9 +61,13 @@ class ReportAsk:
 
     def propose(self, population: Population) -> Proposal | None:
         """The reports that are new; or the end of a lease, where a turn is over or its weights were replaced."""
-        new = [r for r in [admit(population, report) for report in self._reports] if r is not None]
+        new: list[Report] = []
+        for report in self._reports:
+            admitted = admit(population, report)
+            if admitted is not None:
+                new.append(self._at_turns_end(population, admitted))
         if new:
-            return Proposal(Reported(tuple([self._at_turns_end(population, r) for r in new])))
+            return Proposal(Reported(tuple(new)))
         for report in self._reports:
             if (report.release and outdated(population, report)) or self._blocks_round(population, report):
                 return Proposal(Released(report.member, report.lease))

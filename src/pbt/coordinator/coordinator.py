@@ -158,12 +158,17 @@ class Coordinator:
     def report(self, *reports: Report) -> list[Answer]:
         """Record reports, decide, and say how their members stand. The same report again: the same question again."""
         answers = self._one(ReportAsk(reports, self.alive))
-        if any([a.wait for a in answers]):
-            absent = self.absentees()
-            if absent is not None:
-                self._one(TellAsk(absent))
-            answers = [self._settled(self.stand(a.member, a.lease)) for a in answers if a.member is not None]
+        for answer in answers:
+            if answer.wait:
+                return self._attended(answers)
         return answers
+
+    def _attended(self, answers: Sequence[Answer]) -> list[Answer]:
+        """How things stand once what is waited for was done, as far as this coordinator can do it."""
+        absent = self.absentees()
+        if absent is not None:
+            self._one(TellAsk(absent))
+        return [self._settled(self.stand(a.member, a.lease)) for a in answers if a.member is not None]
 
     def tell(self, event: Event, decisions: Sequence[Decision] = ()) -> Answer:
         """Record `released`, `lost`, `absent` or `steered`."""
@@ -269,8 +274,10 @@ class Coordinator:
 
     def _note(self, after: Fold, entry: Entry) -> None:
         self._fold = after
-        if any([d.owed for d in entry.decisions]):
-            self._owing[after.population.count] = (after, tuple(d for d in entry.decisions if d.owed))
+        for decision in entry.decisions:
+            if decision.hyperparameters is None and decision.owed:
+                self._owing[after.population.count] = (after, tuple(d for d in entry.decisions if d.owed))
+                break
         if self._owing:
             still = {m.owed for m in after.population.owing()}
             self._owing = {number: kept for number, kept in self._owing.items() if number in still}

@@ -31,15 +31,16 @@ def walk(before: Fold | None, proposal: Proposal, strategy: Strategy, time: floa
     """
     population, memory = before if before is not None else (None, None)
     event, decisions = canonical(proposal.event), proposal.decisions
+    remembers = strategy.remembers
     seen = happened(population, event)
     view = decided(seen, decisions) if decisions else seen
     if view.due and not view.finished:
-        now = strategy.remember(memory, population, Entry(time, event, decisions)) if strategy.remembers else None
+        now = strategy.remember(memory, population, Entry(time, event, decisions)) if remembers else None
         decisions = (*decisions, *_decide(strategy, view, now))
     body = encode(Entry(time, event, decisions))
     entry = decode(body)
     after = decided(seen, entry.decisions)
-    return body, Fold(after, strategy.remember(memory, population, entry) if strategy.remembers else None), entry
+    return body, Fold(after, strategy.remember(memory, population, entry) if remembers else None), entry
 
 
 def fold(before: Fold | None, entry: Entry, strategy: Strategy) -> Fold:
@@ -56,15 +57,17 @@ def _decide(strategy: Strategy, view: Population, memory: Memory) -> Sequence[De
         raise
     except Exception as error:
         raise StrategyError(f"the strategy {type(strategy).__name__} raised {type(error).__name__}: {error}") from error
+    n = len(view.members)
     for decision in decisions:
-        _check(view, decision)
+        if not 0 <= decision.member < n:
+            raise StrategyError(f"the strategy decided on member {decision.member}, which does not exist")
+        if decision.parents or decision.hyperparameters is not None or decision.start != "on":
+            _check(view, decision)
     return decisions
 
 
 def _check(seen: Population, decision: Decision) -> None:
     """A decision binds checkpoints that exist, and values inside the space, whatever strategy took it."""
-    if not 0 <= decision.member < len(seen.members):
-        raise StrategyError(f"the strategy decided on member {decision.member}, which does not exist")
     for parent in decision.parents:
         if seen.settings.checkpoints == "own" and not seen.references(parent.id, parent.member):
             raise StrategyError(

@@ -38,6 +38,7 @@ class SQLiteJournal:
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
                 self._db.execute(_CREATE)
+                self._inserting = self._db.cursor()
             except sqlite3.DatabaseError as error:
                 self._turn.__exit__(None, None, None)
                 self._turn.close()
@@ -55,7 +56,7 @@ class SQLiteJournal:
             return
         try:
             if len(entries) == 1:
-                self._db.execute(_INSERT, (expected + 1, entries[0]))
+                self._inserting.execute(_INSERT, (expected + 1, entries[0]))
             else:
                 self._append_all([(expected + 1 + i, body) for i, body in enumerate(entries)])
         except sqlite3.IntegrityError:
@@ -82,6 +83,7 @@ class SQLiteJournal:
     def close(self) -> None:
         """Close the file, under the lock, since the last one to close checkpoints."""
         with self._turn:
+            self._inserting.close()
             self._db.close()
         self._turn.close()
 

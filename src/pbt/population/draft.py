@@ -53,7 +53,10 @@ class Draft:
         old = self.members[after.id]
         self.members[after.id] = after
         if old.due != after.due:
-            self._recount_due(after)
+            if not after.due:
+                self.due = tuple([i for i in self.due if i != after.id])
+            else:
+                self.due = tuple(sorted((*self.due, after.id))) if self.due else (after.id,)
         if old.done != done:
             self.undone += 1 if old.done else -1
         lived, lives = not (old.done or old.absent), not (done or after.absent)
@@ -65,12 +68,6 @@ class Draft:
                 self.ranked = remove(self.ranked, before, old.id)
             if now is not None:
                 self.ranked = insert(self.ranked, now, after.id)
-
-    def _recount_due(self, m: MemberState) -> None:
-        if m.due:
-            self.due = tuple(sorted((*self.due, m.id))) if self.due else (m.id,)
-        else:
-            self.due = tuple(i for i in self.due if i != m.id)
 
     def hold(self, m: MemberState, checkpoint: Checkpoint | None) -> None:
         """Member `m` is about to have `checkpoint` as its current one instead of its present one."""
@@ -130,13 +127,17 @@ class Draft:
         )
 
     def _drop_unreferenced(self) -> None:
-        """What nobody can need any longer is deleted by whose report or lease made it so, else by whose it was."""
+        """What nobody can need any longer is deleted by whose report or lease made it so, else by whose it was.
+
+        A worker deletes its own member's older checkpoints in any case, those that are not in `kept`.
+        """
         told = set()
         for id, checkpoint in self._stale:
-            if checkpoint.id in told or references(self, checkpoint.id, checkpoint.member, self._before.pins):
-                continue
-            told.add(checkpoint.id)
             teller = id if not self.speakers or id in self.speakers else self.speakers[0]
-            m = self.members[teller]
-            self.members[teller] = replace(m, drop=(*m.drop, checkpoint.id))
+            if checkpoint.member == teller or checkpoint.id in told:
+                continue
+            if not references(self, checkpoint.id, checkpoint.member, self._before.pins):
+                told.add(checkpoint.id)
+                m = self.members[teller]
+                self.members[teller] = replace(m, drop=(*m.drop, checkpoint.id))
         self._stale = []

@@ -267,13 +267,13 @@ def canonical(event: Event) -> Event:
     Raises:
         Invalid: for something that can not be written.
     """
-    if type(event) is Reported and all([_is_canonical(r) for r in event.reports]):
-        return event
+    if type(event) is Reported:
+        for r in event.reports:
+            if type(r.score) is not float or r.used or r.metrics or r.hyperparameters is not None:
+                break
+        else:
+            return event
     return decode(encode(Entry(0.0, event))).event
-
-
-def _is_canonical(r: Report) -> bool:
-    return type(r.score) is float and not r.used and not r.metrics and r.hyperparameters is None and r.took is None
 
 
 class _Format(msgspec.Struct):
