@@ -18,6 +18,7 @@ from pbt.coordinator.answer import Answer
 from pbt.errors import NobodyFree, PBTError
 from pbt.launchers.orders import Orders
 from pbt.member import FIRST_POLL, LAST_POLL, Member, Turn
+from pbt.population.entries import Released
 from pbt.settings import Wanted, wanted
 from pbt.where import Joinable, open_place
 
@@ -152,6 +153,13 @@ class _Worker:
         self.face: Joinable = opened.face
         self.store: CheckpointStore | None = opened.store
 
+    def _give_back(self, answer: Answer) -> None:
+        """A member that failed for good, or that is cured and waits for the barrier's round: another one, please."""
+        assert answer.member is not None
+        if answer.wait:
+            self.face.tell(Released(answer.member, answer.lease))
+        self.face.let_go(answer.member)
+
     def _nonce(self) -> str:
         """128 random bits, for the retries of one call."""
         return (self._orders.token if self._orders is not None else "") + secrets.token_hex(16)
@@ -167,8 +175,8 @@ class _Worker:
                     raise
                 answer = Answer(wait=True)
             self._asked = None
-            if answer.member is not None and answer.failed:
-                self.face.let_go(answer.member)
+            if answer.member is not None and (answer.failed or answer.wait):
+                self._give_back(answer)
                 nonce = self._nonce()
                 continue
             if self._orders is not None and (answer.member is not None or answer.wait):

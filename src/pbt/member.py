@@ -8,7 +8,7 @@ import os
 import sys
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol
@@ -19,10 +19,11 @@ from pbt import preempt
 from pbt.chance import Chance
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
-from pbt.coordinator.checks import checkpoint_due
 from pbt.errors import CheckpointError, Conflict, Invalid, LeaseLost, NotLoaded, PBTError
-from pbt.population.entries import Checkpoint, Event, Lost, Number, Released, Report, Why, number, readable, score_of
+from pbt.keeper import Keeper, Save
+from pbt.population.entries import Checkpoint, Event, Lost, Number, Released, Report, Why, number, readable
 from pbt.population.rules import close
+from pbt.progress import Progress
 from pbt.space.domains import Value
 from pbt.space.space import Values
 
@@ -85,7 +86,8 @@ class Member(Mapping[str, Value]):
 
     def __init__(self, face: Face, store: CheckpointStore | None, answer: Answer) -> None:
         self._face = face
-        self._store = store
+        self._keeper = Keeper(store)
+        self._progress = Progress()
         self._answer = answer
         self._process = os.getpid()
         self._seq = answer.seq
@@ -148,12 +150,11 @@ class Member(Mapping[str, Value]):
     def checkpoint(self) -> Path | None:
         """The folder to load before training goes on: a parent's, one's own from before, a dead worker's; or None."""
         self._unread = False
-        current = self._answer.checkpoint
-        if current is None or self._store is None or self._answer.foreign:
+        if self._answer.checkpoint is None or self._over:
             return None
-        self._have = current.id
-        if self._path is None and not self._over:
-            self._path = self._store.fetch(current.id)
+        self._have = self._answer.checkpoint.id
+        if self._path is None:
+            self._path = self._keeper.fetch(self._answer)
         return self._path
 
     @property
@@ -192,14 +193,14 @@ class Member(Mapping[str, Value]):
 
     def staging(self) -> Path:
         """A new empty folder to save into from anywhere; ``report(…, checkpoint=folder)`` publishes it by rename."""
-        return self._own_store().staging(self.id, self._answer.lease)
+        return self._keeper.staging(self._answer)
 
     def report(
         self,
         score: Any,
         *,
         step: int | None = None,
-        save: Callable[[Path], object] | None = None,
+        save: Save | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         metrics: Mapping[str, Any] | None = None,
         used: Mapping[str, Any] | None = None,
@@ -223,13 +224,13 @@ class Member(Mapping[str, Value]):
         at = self._step if step is None else int(step)
         if self._pending is not None:
             outcome = self._send(self._pending)
-            if at <= self._step or self._over:
+            if outcome.exploit or at <= self._step or self._over:
                 return outcome
         report = self._draft(score, at, metrics, used)
         give_back = self.interrupted
         if give_back and (save is not None or checkpoint is not None):
             report = replace(report, release=True)
-        report = self._with_checkpoint(report, save, checkpoint)
+        report = self._keeper.with_checkpoint(report, self._answer, save, checkpoint)
         outcome = self._send(report)
         if give_back and not self._over:
             self.close()
@@ -262,57 +263,23 @@ class Member(Mapping[str, Value]):
             metrics={name: number(value, f"metrics[{name!r}]") for name, value in (metrics or {}).items()},
         )
 
-    def _with_checkpoint(self, report: Report, save: Callable[[Path], object] | None, given: Any) -> Report:
-        a = self._answer
-        reason = checkpoint_due(report, a.ready, a.steps, a.goal, a.maximize)
-        if given is None and (not reason or save is None):
-            if reason:
-                raise Invalid(
-                    f"member {self.id}, step {report.step}: a checkpoint is due ({reason}); "
-                    "give report() a save=function(folder) or a checkpoint=folder"
-                )
-            return report
-        if a.foreign:
-            if given is None:
-                raise Invalid("this population keeps no checkpoints of its own: report checkpoint='your name for it'")
-            return replace(report, checkpoint=str(given))
-        store = self._own_store()
-        if given is None:
-            staging = store.staging(self.id, a.lease)
-            assert save is not None
-            save(staging)
-        else:
-            path = Path(given)
-            staging = path if store.is_staging(path) else store.adopt(path, self.id, a.lease)
-        id = f"{self.id}/{a.lease}-{report.seq}"
-        parent = a.checkpoint.id if a.checkpoint is not None else None
-        score = score_of(report)
-        store.publish(staging, Checkpoint(id, self.id, report.step, score, a.hyperparameters), parent)
-        return replace(report, checkpoint=id)
-
-    def _own_store(self) -> CheckpointStore:
-        if self._store is None:
-            raise CheckpointError(
-                "this population keeps no checkpoints of its own: report checkpoint='your name for it'"
-            )
-        return self._store
-
     def _send(self, report: Report) -> Outcome:
         self._pending, self._seq = report, report.seq
         try:
             answer = self._answered(report)
         except (Invalid, Conflict, LeaseLost):
             self._pending = None
-            self._unpublish(report)
+            self._keeper.unpublish(report)
             raise
         self._pending = None
         if answer.seq < report.seq:
-            self._unpublish(report)
+            self._keeper.unpublish(report)
         else:
             self.reported += 1
             if report.checkpoint is not None:
                 self._have = report.checkpoint
         self._step = report.step
+        self._progress.show(self.id, report.step, answer.steps, report.score)
         return self._take(answer)
 
     def _answered(self, report: Report) -> Answer:
@@ -335,10 +302,11 @@ class Member(Mapping[str, Value]):
         changed = not first and answer.hyperparameters != known.hyperparameters
         self._answer = answer
         if exploit or first:
+            given = answer.checkpoint
+            self._unread = given is not None and not (given.id == self._have and given.step == self._step)
             self._step = answer.step
-            self._unread = answer.checkpoint is not None and answer.checkpoint.id != self._have
         self._exploited = exploit
-        self._collect(answer)
+        self._keeper.collect(answer)
         if answer.stop or answer.released:
             self.finished = answer.stop and not answer.failed and not first
             self._end()
@@ -347,45 +315,33 @@ class Member(Mapping[str, Value]):
     def _whole(self, answer: Answer) -> Answer:
         """The answer, once the checkpoint that must be loaded is there and whole; a lost one is told and cured."""
         while True:
-            checkpoint = answer.checkpoint
             self._path = None
-            if checkpoint is None or answer.stop or answer.released or answer.foreign or self._store is None:
-                return answer
-            if checkpoint.id == self._have:
+            checkpoint = answer.checkpoint
+            if checkpoint is None or answer.stop or answer.released or checkpoint.id == self._have:
                 return answer
             try:
-                self._path = self._store.fetch(checkpoint.id)
+                self._path = self._keeper.fetch(answer)
                 return answer
             except CheckpointError as error:
-                newer = self._face.stand(self.id, answer.lease)
-                if newer.checkpoint == checkpoint:
-                    _log.warning("member %d: %s; it goes on from another checkpoint", self.id, error)
-                    newer = self._face.tell(Lost(self.id, answer.lease, checkpoint.id))
-                    while newer.wait and not newer.released:
-                        time.sleep(FIRST_POLL)
-                        newer = self._face.stand(self.id, answer.lease)
-                answer = newer
+                answer = self._without(checkpoint, answer, error)
             except OSError as error:
                 self._face.tell(Released(self.id, answer.lease))
                 self._end()
                 raise CheckpointError(f"member {self.id}: the checkpoints are out of reach: {error}") from error
 
-    def _collect(self, answer: Answer) -> None:
-        """Delete what nobody can need: no clock, no scan of others, and twice is once."""
-        if self._store is None or answer.foreign:
-            return
-        for id in answer.drop:
-            self._store.delete(id)
-        if answer.stop and not answer.released:
-            self._store.collect(self.id, answer.lease + 1, 0, answer.keep)
-        else:
-            self._store.collect(self.id, answer.lease, answer.seq, answer.keep)
-        if answer.referenced is not None:
-            self._store.sweep(answer.referenced)
-
-    def _unpublish(self, report: Report) -> None:
-        if report.checkpoint is not None and self._store is not None:
-            self._store.delete(report.checkpoint)
+    def _without(self, checkpoint: Checkpoint, answer: Answer, error: CheckpointError) -> Answer:
+        """How the member stands now; if it still stands on the broken checkpoint, once that was told and decided on."""
+        newer = self._face.stand(self.id, answer.lease)
+        if newer.checkpoint != checkpoint:
+            return newer
+        _log.warning("member %d: %s; it goes on from another checkpoint", self.id, error)
+        newer = self._face.tell(Lost(self.id, answer.lease, checkpoint.id))
+        while newer.wait and not newer.released:
+            if self.interrupted:
+                return self._face.tell(Released(self.id, answer.lease))
+            time.sleep(FIRST_POLL)
+            newer = self._face.stand(self.id, answer.lease)
+        return newer
 
     def _warn_if_undone(self, used: Values) -> None:
         a = self._answer
@@ -426,6 +382,7 @@ class Member(Mapping[str, Value]):
     def _end(self) -> None:
         if not self._over:
             self._over = True
+            self._progress.end()
             _open.discard(self)
             preempt.unwatch()
             self._face.let_go(self.id)

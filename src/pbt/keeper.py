@@ -1,0 +1,105 @@
+"""`Keeper`: what a worker does with its member's checkpoints: publish, load, and delete what nobody can need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from pbt.checkpoints.store import CheckpointStore
+from pbt.coordinator.answer import Answer
+from pbt.coordinator.checks import checkpoint_due
+from pbt.errors import CheckpointError, Invalid
+from pbt.population.entries import Checkpoint, Report, score_of
+
+Save = Callable[[Path], object]
+
+
+class Keeper:
+    """The checkpoints of one member, as its present worker sees them.
+
+    Args:
+        store: where they lie; None where this machine does not see them.
+    """
+
+    def __init__(self, store: CheckpointStore | None) -> None:
+        self._store = store
+
+    def staging(self, answer: Answer) -> Path:
+        """A new empty folder to save into."""
+        assert answer.member is not None
+        return self._seen().staging(answer.member, answer.lease)
+
+    def _seen(self) -> CheckpointStore:
+        if self._store is None:
+            raise CheckpointError(
+                "this machine does not see the checkpoints, which lie in the server's folder: mount it here under the "
+                "same path, or create the population with checkpoints='foreign' and report names of your own"
+            )
+        return self._store
+
+    def with_checkpoint(self, report: Report, answer: Answer, save: Save | None, given: Any) -> Report:
+        """The report with the checkpoint that is due or given, published.
+
+        Raises:
+            Invalid: one is due, and there is neither `save` nor a path.
+        """
+        reason = checkpoint_due(report, answer.ready, answer.steps, answer.goal, answer.maximize)
+        if given is None and (not reason or save is None or answer.foreign):
+            if reason:
+                how = (
+                    "checkpoint='your name for it'" if answer.foreign else "save=function(folder) or checkpoint=folder"
+                )
+                raise Invalid(
+                    f"member {report.member}, step {report.step}: a checkpoint is due ({reason}); give report() {how}"
+                )
+            return report
+        if answer.foreign:
+            return replace(report, checkpoint=str(given))
+        return self._publish(report, answer, save, given)
+
+    def _publish(self, report: Report, answer: Answer, save: Save | None, given: Any) -> Report:
+        store = self._seen()
+        if given is None:
+            assert save is not None
+            staging = store.staging(report.member, report.lease)
+            save(staging)
+        else:
+            path = Path(given)
+            staging = path if store.is_staging(path) else store.adopt(path, report.member, report.lease)
+        id = f"{report.member}/{report.lease}-{report.seq}"
+        parent = answer.checkpoint.id if answer.checkpoint is not None else None
+        score = score_of(report)
+        store.publish(staging, Checkpoint(id, report.member, report.step, score, answer.hyperparameters), parent)
+        return replace(report, checkpoint=id)
+
+    def unpublish(self, report: Report) -> None:
+        """The report was not recorded: nobody can ever need its checkpoint."""
+        if report.checkpoint is not None and self._store is not None:
+            self._store.delete(report.checkpoint)
+
+    def fetch(self, answer: Answer) -> Path | None:
+        """The folder of the current checkpoint, once it is seen to be whole; None without one, or if it is foreign.
+
+        Raises:
+            CheckpointError: it is not whole.
+            OSError: the store is out of reach.
+        """
+        if answer.checkpoint is None or answer.foreign:
+            return None
+        return self._seen().fetch(answer.checkpoint.id)
+
+    def collect(self, answer: Answer) -> None:
+        """Delete what nobody can need: no clock, no scan of others, and twice is once."""
+        if self._store is None or answer.foreign or answer.member is None:
+            return
+        for id in answer.drop:
+            self._store.delete(id)
+        if answer.stop and not answer.released:
+            self._store.collect(answer.member, answer.lease + 1, 0, answer.keep)
+        else:
+            self._store.collect(answer.member, answer.lease, answer.seq, answer.keep)
+        if answer.referenced is not None:
+            self._store.sweep(answer.referenced)

@@ -1,0 +1,33 @@
+"""One line on a terminal that says how far the member is; nothing elsewhere, and nothing under a launcher."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pbt.launchers.orders import VARIABLE
+
+
+class Progress:
+    """A line that is written over."""
+
+    def __init__(self) -> None:
+        self._on = sys.stderr.isatty() and VARIABLE not in os.environ
+        self._width = 0
+
+    def show(self, member: int, step: int, steps: int | None, score: object) -> None:
+        """Say where the member stands."""
+        if not self._on:
+            return
+        of = f"/{steps}" if steps is not None else ""
+        shown = f"{score:.6g}" if isinstance(score, float) else "several" if isinstance(score, tuple) else str(score)
+        line = f"member {member}  step {step}{of}  score {shown}"
+        sys.stderr.write("\r" + line.ljust(self._width))
+        sys.stderr.flush()
+        self._width = len(line)
+
+    def end(self) -> None:
+        """Leave the line as it is."""
+        if self._width:
+            sys.stderr.write("\n")
+            self._width = 0
