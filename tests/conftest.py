@@ -32,6 +32,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """A population in memory, in a folder, and behind a server."""
     made = WORLDS[request.param](tmp_path)
     yield made
+    made.check()
     made.close()
 
 

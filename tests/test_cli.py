@@ -62,6 +62,25 @@ def test_importing_pbt_imports_no_framework() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, env=environment())
 
 
+def test_on_windows_a_folder_is_refused_with_the_reason_and_the_rest_works() -> None:
+    code = (
+        "import sys\n"
+        "sys.modules['fcntl'] = None\n"
+        "sys.platform = 'win32'\n"
+        "import pbt, pbt.remote, pbt.client\n"
+        "r = pbt.train(lambda g: 0.0, lambda x, h, g: x + h['a'], lambda x, g: x, {'a': pbt.Float(0, 1)},\n"
+        "              members=2, rounds=2, maximize=True)\n"
+        "assert r.best.score > 0\n"
+        "try:\n"
+        "    pbt.join('runs/x', space={'a': 1.0}, members=1, maximize=True)\n"
+        "except pbt.SettingsError as error:\n"
+        "    assert 'flock' in str(error) and 'pbt serve' in str(error), error\n"
+        "else:\n"
+        "    raise SystemExit('not refused')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment())
+
+
 def test_status_tells_members_best_and_who_waits(trained: Path) -> None:
     shown = pbt_run(["status", "p"], trained)
     assert shown.returncode == 0

@@ -14,10 +14,9 @@ import pytest
 
 import pbt
 from pbt import place
-from pbt.joining import Turns
+from pbt.follow import Follower
 from pbt.population.entries import Released, Report
 from pbt.population.fold import refold
-from pbt.views.follow import Follower
 from pbt.views.status import Status, status_of
 
 SPACE = {"lr": pbt.Float(1e-3, 1.0, log=True)}
@@ -373,7 +372,7 @@ def test_a_member_is_a_mapping(tmp_path: Path) -> None:
 
 def test_turns_are_an_iterator(tmp_path: Path) -> None:
     turns = pbt.turns(tmp_path / "p", **SETTINGS)
-    assert isinstance(turns, Turns)
+    assert isinstance(turns, pbt.Turns)
     member = next(turns)
     turns.close()
     assert member.stop

@@ -14,7 +14,7 @@ from pbt import place
 from pbt.alive import Here
 from pbt.coordinator.coordinator import Coordinator
 from pbt.journals.memory import MemoryJournal
-from pbt.population.entries import Entry, decode
+from pbt.population.entries import Entry, decode, encode
 from pbt.population.fold import refold
 from pbt.population.value import Population
 from pbt.remote import Remote
@@ -53,6 +53,19 @@ class World:
     def close(self) -> None:
         """Give everything back."""
 
+    def check(self) -> None:
+        """Whatever happened, the journal refolds to what its coordinators hold, and is written as it would be anew."""
+        bodies = self.bodies
+        assert [encode(decode(body)) for body in bodies] == bodies
+        for coordinator in self.coordinators():
+            if bodies:
+                coordinator.catch_up()
+                assert coordinator.population == self.population
+
+    def coordinators(self) -> list[Coordinator]:
+        """Those that live in this process."""
+        return []
+
     @property
     def bodies(self) -> list[bytes]:
         return list(self.journal.read(0))
@@ -70,9 +83,14 @@ class MemoryWorld(World):
     def __init__(self, tmp_path: Path | None = None) -> None:
         self.journal = MemoryJournal()
         self.alive = Dying()
+        self.faces: list[Coordinator] = []
 
     def face(self) -> Coordinator:
-        return Coordinator(self.journal, self.alive)
+        self.faces.append(Coordinator(self.journal, self.alive))
+        return self.faces[-1]
+
+    def coordinators(self) -> list[Coordinator]:
+        return self.faces
 
     def die(self, face: Any, member: int) -> None:
         lease = self.population.members[member].lease
@@ -93,6 +111,9 @@ class FolderWorld(World):
     def face(self) -> Coordinator:
         self.faces.append(place.coordinator(self.folder))
         return self.faces[-1]
+
+    def coordinators(self) -> list[Coordinator]:
+        return self.faces
 
     def die(self, face: Any, member: int) -> None:
         face.let_go(member)
@@ -132,6 +153,9 @@ class ServerWorld(World):
         lease = self.population.members[member].lease
         assert lease is not None
         room.alive._last[member, lease.number] = time.monotonic() - 1e6
+
+    def coordinators(self) -> list[Coordinator]:
+        return [self.rooms.room("digits").coordinator] if self.rooms.names() else []
 
     def close(self) -> None:
         self.rooms.hush()

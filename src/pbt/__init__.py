@@ -26,14 +26,12 @@ if TYPE_CHECKING:
     from pbt.errors import Unavailable as Unavailable
     from pbt.errors import UnknownMember as UnknownMember
     from pbt.errors import Unreachable as Unreachable
-    from pbt.joining import Turns as Turns
     from pbt.joining import join as join
     from pbt.joining import turns as turns
     from pbt.loop import Result as Result
     from pbt.loop import train as train
     from pbt.member import Member as Member
     from pbt.member import Outcome as Outcome
-    from pbt.member import Turn as Turn
     from pbt.population.entries import Checkpoint as Checkpoint
     from pbt.population.entries import Decision as Decision
     from pbt.population.entries import Settings as Settings
@@ -46,6 +44,8 @@ if TYPE_CHECKING:
     from pbt.space.space import Space as Space
     from pbt.strategies.pbt import PBT as PBT
     from pbt.strategies.strategy import Strategy as Strategy
+    from pbt.turning import Turn as Turn
+    from pbt.turning import Turns as Turns
 
 __version__ = "0.1.0"
 
@@ -56,15 +56,16 @@ _HOME = {
         "CheckpointError", "Conflict", "Forbidden", "Invalid", "JournalError", "LeaseLost", "NobodyFree", "NotLoaded",
         "PBTError", "SettingsError", "SpaceError", "StrategyError", "Unavailable", "UnknownMember", "Unreachable",
     ),
-    "pbt.joining": ("Turns", "join", "turns"),
+    "pbt.joining": ("join", "turns"),
     "pbt.loop": ("Result", "train"),
-    "pbt.member": ("Member", "Outcome", "Turn"),
+    "pbt.member": ("Member", "Outcome"),
     "pbt.population.entries": ("Checkpoint", "Decision", "Settings"),
     "pbt.space.domains": ("Choice", "Float", "Int", "Ordinal"),
     "pbt.space.reading": ("read_space",),
     "pbt.space.space": ("Space",),
     "pbt.strategies.pbt": ("PBT",),
     "pbt.strategies.strategy": ("Strategy",),
+    "pbt.turning": ("Turn", "Turns"),
 }  # fmt: skip
 _WHERE = {name: module for module, names in _HOME.items() for name in names}
 

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import dis
 import logging
 import os
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pbt import preempt
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
 from pbt.errors import NobodyFree, PBTError
+from pbt.face import Joinable
 from pbt.launchers.orders import Orders
-from pbt.member import FIRST_POLL, LAST_POLL, Member, Turn
+from pbt.member import FIRST_POLL, LAST_POLL, Member
 from pbt.population.entries import Released
 from pbt.settings import Wanted, wanted
-from pbt.where import Joinable, open_place
+from pbt.turning import Turn, Turns
+from pbt.where import open_place
 
 _log = logging.getLogger("pbt")
-_M = TypeVar("_M", bound=Member)
 
 
 def join(
@@ -64,76 +64,8 @@ def turns(where: str | os.PathLike[str] | None = None, space: Any = None, **sett
     number of workers one population. Each turn begins by setting everything up from ``member.checkpoint``;
     so start, resume, take-over, exploit and a new architecture are one code path.
     """
-    return Turns(_Worker(where, space, settings))
-
-
-class Turns(Iterator[Turn]):
-    """The turns of one worker. `break` gives the member back in order, an exception as failed."""
-
-    def __init__(self, worker: _Worker) -> None:
-        self._worker = worker
-        self._turn: Turn | None = None
-        self._reports = -1
-        self._idle = 0
-
-    def __iter__(self) -> Turns:
-        return self
-
-    def __next__(self) -> Turn:
-        self._check_body()
-        if self._turn is not None and self._turn.goes_on:
-            return self._turn
-        self.close()
-        while not preempt.requested():
-            answer = self._worker.next(turn=True)
-            turn = Turn(self._worker.face, self._worker.store, answer)
-            if answer.member is None:
-                break
-            if not turn.stop:
-                self._turn, self._reports = turn, -1
-                return turn
-        raise StopIteration
-
-    def _check_body(self) -> None:
-        turn = self._turn
-        if turn is None or turn.stop:
-            self._idle = 0
-            return
-        if turn.reported == self._reports or (self._reports < 0 and turn.reported == 0):
-            self._idle += 1
-        else:
-            self._idle = 0
-        self._reports = turn.reported
-        if self._idle >= 2:
-            self.close(failed=True)
-            raise PBTError(
-                "the body of the loop over pbt.turns came back twice without a report: loop over member.steps() in it, "
-                "and call member.report there"
-            )
-
-    def close(self, failed: bool = False) -> None:
-        """Give back the member that is held, if any."""
-        turn, self._turn = self._turn, None
-        if turn is not None:
-            if turn.interrupted:
-                preempt.request()
-            turn.close(failed)
-
-    def __del__(self) -> None:
-        if self._turn is not None and not sys.is_finalizing():
-            self.close(failed=not _left_in_order(sys._getframe(1)))
-
-
-def _left_in_order(frame: Any) -> bool:
-    """Whether the loop that held an iterator was left by break or return rather than by an exception.
-
-    An iterator is told that it is dropped, not why; the instruction at which its loop's frame stands
-    tells: after `break` or `return` the compiler pops the iterator by an instruction of its own, while
-    an exception leaves the frame standing at the instruction that raised.
-    """
-    code = frame.f_code
-    name = next((i.opname for i in dis.get_instructions(code) if i.offset == frame.f_lasti), "POP_TOP")
-    return name.startswith(("POP_", "END_", "STORE_", "DELETE_", "RETURN_", "SWAP"))
+    worker = _Worker(where, space, settings)
+    return Turns(lambda: Turn(worker.face, worker.store, worker.next(turn=True)))
 
 
 class _Worker:

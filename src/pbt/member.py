@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -20,8 +20,9 @@ from pbt.chance import Chance
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
 from pbt.errors import CheckpointError, Conflict, Invalid, LeaseLost, NotLoaded, PBTError
+from pbt.face import Face
 from pbt.keeper import Keeper, Save
-from pbt.population.entries import Checkpoint, Event, Lost, Number, Released, Report, Why, number, readable
+from pbt.population.entries import Checkpoint, Lost, Number, Released, Report, Why, number, readable
 from pbt.population.rules import close
 from pbt.progress import Progress
 from pbt.space.domains import Value
@@ -32,30 +33,6 @@ FIRST_POLL, LAST_POLL = 0.02, 1.0
 """Seconds between two questions of who waits; they grow from the first to the last."""
 
 _open: weakref.WeakSet[Member] = weakref.WeakSet()
-
-
-class Face(Protocol):
-    """What a member needs of a coordinator, in this process or at the far end of HTTP."""
-
-    def report(self, *reports: Report) -> list[Answer]:
-        """See `Coordinator.report`."""
-        ...
-
-    def tell(self, event: Event) -> Answer:
-        """See `Coordinator.tell`."""
-        ...
-
-    def finish(self, member: int, lease: int) -> Answer:
-        """See `Coordinator.finish`."""
-        ...
-
-    def stand(self, member: int, lease: int) -> Answer:
-        """See `Coordinator.stand`."""
-        ...
-
-    def let_go(self, member: int) -> None:
-        """See `Coordinator.let_go`."""
-        ...
 
 
 class Outcome(NamedTuple):
@@ -394,31 +371,6 @@ class Member(Mapping[str, Value]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close(failed=kind is not None and issubclass(kind, Exception))
-
-
-class Turn(Member):
-    """A member for as long as this worker trains it without setting anything up anew, from `pbt.turns`."""
-
-    def steps(self) -> Iterator[int]:
-        """As `Member.steps`; ends at an exploit too, and at the end of the turn."""
-        self._exploited = False
-        while not self._ends() and not self._exploited:
-            self._step += 1
-            yield self._step
-
-    def report(self, score: Any, **more: Any) -> Outcome:
-        """As `Member.report`; a lost lease sets `lost` and ends `steps()`, since a generator can not catch it."""
-        try:
-            return super().report(score, **more)
-        except LeaseLost:
-            self.lost = True
-            self._end()
-            return Outcome(False, False, self._answer.why)
-
-    @property
-    def goes_on(self) -> bool:
-        """The same worker goes on with the same member, from the checkpoint that an exploit gave."""
-        return not self._over and self._exploited
 
 
 def _scores(score: Any) -> Number | tuple[Number, ...]:

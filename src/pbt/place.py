@@ -43,11 +43,11 @@ def coordinator(folder: str | Path) -> Coordinator:
         SettingsError: the folder can not hold one.
         JournalError: what lies there is damaged, or newer than this version.
     """
+    path = prepare(folder)
     from pbt.coordinator.coordinator import Coordinator
     from pbt.flock import Flock
     from pbt.journals.sqlite import SQLiteJournal
 
-    path = prepare(folder)
     return Coordinator(SQLiteJournal(path), Flock(path))
 
 

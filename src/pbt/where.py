@@ -2,40 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from pbt.checkpoints.folder import FolderStore
-from pbt.coordinator.answer import Answer
 from pbt.errors import SettingsError
-from pbt.member import Face
-from pbt.population.entries import Decision, Event, Settings
-from pbt.settings import Wanted
-
-
-class Joinable(Face, Protocol):
-    """A coordinator, in this process or at the far end of HTTP."""
-
-    def create(self, asked: Wanted) -> Settings:
-        """See `Coordinator.create`."""
-        ...
-
-    def tell(self, event: Event, decisions: Sequence[Decision] = ()) -> Answer:
-        """See `Coordinator.tell`."""
-        ...
-
-    def join(self, nonce: str, asked: Wanted | None = None, member: int | None = None, turn: bool = False) -> Answer:
-        """See `Coordinator.join`."""
-        ...
-
-
-class Reads(Protocol):
-    """A journal, for reading."""
-
-    def read(self, after: int) -> Iterable[bytes]:
-        """The entries after number `after`."""
-        ...
+from pbt.face import Joinable
+from pbt.journals.journal import Reads
 
 
 class Place(NamedTuple):

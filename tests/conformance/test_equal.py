@@ -10,9 +10,15 @@ from typing import Any
 import pytest
 
 import pbt
-from pbt.population.entries import Entry, encode
+from pbt import place
+from pbt.alive import Here
+from pbt.coordinator.coordinator import Coordinator
+from pbt.journals.memory import MemoryJournal
+from pbt.journals.sqlite import SQLiteJournal
+from pbt.population.entries import Entry, Report, encode
 from pbt.population.fold import refold
-from tests.population import Script
+from pbt.settings import wanted
+from tests.population import SPACE, Script
 from tests.worlds import WORLDS
 
 PLAIN: dict[str, Any] = {"quantile": 0.25, "resample": 0.25}
@@ -77,3 +83,25 @@ def test_train_decides_as_a_folder_does(tmp_path: Path) -> None:
             s.send(report)
     assert [_plain(e) for e in s.entries] == [_plain(e) for e in result.journal]
     world.close()
+
+
+def test_memory_and_sqlite_journals_are_equal_byte_for_byte(tmp_path: Path) -> None:
+    journals: list[Any] = [MemoryJournal(), SQLiteJournal(place.prepare(tmp_path / "p"))]
+    for journal in journals:
+        ticks = iter(range(1000))
+        coordinator = Coordinator(journal, Here(), clock=lambda ticks=ticks: float(next(ticks)))  # type: ignore[misc]
+        coordinator.create(wanted(space=SPACE, members=3, steps=30, maximize=True, seed=5))
+        answers = {m: coordinator.join(f"n{m}", member=m) for m in range(3)}
+        rng = random.Random(2)
+        for _ in range(60):
+            a = answers[rng.randrange(3)]
+            if a.stop or a.member is None:
+                continue
+            report = Report(
+                member=a.member, lease=a.lease, seq=a.seq + 1, decided=a.decisions, step=a.step + 1,
+                score=rng.random(), checkpoint=f"{a.member}/{a.lease}-{a.seq + 1}",
+            )  # fmt: skip
+            (answers[a.member],) = coordinator.report(report)
+    assert list(journals[0].read(0)) == list(journals[1].read(0))
+    assert len(journals[0].read(0)) > 50
+    journals[1].close()

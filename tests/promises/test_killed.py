@@ -345,3 +345,40 @@ def test_each_worker_has_its_environment(tmp_path: Path) -> None:
     assert {f["OMP_NUM_THREADS"] for f in found} == {"7"}
     assert {f["MKL_NUM_THREADS"] for f in found} == {str(max(1, (os.cpu_count() or 1) // 2))}
     assert (tmp_path / "p" / "logs" / "worker-1.log").exists()
+
+
+def test_ctrl_c_twice_ends_at_once(tmp_path: Path) -> None:
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + TURNS
+    script = write(tmp_path, deaf)
+    run = subprocess.Popen(
+        [*_pbt(), "run", "--workers", "2", "p", "--", "python", str(script)],
+        cwd=tmp_path, env=_environment(PAUSE=0.2), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    while not (tmp_path / "p" / "leases" / "1.lock").exists():
+        time.sleep(0.05)
+    run.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert run.poll() is None
+    began = time.monotonic()
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=30)
+    assert time.monotonic() - began < 5
+    assert run.returncode == 130
+
+
+def test_the_first_steps_begin_when_every_worker_is_there(tmp_path: Path) -> None:
+    """Who starts late would otherwise copy those who ran ahead."""
+    late = "import os, time, json\nif json.loads(os.environ['PBT_RUN'])['worker'] == '3': time.sleep(1.5)\n" + TURNS
+    done = pbt_run(["run", "--workers", 4, "p", "--", "python", write(tmp_path, late)], tmp_path)
+    assert done.returncode == 0, done.stderr
+    kinds = [type(e.event) for e in journal(tmp_path / "p")]
+    assert kinds[: kinds.index(Reported)].count(Leased) == 4
+
+
+def test_a_worker_that_fails_at_once_does_not_hold_up_the_start(tmp_path: Path) -> None:
+    fails = "import os, json\nif json.loads(os.environ['PBT_RUN'])['worker'] == '1': raise SystemExit(3)\n" + TURNS
+    began = time.monotonic()
+    done = pbt_run(["run", "--workers", 2, "p", "--", "python", write(tmp_path, fails)], tmp_path)
+    assert time.monotonic() - began < 20
+    assert check(tmp_path / "p").finished
+    assert "worker 1 ended with exit code 3" in done.stderr

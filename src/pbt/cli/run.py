@@ -11,11 +11,11 @@ from rich.console import Console
 
 from pbt.cli.asking import asked_for, settings_options
 from pbt.errors import SettingsError
+from pbt.follow import Follower
 from pbt.launchers.local import LocalRun, command_of
 from pbt.launchers.revive import revive, train_longer
 from pbt.population.entries import decode
 from pbt.settings import Wanted, compare
-from pbt.views.follow import Follower
 from pbt.views.screen import Screen
 from pbt.views.words import report_of
 from pbt.where import Place, open_place

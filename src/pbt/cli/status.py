@@ -8,7 +8,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from pbt.views.follow import Follower
+from pbt.follow import Follower
 from pbt.views.status import Status, status_of
 from pbt.views.table import members_table, number_text
 from pbt.where import open_journal

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from pbt.follow import Follower
 from pbt.views.events import EventFiles
-from pbt.views.follow import Follower
 from pbt.where import open_journal
 
 

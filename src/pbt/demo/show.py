@@ -16,6 +16,7 @@ from pbt.demo.data import Digits, read_digits, write_digits
 from pbt.demo.network import Network
 from pbt.demo.train import ROUNDS, SPACE, UPDATES, WIDTHS
 from pbt.errors import PBTError
+from pbt.follow import Follower
 from pbt.launchers.local import LocalRun
 from pbt.population.entries import Entry, decode, real
 from pbt.population.lineage import Lineage
@@ -23,7 +24,6 @@ from pbt.population.schedule import schedule
 from pbt.population.value import Population
 from pbt.settings import wanted
 from pbt.strategies.pbt import PBT
-from pbt.views.follow import Follower
 from pbt.views.pictures import draw
 from pbt.views.screen import Screen
 from pbt.views.words import schedule_lines

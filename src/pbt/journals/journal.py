@@ -11,12 +11,16 @@ class Raced(Exception):
     """Somebody else appended first: catch up, and decide anew."""
 
 
-class Journal(Protocol):
-    """Entries 1, 2, 3, … as bytes."""
+class Reads(Protocol):
+    """A journal, for reading: entries 1, 2, 3, … as bytes."""
 
     def read(self, after: int) -> Iterable[bytes]:
         """The entries after number `after`, in order."""
         ...
+
+
+class Journal(Reads, Protocol):
+    """A journal, for reading and writing."""
 
     def append(self, expected: int, entries: Sequence[bytes]) -> None:
         """Append after entry number `expected`, all or nothing; durable when it returns.

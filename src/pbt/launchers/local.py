@@ -20,13 +20,13 @@ from typing import Protocol
 
 from pbt.coordinator.answer import Answer
 from pbt.errors import PBTError
+from pbt.follow import Follower
 from pbt.launchers.guard import Guard
 from pbt.launchers.orders import START_TIMEOUT, Orders
 from pbt.launchers.workers import Worker, environment
 from pbt.population.entries import Entry, Event, Leased, Released, Reported
 from pbt.population.value import Population
 from pbt.settings import Wanted
-from pbt.views.follow import Follower
 
 _log = logging.getLogger("pbt")
 RESTARTS = 3

@@ -9,9 +9,9 @@ from types import TracebackType
 from rich.console import Console
 from rich.live import Live
 
+from pbt.follow import Follower
 from pbt.population.entries import Entry
 from pbt.population.value import Population
-from pbt.views.follow import Follower
 from pbt.views.table import live, number_text
 
 _EVERY = 0.25

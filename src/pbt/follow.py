@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable
 
 from pbt.errors import JournalError
+from pbt.journals.journal import Reads
 from pbt.population.entries import Entry, decode
 from pbt.population.fold import apply
 from pbt.population.member import MemberState
 from pbt.population.value import Population
 
 Listener = Callable[[Entry, Population | None], None]
-
-
-class Reads(Protocol):
-    """A journal, for reading."""
-
-    def read(self, after: int) -> Iterable[bytes]:
-        """The entries after number `after`."""
-        ...
 
 
 class Follower:

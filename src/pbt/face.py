@@ -1,0 +1,50 @@
+"""What a training script and a launcher need of a coordinator, in this process or at the far end of HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from pbt.coordinator.answer import Answer
+from pbt.population.entries import Decision, Event, Report, Settings
+from pbt.settings import Wanted
+
+
+class Face(Protocol):
+    """What a member needs of a coordinator, in this process or at the far end of HTTP."""
+
+    def report(self, *reports: Report) -> list[Answer]:
+        """See `Coordinator.report`."""
+        ...
+
+    def tell(self, event: Event) -> Answer:
+        """See `Coordinator.tell`."""
+        ...
+
+    def finish(self, member: int, lease: int) -> Answer:
+        """See `Coordinator.finish`."""
+        ...
+
+    def stand(self, member: int, lease: int) -> Answer:
+        """See `Coordinator.stand`."""
+        ...
+
+    def let_go(self, member: int) -> None:
+        """See `Coordinator.let_go`."""
+        ...
+
+
+class Joinable(Face, Protocol):
+    """A coordinator, in this process or at the far end of HTTP."""
+
+    def create(self, asked: Wanted) -> Settings:
+        """See `Coordinator.create`."""
+        ...
+
+    def tell(self, event: Event, decisions: Sequence[Decision] = ()) -> Answer:
+        """See `Coordinator.tell`."""
+        ...
+
+    def join(self, nonce: str, asked: Wanted | None = None, member: int | None = None, turn: bool = False) -> Answer:
+        """See `Coordinator.join`."""
+        ...

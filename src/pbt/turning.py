@@ -1,0 +1,109 @@
+"""Turns: members that a worker trains one after the other, each for as long as nothing has to be set up anew."""
+
+from __future__ import annotations
+
+import dis
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pbt import preempt
+from pbt.errors import LeaseLost, PBTError
+from pbt.member import Member, Outcome
+
+
+class Turn(Member):
+    """A member for as long as this worker trains it without setting anything up anew, from `pbt.turns`."""
+
+    def steps(self) -> Iterator[int]:
+        """As `Member.steps`; ends at an exploit too, and at the end of the turn."""
+        self._exploited = False
+        while not self._ends() and not self._exploited:
+            self._step += 1
+            yield self._step
+
+    def report(self, score: Any, **more: Any) -> Outcome:
+        """As `Member.report`; a lost lease sets `lost` and ends `steps()`, since a generator can not catch it."""
+        try:
+            return super().report(score, **more)
+        except LeaseLost:
+            self.lost = True
+            self._end()
+            return Outcome(False, False, self._answer.why)
+
+    @property
+    def goes_on(self) -> bool:
+        """The same worker goes on with the same member, from the checkpoint that an exploit gave."""
+        return not self._over and self._exploited
+
+
+class Turns(Iterator[Turn]):
+    """The turns of one worker. `break` gives the member back in order, an exception as failed.
+
+    Args:
+        take: leases a member; the turn of one that is nobody has nothing to train.
+    """
+
+    def __init__(self, take: Callable[[], Turn]) -> None:
+        self._take = take
+        self._turn: Turn | None = None
+        self._reports = -1
+        self._idle = 0
+
+    def __iter__(self) -> Turns:
+        return self
+
+    def __next__(self) -> Turn:
+        self._check_body()
+        if self._turn is not None and self._turn.goes_on:
+            return self._turn
+        self.close()
+        while not preempt.requested():
+            turn = self._take()
+            if turn.id < 0:
+                break
+            if not turn.stop:
+                self._turn, self._reports = turn, -1
+                return turn
+        raise StopIteration
+
+    def _check_body(self) -> None:
+        turn = self._turn
+        if turn is None or turn.stop:
+            self._idle = 0
+            return
+        if turn.reported == self._reports or (self._reports < 0 and turn.reported == 0):
+            self._idle += 1
+        else:
+            self._idle = 0
+        self._reports = turn.reported
+        if self._idle >= 2:
+            self.close(failed=True)
+            raise PBTError(
+                "the body of the loop over pbt.turns came back twice without a report: loop over member.steps() in it, "
+                "and call member.report there"
+            )
+
+    def close(self, failed: bool = False) -> None:
+        """Give back the member that is held, if any."""
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            if turn.interrupted:
+                preempt.request()
+            turn.close(failed)
+
+    def __del__(self) -> None:
+        if self._turn is not None and not sys.is_finalizing():
+            self.close(failed=not _left_in_order(sys._getframe(1)))
+
+
+def _left_in_order(frame: Any) -> bool:
+    """Whether the loop that held an iterator was left by break or return rather than by an exception.
+
+    An iterator is told that it is dropped, not why; the instruction at which its loop's frame stands
+    tells: after `break` or `return` the compiler pops the iterator by an instruction of its own, while
+    an exception leaves the frame standing at the instruction that raised.
+    """
+    code = frame.f_code
+    name = next((i.opname for i in dis.get_instructions(code) if i.offset == frame.f_lasti), "POP_TOP")
+    return name.startswith(("POP_", "END_", "STORE_", "DELETE_", "RETURN_", "SWAP"))
