@@ -108,6 +108,16 @@ class Remote:
         """Where the population lives on the server; its folder is made if need be."""
         return self._post("open", b"{}", msgspec.json.Decoder(Opened))
 
+    def close(self) -> None:
+        """Close the connection; the next request opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_connection"):
+            self.close()
+
     # --- requests ---
 
     def _post(self, verb: str, body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
@@ -154,8 +164,7 @@ class Remote:
                 response = self._connection.getresponse()
                 return response.status, response.read()
             except BaseException:
-                self._connection.close()
-                self._connection = None
+                self.close()
                 raise
 
     def _headers(self) -> dict[str, Any]:
