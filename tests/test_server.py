@@ -121,6 +121,7 @@ def test_a_large_request_in_chunks_is_refused_while_it_comes(served: ServerWorld
     ],
 )
 def test_rubbish_is_answered_with_what_is_wrong(served: ServerWorld, path: str, body: bytes) -> None:
+    request(served)
     code, said = request(served, path=path, body=body)
     assert code == 422, said
     assert len(said["error"]) > 10
@@ -131,6 +132,12 @@ def test_no_name_leaves_the_servers_folder(served: ServerWorld, name: str) -> No
     code, said = request(served, path=f"/{name}/open")
     assert code in (404, 422), said
     assert [p.name for p in served.folder.iterdir()] == []
+
+
+@pytest.mark.parametrize("verb", ["report", "tell", "stand", "finish", "beat"])
+def test_a_misspelt_name_makes_no_folder(served: ServerWorld, verb: str) -> None:
+    assert request(served, path=f"/typo/{verb}")[0] == 404
+    assert list(served.folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("path", ["/", "/digits", "/digits/open/more", "/digits/unknown", "//open"])

@@ -55,6 +55,8 @@ class Ask(Protocol):
 class ReportAsk:
     """One worker's report, or a block of them in one entry."""
 
+    __slots__ = ("_alive", "_reports")
+
     def __init__(self, reports: Sequence[Report], alive: Alive) -> None:
         self._reports = reports
         self._alive = alive

@@ -18,6 +18,23 @@ from pbt.population.value import Population, references
 class Draft:
     """A population with members being replaced one by one; `freeze` makes the value."""
 
+    __slots__ = (
+        "_before",
+        "_stale",
+        "best",
+        "best_key",
+        "borrowed",
+        "due",
+        "living",
+        "members",
+        "ranked",
+        "reached",
+        "reports",
+        "settings",
+        "speakers",
+        "undone",
+    )
+
     def __init__(self, before: Population) -> None:
         self._before = before
         self._stale: list[tuple[int, Checkpoint]] = []

@@ -90,7 +90,7 @@ class App:
             if handler is None:
                 raise NotFound(f"there is no POST {scope['path'][:80]}: known are {', '.join(self._verbs)}")
             body = await _body(receive)
-            status, answer = 200, _encode(await handler(self.rooms.room(name), body, scope["client"]))
+            status, answer = 200, _encode(await handler(self._room(name, verb), body, scope["client"]))
         except PBTError as error:
             status, answer = error.status, self._failure(error)
         except msgspec.DecodeError as error:
@@ -100,6 +100,13 @@ class App:
             status, answer = 500, self._failure(PBTError("the server has failed in an unforeseen way; see its output"))
         await send({"type": "http.response.start", "status": status, "headers": [_JSON, _length(answer)]})
         await send({"type": "http.response.body", "body": answer})
+
+    def _room(self, name: str, verb: str) -> Room:
+        """The population's room; only verbs that may begin a population make its folder."""
+        room = self.rooms.room(name) if verb in ("open", "create", "join") else self.rooms.known(name)
+        if room is None:
+            raise NotFound(f"no population {name[:80]!r} on this server")
+        return room
 
     def _failure(self, error: PBTError) -> bytes:
         file = self._gate.key.file
@@ -175,10 +182,8 @@ class App:
         return Response(_encode(self.rooms.names()), media_type="application/json")
 
     async def _journal(self, request: Request) -> Response:
-        room = self.rooms.known(request.path_params["name"])
+        room = self._room(request.path_params["name"], "journal")
         after = request.query_params.get("after", "0")
-        if room is None:
-            raise NotFound(f"no population {request.path_params['name'][:80]!r} on this server")
         if not after.isdigit():
             raise Invalid(f"after={after[:20]!r}: a number of entries")
         entries = await room.call(lambda: list(room.coordinator.journal.read(int(after))))
