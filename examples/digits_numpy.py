@@ -2,6 +2,8 @@
 
 python examples/digits_numpy.py                    # alone: all members in this process, one after the other
 pbt run --members 8 --workers 2 runs/np -- python examples/digits_numpy.py
+
+Needs numpy and scikit-learn.
 """
 
 import numpy as np

@@ -1,6 +1,8 @@
 """Handwritten digits in PyTorch: a population in turns. Any number of these processes train one population.
 
 pbt run --members 8 --workers 2 runs/digits -- python examples/digits_torch.py
+
+Needs torch and scikit-learn.
 """
 
 import torch

@@ -1,6 +1,8 @@
 """Handwritten digits in PyTorch, where the loop must not be entered anew: one member, exploited in place.
 
 pbt run --members 4 --workers 2 runs/in-place -- python examples/digits_torch_in_place.py
+
+Needs torch and scikit-learn.
 """
 
 import torch

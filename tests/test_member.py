@@ -161,7 +161,7 @@ def test_checkpoints_out_of_reach_give_the_member_back(tmp_path: Path) -> None:
     member.report(1.0, step=2, save=save)
     member.close()
     (tmp_path / "p" / "checkpoints").rename(tmp_path / "away")
-    with pytest.raises(pbt.CheckpointError, match="out of reach"):
+    with pytest.raises(pbt.OutOfReach, match="out of reach"):
         pbt.join(tmp_path / "p", member=0)
     assert isinstance(entries(tmp_path / "p")[-1].event, Released)
     (tmp_path / "away").rename(tmp_path / "p" / "checkpoints")

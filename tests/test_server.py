@@ -238,7 +238,7 @@ def test_a_key_file_of_a_server_at_another_port_is_not_read(tmp_path: Path) -> N
     victim.mkdir()
     (victim / "key").write_text("the victim's key")
     (victim / "key").chmod(0o600)
-    (victim / "server.json").write_text('{"port": 1}')
+    (victim / "server.json").write_text(json.dumps({"host": "127.0.0.1", "port": 1, "pid": os.getpid()}))
     world.app._gate.key.file = victim / "key"
     remote = Remote(world.url)
     with pytest.raises(pbt.Forbidden):

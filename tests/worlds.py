@@ -128,7 +128,7 @@ class ServerWorld(World):
         self.folder = tmp_path / "served"
         self.folder.mkdir()
         self.key = key
-        self.rooms = Rooms(self.folder, defaults or Wanted())
+        self.rooms = Rooms(self.folder, defaults or Wanted(), ["tests.deferring:Deferring", "tests.toy:Toy"])
         self.app = App(self.rooms, Gate(Key(key)))
         self.socket = bind("127.0.0.1", 0)
         self.port = self.socket.getsockname()[1]

@@ -4,7 +4,6 @@ python run_client.py --server 127.0.0.1 --port 5000 --key some-long-secret
 """
 
 import argparse
-import os
 from pathlib import Path
 
 from train import Model
@@ -23,7 +22,7 @@ args = parser.parse_args()
 
 client = PBTClient(args.server, args.port, args.key, args.config)
 model = Model(client.hyperparameters())
-folder = Path(args.checkpoints, str(os.getpid()))
+folder = Path(args.checkpoints, f"client-{client.client_id()}")
 folder.mkdir(parents=True, exist_ok=True)
 
 for step in range(args.rounds):

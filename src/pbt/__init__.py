@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pbt.errors import LeaseLost as LeaseLost
     from pbt.errors import NobodyFree as NobodyFree
     from pbt.errors import NotLoaded as NotLoaded
+    from pbt.errors import OutOfReach as OutOfReach
     from pbt.errors import PBTError as PBTError
     from pbt.errors import SettingsError as SettingsError
     from pbt.errors import SpaceError as SpaceError
@@ -54,7 +55,8 @@ _HOME = {
     "pbt.server.original": ("PBTServer",),
     "pbt.errors": (
         "CheckpointError", "Conflict", "Forbidden", "Invalid", "JournalError", "LeaseLost", "NobodyFree", "NotLoaded",
-        "PBTError", "SettingsError", "SpaceError", "StrategyError", "Unavailable", "UnknownMember", "Unreachable",
+        "OutOfReach", "PBTError", "SettingsError", "SpaceError", "StrategyError", "Unavailable", "UnknownMember",
+        "Unreachable",
     ),
     "pbt.joining": ("join", "turns"),
     "pbt.loop": ("Result", "train"),

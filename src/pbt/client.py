@@ -12,14 +12,15 @@ import secrets
 from typing import Any
 
 from pbt.coordinator.answer import Answer
-from pbt.errors import PBTError, SettingsError
+from pbt.errors import Conflict, Invalid, LeaseLost, PBTError, SettingsError
 from pbt.population.entries import Report, number
 from pbt.remote import Remote
 from pbt.settings import Wanted
 from pbt.space.reading import read_space
 from pbt.space.space import Values
 from pbt.strategies.explore import perturb
-from pbt.strategies.named import ORIGINAL, record
+from pbt.strategies.named import record
+from pbt.strategies.names import ORIGINAL
 from pbt.strategies.original import Original
 
 _log = logging.getLogger("pbt")
@@ -88,6 +89,7 @@ class PBTClient:
         self._process = os.getpid()
         self._seq = 0
         self._took = False
+        self._pending: Report | None = None
         self._values: Values = dict(self._answer.hyperparameters)
 
     def _here(self) -> None:
@@ -109,19 +111,30 @@ class PBTClient:
             LeaseLost: nothing was heard of this client for a minute, and another has taken its place.
         """
         self._here()
+        path = os.fspath(parameters_path)
+        self._send_again()
         a = self._answer
         assert a.member is not None
-        path = os.fspath(parameters_path)
-        report = Report(
-            member=a.member, lease=a.lease, seq=self._seq + 1, decided=a.decisions, step=0,
+        self._seq += 1
+        self._pending = Report(
+            member=a.member, lease=a.lease, seq=self._seq, decided=a.decisions, step=0,
             score=number(metric_value, "metric_value"), checkpoint=path, took=self._took,
             hyperparameters=dict(self._values),
         )  # fmt: skip
-        self._seq += 1
-        (self._answer,) = self._remote.report(report)
-        self._took = False
-        self._path = path
+        self._send_again()
         return Save(a.member, metric_value, dict(self._values), path)
+
+    def _send_again(self) -> None:
+        """Send the save that is under way: the same bytes, also after an exception that lost the answer."""
+        report = self._pending
+        if report is None:
+            return
+        try:
+            (self._answer,) = self._remote.report(report)
+        except (Conflict, Invalid, LeaseLost):
+            self._pending = None
+            raise
+        self._pending, self._took, self._path = None, False, report.checkpoint
 
     def should_exploit(self) -> bool:
         """Whether the last save was among the worst, so that the offered parameters should be taken over."""

@@ -78,6 +78,12 @@ class CheckpointError(PBTError):
     code = "checkpoint"
 
 
+class OutOfReach(PBTError, OSError):
+    """The checkpoints can not be seen from this machine, now; nothing is said about whether they are whole."""
+
+    code = "out-of-reach"
+
+
 class JournalError(PBTError):
     """The journal is damaged, or was written by a newer version."""
 

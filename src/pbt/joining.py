@@ -53,8 +53,10 @@ def join(
         NobodyFree: with ``wait=False``.
     """
     worker = _Worker(where, space, settings)
-    answer = worker.next(turn=False, member=member, wait=wait)
-    return Member(worker.face, worker.store, answer)
+    while True:
+        joined = Member(worker.face, worker.store, worker.next(turn=False, member=member, wait=wait))
+        if not joined.lost:
+            return joined
 
 
 def turns(where: str | os.PathLike[str] | None = None, space: Any = None, **settings: Any) -> Turns:
@@ -79,6 +81,8 @@ class _Worker:
         place = where or os.environ.get("PBT_URL")
         if place is None:
             place, asked = _alone(), asked.over(Wanted(members=None if asked.open else 1))
+        self.where = os.fspath(place)
+        self._trained = False
         self._orders = orders
         self._asked: Wanted | None = asked
         opened = open_place(os.fspath(place))
@@ -115,7 +119,13 @@ class _Worker:
                 self._orders.arrive()
                 if answer.fresh:
                     self._orders.wait_for_start()
+            if answer.member is None and answer.stop and not self._trained and self._orders is None:
+                _log.warning(
+                    "%s is finished: nothing is left to train. Train on with pbt run --steps, or name another folder.",
+                    self.where,
+                )
             if answer.member is not None or answer.stop:
+                self._trained = True
                 return answer
             if not wait:
                 raise NobodyFree("every member is in the hands of a living worker: start more members, or wait")

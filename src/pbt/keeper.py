@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.checks import checkpoint_due
-from pbt.errors import CheckpointError, Invalid
+from pbt.errors import Invalid, OutOfReach
 from pbt.population.entries import Checkpoint, Report, score_of
 
 Save = Callable[[Path], object]
@@ -26,6 +26,7 @@ class Keeper:
 
     def __init__(self, store: CheckpointStore | None) -> None:
         self._store = store
+        self._published: str | None = None
 
     def staging(self, answer: Answer) -> Path:
         """A new empty folder to save into."""
@@ -34,7 +35,7 @@ class Keeper:
 
     def _seen(self) -> CheckpointStore:
         if self._store is None:
-            raise CheckpointError(
+            raise OutOfReach(
                 "this machine does not see the checkpoints, which lie in the server's folder: mount it here under the "
                 "same path, or create the population with checkpoints='foreign' and report names of your own"
             )
@@ -73,19 +74,25 @@ class Keeper:
         parent = answer.checkpoint.id if answer.checkpoint is not None else None
         score = score_of(report)
         store.publish(staging, Checkpoint(id, report.member, report.step, score, answer.hyperparameters), parent)
+        self._published = id
         return replace(report, checkpoint=id)
 
-    def unpublish(self, report: Report) -> None:
-        """The report was not recorded: nobody can ever need its checkpoint."""
-        if report.checkpoint is not None and self._store is not None:
-            self._store.delete(report.checkpoint)
+    def unpublish(self, report: Report, answer: Answer) -> None:
+        """The report may not have been recorded: if nobody needs its checkpoint now, nobody ever will.
+
+        It may have been all the same, its answer lost and another worker's report come since: so what counts
+        is whether the checkpoint is among those kept.
+        """
+        id = report.checkpoint
+        if id is not None and self._store is not None and id == self._published and id not in answer.keep:
+            self._store.delete(id)
 
     def fetch(self, answer: Answer) -> Path | None:
         """The folder of the current checkpoint, once it is seen to be whole; None without one, or if it is foreign.
 
         Raises:
             CheckpointError: it is not whole.
-            OSError: the store is out of reach.
+            OutOfReach, OSError: the store can not be seen or read now.
         """
         if answer.checkpoint is None or answer.foreign:
             return None

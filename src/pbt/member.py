@@ -19,7 +19,7 @@ from pbt import preempt
 from pbt.chance import Chance
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
-from pbt.errors import CheckpointError, Conflict, Invalid, LeaseLost, NotLoaded, PBTError
+from pbt.errors import CheckpointError, Conflict, Invalid, LeaseLost, NotLoaded, OutOfReach, PBTError
 from pbt.face import Face
 from pbt.keeper import Keeper, Save
 from pbt.population.entries import Checkpoint, Lost, Number, Released, Report, Why, number, readable
@@ -207,11 +207,20 @@ class Member(Mapping[str, Value]):
         give_back = self.interrupted
         if give_back and (save is not None or checkpoint is not None):
             report = replace(report, release=True)
-        report = self._keeper.with_checkpoint(report, self._answer, save, checkpoint)
+        report = self._saved(report, save, checkpoint)
         outcome = self._send(report)
         if give_back and not self._over:
             self.close()
         return outcome
+
+    def _saved(self, report: Report, save: Save | None, checkpoint: Any) -> Report:
+        """The report with its checkpoint; who took over meanwhile has cleared away where this worker was saving."""
+        try:
+            return self._keeper.with_checkpoint(report, self._answer, save, checkpoint)
+        except (OSError, CheckpointError) as error:
+            if self._face.stand(self.id, self._answer.lease).released:
+                raise LeaseLost(f"member {self.id}: another worker has taken it while this one was saving") from error
+            raise
 
     def _check_usable(self) -> None:
         if os.getpid() != self._process:
@@ -246,11 +255,11 @@ class Member(Mapping[str, Value]):
             answer = self._answered(report)
         except (Invalid, Conflict, LeaseLost):
             self._pending = None
-            self._keeper.unpublish(report)
+            self._keeper.unpublish(report, self._face.stand(self.id, self._answer.lease))
             raise
         self._pending = None
         if answer.seq < report.seq:
-            self._keeper.unpublish(report)
+            self._keeper.unpublish(report, answer)
         else:
             self.reported += 1
             if report.checkpoint is not None:
@@ -304,7 +313,7 @@ class Member(Mapping[str, Value]):
             except OSError as error:
                 self._face.tell(Released(self.id, answer.lease))
                 self._end()
-                raise CheckpointError(f"member {self.id}: the checkpoints are out of reach: {error}") from error
+                raise OutOfReach(f"member {self.id}: the checkpoints are out of reach: {error}") from error
 
     def _without(self, checkpoint: Checkpoint, answer: Answer, error: CheckpointError) -> Answer:
         """How the member stands now; if it still stands on the broken checkpoint, once that was told and decided on."""
@@ -313,11 +322,10 @@ class Member(Mapping[str, Value]):
             return newer
         _log.warning("member %d: %s; it goes on from another checkpoint", self.id, error)
         newer = self._face.tell(Lost(self.id, answer.lease, checkpoint.id))
-        while newer.wait and not newer.released:
-            if self.interrupted:
-                return self._face.tell(Released(self.id, answer.lease))
-            time.sleep(FIRST_POLL)
-            newer = self._face.stand(self.id, answer.lease)
+        if newer.wait and not newer.released:
+            # A barrier's round must be completed first, perhaps by members that only this worker can train.
+            self.lost = True
+            newer = self._face.tell(Released(self.id, answer.lease))
         return newer
 
     def _warn_if_undone(self, used: Values) -> None:

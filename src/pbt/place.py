@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,10 +31,11 @@ NETWORK = frozenset(
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """What ``population.json`` says."""
+    """What ``population.json`` says; `id` tells this folder from every other."""
 
     format: int = 1
     journal: str = "sqlite"
+    id: str = ""
 
 
 def coordinator(folder: str | Path) -> Coordinator:
@@ -61,8 +63,10 @@ def reader(folder: str | Path) -> SQLiteReader:
 
     path = Path(folder)
     if not (path / MARK).is_file():
-        raise JournalError(f"{path} holds no population: name the folder given to pbt run, pbt.turns or pbt.join")
-    _read_mark(path)
+        inside = ", ".join(sorted(p.parent.name for p in path.glob(f"*/{MARK}"))[:12])
+        hint = f"name one of those inside: {inside}" if inside else "name the folder given to pbt run or pbt.turns"
+        raise JournalError(f"{path} holds no population: {hint}")
+    read_mark(path)
     return SQLiteReader(path)
 
 
@@ -81,7 +85,7 @@ def prepare(folder: str | Path) -> Path:
             _write_mark(path)
     except OSError as error:
         raise SettingsError(f"{path} can not hold a population: {error.strerror}") from None
-    _read_mark(path)
+    read_mark(path)
     return path
 
 
@@ -89,7 +93,7 @@ def _write_mark(path: Path) -> None:
     """Written aside and linked, so that it is whole and only the first of several writers makes it."""
     aside = path / f".{MARK}.{os.getpid()}.{os.urandom(4).hex()}"
     with aside.open("wb") as file:
-        file.write(msgspec.json.encode(Mark()))
+        file.write(msgspec.json.encode(Mark(id=secrets.token_hex(16))))
         file.flush()
         os.fsync(file.fileno())
     try:
@@ -103,7 +107,12 @@ def _write_mark(path: Path) -> None:
     os.close(fd)
 
 
-def _read_mark(path: Path) -> Mark:
+def read_mark(path: Path) -> Mark:
+    """The mark of a population's folder.
+
+    Raises:
+        JournalError: there is none, or it is of a newer version.
+    """
     try:
         mark = msgspec.json.decode((path / MARK).read_bytes(), type=Mark)
     except (OSError, msgspec.DecodeError) as error:

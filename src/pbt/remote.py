@@ -22,7 +22,8 @@ import msgspec
 from pbt import preempt
 from pbt.checkpoints.folder import FolderStore
 from pbt.coordinator.answer import Answer
-from pbt.errors import Forbidden, PBTError, SettingsError, Unavailable, Unreachable
+from pbt.errors import Forbidden, JournalError, PBTError, SettingsError, Unavailable, Unreachable
+from pbt.place import read_mark
 from pbt.population.entries import Decision, Event, Report, Settings
 from pbt.server.keys import VARIABLE, key_beside, wire_form
 from pbt.server.wire import HOLD, Failure, Holder, Join, Opened, Tell, raised
@@ -60,6 +61,7 @@ class Remote:
         self._key = given.encode() if isinstance(given, str) else given
         self._patience = patience
         self._met = False
+        self._peer = ""
         self._lock = threading.Lock()
         self._connection: http.client.HTTPConnection | None = None
         self._process = os.getpid()
@@ -154,11 +156,14 @@ class Remote:
 
     def _once(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         with self._lock:
-            if self._connection is None or self._process != os.getpid():
-                self._process = os.getpid()
+            if self._process != os.getpid():
+                self._process, self._connection = os.getpid(), None
+                self._beating, self._beater = {}, None
+            if self._connection is None:
                 self._connection = http.client.HTTPConnection(self._host, self._port, timeout=_TIMEOUT)
                 self._connection.connect()
                 self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._peer = self._connection.sock.getpeername()[0]
             try:
                 self._connection.request(method, path, body, self._headers())
                 response = self._connection.getresponse()
@@ -180,7 +185,7 @@ class Remote:
         except msgspec.DecodeError:
             return Unreachable(f"{self._url} answers {status}, but is no pbt server: check host and port")
         if failure.key_file is not None and self._key is None:
-            self._key = (key_beside(failure.key_file, self._port) or "").encode() or None
+            self._key = (key_beside(failure.key_file, self._peer, self._port) or "").encode() or None
             if self._key is not None:
                 return None
         error = raised(failure)
@@ -220,5 +225,10 @@ def open_remote(url: str) -> tuple[Remote, FolderStore | None]:
         Forbidden: the key is missing or wrong.
     """
     remote = Remote(url)
-    folder = Path(remote.open().folder)
-    return remote, FolderStore(folder) if (folder / "population.json").is_file() else None
+    opened = remote.open()
+    folder = Path(opened.folder)
+    try:
+        seen = read_mark(folder).id == opened.id
+    except JournalError:
+        seen = False
+    return remote, FolderStore(folder) if seen else None

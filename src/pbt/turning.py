@@ -97,6 +97,12 @@ class Turns(Iterator[Turn]):
             self.close(failed=not _left_in_order(sys._getframe(1)))
 
 
+_ORDERLY = frozenset(
+    ["POP_TOP", "POP_ITER", "END_FOR", "SWAP", "STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF", "DELETE_FAST"]
+)
+"""Instructions that drop a value and can not raise themselves."""
+
+
 def _left_in_order(frame: Any) -> bool:
     """Whether the loop that held an iterator was left by break or return rather than by an exception.
 
@@ -106,4 +112,4 @@ def _left_in_order(frame: Any) -> bool:
     """
     code = frame.f_code
     name = next((i.opname for i in dis.get_instructions(code) if i.offset == frame.f_lasti), "POP_TOP")
-    return name.startswith(("POP_", "END_", "STORE_", "DELETE_", "RETURN_", "SWAP"))
+    return name in _ORDERLY or name.startswith("RETURN_")

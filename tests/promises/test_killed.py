@@ -247,7 +247,7 @@ def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(tmp_path: Path) -> Non
     run.send_signal(signal.SIGINT)
     output, _ = run.communicate(timeout=30)
     assert run.returncode == 130, output
-    assert "goes on from here" in output
+    assert "go on from here with: pbt run" in output
     population = check(tmp_path / "p")
     assert not population.finished
     assert all(m.lease is None or m.lease.ended for m in population.members)
@@ -277,7 +277,7 @@ def test_a_script_with_an_import_error_fails_with_its_output_shown(tmp_path: Pat
     ]
     failed = pbt_run([*arguments, "--", "python", script], tmp_path)
     assert failed.returncode == 1
-    assert failed.stderr.count("No module named 'nothing_of_this_name'") == 1
+    assert failed.stderr.count("Traceback") == 1
     assert "4 times in a row" in failed.stderr
     assert status("p", tmp_path)["reports"] == 0
     script.write_text(TURNS)

@@ -93,14 +93,14 @@ class FolderStore:
         path = self._path(id)
         try:
             manifest = _decoder.decode((path / MANIFEST).read_bytes())
-        except (OSError, msgspec.DecodeError) as error:
+        except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError) as error:
             raise CheckpointError(f"{path} is not whole: {error}") from None
         if manifest.checkpoint.id != id:
             raise CheckpointError(f"{path} holds checkpoint {manifest.checkpoint.id}, not {id}")
         for name, size in manifest.files.items():
             try:
                 found = (path / name).stat().st_size
-            except OSError as error:
+            except (FileNotFoundError, NotADirectoryError) as error:
                 raise CheckpointError(f"{path} is not whole: {error}") from None
             if found != size:
                 raise CheckpointError(f"{path} is not whole: {name} has {found} bytes, not {size}")

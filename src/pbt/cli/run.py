@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from typing import Any
 
 import click
@@ -19,6 +21,10 @@ from pbt.settings import Wanted, compare
 from pbt.views.screen import Screen
 from pbt.views.words import report_of
 from pbt.where import Place, open_place
+
+_NOTHING_LEFT = (
+    "{where} is finished: nothing was trained now. Train on with a larger --steps, or begin anew in another folder."
+)
 
 
 @click.command("run", context_settings={"ignore_unknown_options": False})
@@ -55,13 +61,16 @@ def command(
     elif asked.space is not None:
         place.face.create(asked)
         follower.catch_up()
-    members = asked.members or (len(follower.members) or 1)
-    count = min(members, os.cpu_count() or 1) if workers is None else workers
+    cores = os.cpu_count() or 1
+    count = min(asked.members or len(follower.members) or cores, cores) if workers is None else workers
+    console = Console(stderr=True)
+    if follower.finished:
+        console.print(_NOTHING_LEFT.format(where=place.where), highlight=False, soft_wrap=True)
     run = LocalRun(
         place.where, command_of(arguments), workers=count, settings=asked, follower=follower, coordinator=place.face,
         logs=place.logs, gpus=[g.strip() for g in gpus.split(",")] if gpus else (),
+        say=lambda text: console.print(text, highlight=False, markup=False, soft_wrap=True),
     )  # fmt: skip
-    console = Console(stderr=True)
     if not follower.finished:
         with Screen(console, follower, lambda: f"{run.active} of {count} workers", plain) as screen:
             run.run(screen.show)
@@ -82,22 +91,23 @@ def _go_on(place: Place, follower: Follower, asked: Wanted) -> Wanted:
 
 def _conclude(place: Place, follower: Follower, run: LocalRun, console: Console) -> int:
     if run.interrupted:
-        console.print(
-            f"interrupted; the same command goes on from here: pbt run … {place.where} -- …",
-            highlight=False,
-            soft_wrap=True,
-        )
+        again = shlex.join(["pbt", *sys.argv[1:]])
+        console.print(f"interrupted; go on from here with: {again}", highlight=False, markup=False, soft_wrap=True)
         return 130
-    for failure in run.failures:
-        console.print(failure, style="red", highlight=False, markup=False, soft_wrap=True)
     if not follower.exists:
+        _show_failures(run, console)
         console.print("[red]no worker created the population: does the script call pbt.turns or pbt.join?")
         return 1
     population = follower.population
     if population.finished and place.store is not None and population.settings.checkpoints == "own":
         place.store.sweep(population.referenced())
         place.store.clear_stagings()
-    Console().print(
-        report_of(population, [decode(body) for body in place.journal.read(0)], place.where), highlight=False
-    )
+    entries = [decode(body) for body in place.journal.read(0)]
+    Console().print(report_of(population, entries, place.where), highlight=False, soft_wrap=True)
+    _show_failures(run, console)
     return 0 if population.finished and not any(m.failed for m in population.members) else 1
+
+
+def _show_failures(run: LocalRun, console: Console) -> None:
+    for failure in run.failures:
+        console.print(f"FAILED: {failure}", style="red", highlight=False, markup=False, soft_wrap=True)

@@ -22,10 +22,13 @@ from pbt.server.keys import LOOPBACK
     "--host-name", "names", multiple=True, help="A name by which workers call this machine (repeat for more)."
 )
 @click.option("--maximize/--minimize", default=None, help="For new populations whose workers do not say it themselves.")
+@click.option(
+    "--strategy", "strategies", multiple=True, metavar="MODULE:CLASS", help="Your own, that workers may ask for."
+)
 @click.option("--verbose", is_flag=True, help="Print a line for each new worker, report and exploit.")
 def command(
     folder: str, host: str, port: int, key_file: Path | None, no_key: bool, names: tuple[str, ...],
-    maximize: bool | None, verbose: bool,
+    maximize: bool | None, strategies: tuple[str, ...], verbose: bool,
 ) -> int:  # fmt: skip
     """Serve populations over HTTP to workers on other machines.
 
@@ -48,7 +51,9 @@ def command(
     where = folder_for(folder)
     key = key_for(where, host, key_file, no_key)
     listening = bind(host, port)
-    app = App(Rooms(where, Wanted(maximize=maximize)), Gate(key, (*names, host)), Verbose() if verbose else None)
+    app = App(
+        Rooms(where, Wanted(maximize=maximize), strategies), Gate(key, (*names, host)), Verbose() if verbose else None
+    )
 
     def ready() -> None:
         name = socket.gethostname() if host in ("0.0.0.0", "::") else host

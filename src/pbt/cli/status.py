@@ -40,11 +40,11 @@ def command(where: str, as_json: bool) -> int:
 def _lines(found: dict[str, Any]) -> list[str]:
     best = found["best"]
     lines = [""]
-    lines.append(
-        f"best {number_text(best['score'])}: member {best['member']}, step {best['step']}, {best['checkpoint']}"
-        if best
-        else "no member has had a finite score with a checkpoint yet"
-    )
+    if best:
+        lines.append(f"best saved {number_text(best['score'])}: member {best['member']}, step {best['step']}")
+        lines.append(f"  load it from  {best['path']}")
+    else:
+        lines.append("nothing was saved yet with a finite score")
     lines.append(f"{found['reports']} reports, {found['entries']} journal entries; " + found["state"])
     if found["waiting_for_a_worker"]:
         lines.append(f"{len(found['waiting_for_a_worker'])} members wait for a worker: {found['waiting_for_a_worker']}")

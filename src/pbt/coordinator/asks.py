@@ -63,6 +63,8 @@ class ReportAsk:
 
     def propose(self, population: Population) -> Proposal | None:
         """The reports that are new; or the end of a lease, where a turn is over or its weights were replaced."""
+        if len(self._reports) > 1 and len({r.member for r in self._reports}) < len(self._reports):
+            raise Invalid("a block has two reports of one member: one report in flight per member")
         new: list[Report] = []
         for report in self._reports:
             admitted = admit(population, report)
@@ -104,25 +106,22 @@ class JoinAsk:
         self._wish = member
         self._turn = turn
         self._held: tuple[int, int] | None = None
-        self._mine: tuple[int, int] | None = None
 
     def propose(self, population: Population) -> Proposal | None:
         """A lease on the member furthest behind; nothing if this nonce has one, or nobody is free."""
-        self._mine = next(
-            (
-                (m.id, m.lease.number)
-                for m in population.members
-                if m.lease is not None and m.lease.nonce == self._nonce and not m.lease.ended
-            ),
-            None,
-        )
-        if self._mine is not None or (population.finished and not self._makes_one_more(population)):
+        if self._mine(population) is not None or (population.finished and not self._makes_one_more(population)):
             return None
         taken = self._take(population)
         if taken is None:
             return None
-        self._mine = taken
         return Proposal(Leased(taken[0], taken[1], self._nonce, self._turn, self._alive.kind))
+
+    def _mine(self, population: Population) -> tuple[int, int] | None:
+        """The member and the number of the lease that carries this nonce."""
+        for m in population.members:
+            if m.lease is not None and m.lease.nonce == self._nonce and not m.lease.ended:
+                return m.id, m.lease.number
+        return None
 
     @staticmethod
     def _makes_one_more(population: Population) -> bool:
@@ -150,14 +149,15 @@ class JoinAsk:
                 return self._held
         return None
 
-    def give_up(self) -> None:
+    def give_up(self, population: Population) -> None:
         """Take back the sign of life of a lease that did not come about."""
-        if self._held is not None and self._held != self._mine:
+        if self._held is not None and self._held != self._mine(population):
             self._alive.let_go(self._held[0])
 
     def answers(self, population: Population) -> list[Answer]:
         """How the leased member stands, or that nobody is to be had."""
-        return [nobody(population) if self._mine is None else answer(population, *self._mine)]
+        mine = self._mine(population)
+        return [nobody(population) if mine is None else answer(population, *mine)]
 
 
 class TellAsk:
@@ -185,7 +185,11 @@ class TellAsk:
             if not still:
                 return None
             event = Absent(still)
-        elif not isinstance(event, Steered):
+        elif isinstance(event, Steered):
+            if event.nonce and event.nonce == population.steered:
+                return None
+            _check_change(population, event)
+        else:
             raise Invalid("only released, lost, absent and steered can be told")
         return Proposal(event, self._decisions)
 
@@ -194,6 +198,15 @@ class TellAsk:
         if isinstance(self._event, Released | Lost):
             return [answer(population, self._event.member, self._event.lease)]
         return [nobody(population)]
+
+
+def _check_change(population: Population, event: Steered) -> None:
+    steps, now = event.change.get("steps"), population.settings.steps
+    if "steps" in event.change and (type(steps) is not int or now is None or steps < now):
+        raise Invalid(f"steps can be raised from {now}, to an integer; not to {steps!r:.40}")
+    for name in event.change:
+        if name not in ("steps", "again", "finish"):
+            raise Invalid(f"nobody knows how to steer {name!r:.40}")
 
 
 class FinishAsk:

@@ -9,6 +9,7 @@ from pbt.population.entries import Report, score_of
 from pbt.population.member import MemberState
 from pbt.population.ranking import key_of
 from pbt.population.value import Population
+from pbt.strategies.names import ORIGINAL
 
 VALUES_LIMIT = 64 * 1024
 """Characters in all of a report's strings and names; more is refused, not journalled."""
@@ -24,6 +25,8 @@ def admit(population: Population, report: Report) -> Report | None:
         Conflict, LeaseLost, Invalid: why it is refused.
     """
     m = population.member(report.member)
+    if report.hyperparameters is not None or report.took is not None:
+        _check_original(population, report)
     if population.settings.checkpoints == "foreign":
         report = replace(report, step=_counted_step(m, report))
     if _is_repeat(m, report):
@@ -36,7 +39,8 @@ def admit(population: Population, report: Report) -> Report | None:
             f"member {m.id} waits for a decision: ask for it with the report that is due, not with a new one"
         )
     _check_step(population, m, report)
-    _check_size(report)
+    if report.used or report.metrics or report.hyperparameters or type(report.score) is not float:
+        _check_size(report)
     return report
 
 
@@ -45,6 +49,13 @@ def outdated(population: Population, report: Report) -> bool:
     m = population.member(report.member)
     holds = m.lease is not None and m.lease.number == report.lease and not m.lease.ended
     return holds and report.decided < m.given and not _is_repeat(m, report)
+
+
+def _check_original(population: Population, report: Report) -> None:
+    if population.settings.strategy.name != ORIGINAL:
+        raise Invalid(f"member {report.member}: only the original client says which hyperparameters are in force")
+    if report.hyperparameters is not None and report.hyperparameters not in population.settings.space:
+        raise Invalid(f"member {report.member}: hyperparameters outside the space: {report.hyperparameters!r:.200}")
 
 
 def _is_repeat(m: MemberState, report: Report) -> bool:
@@ -104,8 +115,6 @@ def checkpoint_due(report: Report, ready: int, steps: int | None, goal: float | 
 
 
 def _check_size(report: Report) -> None:
-    if not (report.used or report.metrics or report.hyperparameters) and type(report.score) is float:
-        return
     said = (report.used, report.metrics, report.hyperparameters or {})
     size = sum(len(name) + len(str(value)) for part in said for name, value in part.items())
     size += len(report.checkpoint or "") + (8 * len(report.score) if isinstance(report.score, tuple) else 0)

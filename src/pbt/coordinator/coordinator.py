@@ -6,6 +6,7 @@ number of coordinators may stand on one journal, in as many processes.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from pbt.settings import Wanted, compare, resolve
 from pbt.strategies.named import Builder, build
 from pbt.strategies.strategy import Strategy
 
+_log = logging.getLogger("pbt")
 _NOTHING = "nothing was created here yet: the first join that brings a space creates the population"
 Outcome = list[Answer] | PBTError
 
@@ -65,6 +67,7 @@ class Coordinator:
         self, journal: Journal, alive: Alive, *, build: Builder = build, clock: Callable[[], float] = time.time
     ) -> None:
         self.journal = journal
+        self._turn = journal.turn()
         self.alive = alive
         self._build = build
         self._clock = clock
@@ -73,7 +76,6 @@ class Coordinator:
         self._owing: dict[int, tuple[Fold, tuple[Decision, ...]]] = {}
         self._missing = Missing()
         self._alone = False
-        self._refusals: list[PBTError | None] = []
 
     @property
     def population(self) -> Population:
@@ -108,7 +110,7 @@ class Coordinator:
         Raises:
             SettingsError: something has no default and was not given, or differs.
         """
-        with self.journal.turn():
+        with self._turn:
             self.catch_up()
             if self._fold is None:
                 settings = resolve(asked)
@@ -144,7 +146,7 @@ class Coordinator:
         try:
             (answer,) = self._one(ask)
         finally:
-            ask.give_up()
+            ask.give_up(self.population)
         return self._settled(answer)
 
     def _create_or_find(self, asked: Wanted | None) -> None:
@@ -203,46 +205,49 @@ class Coordinator:
         Raises:
             Unavailable: the commit failed; nothing of the batch was recorded.
         """
-        self._commit(asks)
+        refusals = self._commit(asks)
         return [
             refusal if refusal is not None else ask.answers(self.population)
-            for ask, refusal in zip(asks, self._refusals, strict=True)
+            for ask, refusal in zip(asks, refusals, strict=True)
         ]
 
-    def _commit(self, asks: Sequence[Ask]) -> None:
-        with self.journal.turn():
-            if not (self._alone and self._try_without_reading(asks)):
-                self._serve_caught_up(asks)
+    def _commit(self, asks: Sequence[Ask]) -> list[PBTError | None]:
+        """Append what the asks propose; each one's refusal, if it was refused."""
+        with self._turn:
+            if not self._alone:
+                return self._caught_up(asks)
+            try:
+                refusals, appended = self._propose_and_append(asks)
+            except Raced:
+                return self._caught_up(asks)
+            if not all(appended):
+                # Only an append proves that nobody else has written: what brought none is asked again.
+                rest = [i for i, was in enumerate(appended) if not was]
+                for i, refusal in zip(rest, self._caught_up([asks[i] for i in rest]), strict=True):
+                    refusals[i] = refusal
+            return refusals
 
-    def _try_without_reading(self, asks: Sequence[Ask]) -> bool:
-        """An append that succeeds has proved that nobody else appended, so reading first would have found nothing."""
-        try:
-            appended = self._propose_and_append(asks)
-        except Raced:
-            appended = 0
-        self._alone = appended == len(asks)
-        return self._alone
-
-    def _serve_caught_up(self, asks: Sequence[Ask]) -> None:
+    def _caught_up(self, asks: Sequence[Ask]) -> list[PBTError | None]:
         while True:
             known = 0 if self._fold is None else self._fold.population.count
             self.catch_up()
             self._alone = self._fold is not None and known == self._fold.population.count
             try:
-                self._propose_and_append(asks)
-                return
+                return self._propose_and_append(asks)[0]
             except Raced:
                 continue
 
-    def _propose_and_append(self, asks: Sequence[Ask]) -> int:
-        """Append what the asks propose; how many entries that were. Refusals are kept for `serve`."""
+    def _propose_and_append(self, asks: Sequence[Ask]) -> tuple[list[PBTError | None], list[bool]]:
+        """Each ask's refusal, and whether it brought an entry."""
         if self._fold is None or self._strategy is None:
             raise JournalError(_NOTHING)
         current = self._fold
         refusals: list[PBTError | None] = []
+        appended: list[bool] = []
         bodies: list[bytes] = []
         steps: list[tuple[Fold, Entry]] = []
         for ask in asks:
+            proposal = None
             try:
                 proposal = ask.propose(current.population)
                 if proposal is not None:
@@ -251,18 +256,23 @@ class Coordinator:
                     steps.append((current, entry))
                 refusals.append(None)
             except PBTError as refusal:
+                proposal = None
                 refusals.append(refusal)
-        self._refusals = refusals
+            except Exception as error:
+                proposal = None
+                _log.exception("an ask that nobody foresaw: %r", ask)
+                refusals.append(PBTError(f"this can not be recorded ({type(error).__name__}: {error})"))
+            appended.append(proposal is not None)
         if bodies:
             self.journal.append(self._fold.population.count, bodies)
             for after, entry in steps:
                 self._note(after, entry)
-        return len(bodies)
+        return refusals, appended
 
     def _one(self, ask: Ask) -> list[Answer]:
-        self._commit((ask,))
-        if self._refusals[0] is not None:
-            raise self._refusals[0]
+        (refusal,) = self._commit((ask,))
+        if refusal is not None:
+            raise refusal
         return ask.answers(self.population)
 
     def _follow(self, entry: Entry) -> None:

@@ -33,6 +33,7 @@ def walk(before: Fold | None, proposal: Proposal, strategy: Strategy, time: floa
     event, decisions = canonical(proposal.event), proposal.decisions
     remembers = strategy.remembers
     seen = happened(population, event)
+    _check_all(seen, decisions)
     view = decided(seen, decisions) if decisions else seen
     if view.due and not view.finished:
         now = strategy.remember(memory, population, Entry(time, event, decisions)) if remembers else None
@@ -57,25 +58,27 @@ def _decide(strategy: Strategy, view: Population, memory: Memory) -> Sequence[De
         raise
     except Exception as error:
         raise StrategyError(f"the strategy {type(strategy).__name__} raised {type(error).__name__}: {error}") from error
-    n = len(view.members)
+    _check_all(view, decisions)
+    return decisions
+
+
+def _check_all(seen: Population, decisions: Sequence[Decision]) -> None:
+    n = len(seen.members)
     for decision in decisions:
         if not 0 <= decision.member < n:
-            raise StrategyError(f"the strategy decided on member {decision.member}, which does not exist")
+            raise StrategyError(f"a decision on member {decision.member}, which does not exist")
         if decision.parents or decision.hyperparameters is not None or decision.start != "on":
-            _check(view, decision)
-    return decisions
+            _check(seen, decision)
 
 
 def _check(seen: Population, decision: Decision) -> None:
     """A decision binds checkpoints that exist, and values inside the space, whatever strategy took it."""
     for parent in decision.parents:
         if seen.settings.checkpoints == "own" and not seen.references(parent.id, parent.member):
-            raise StrategyError(
-                f"the strategy named checkpoint {parent.id} for member {decision.member}, which is gone"
-            )
+            raise StrategyError(f"a decision names checkpoint {parent.id} for member {decision.member}, which is gone")
     if decision.start == "copy" and not decision.parents:
-        raise StrategyError(f"the strategy had member {decision.member} copy nobody")
+        raise StrategyError(f"a decision has member {decision.member} copy nobody")
     if decision.hyperparameters is not None and decision.hyperparameters not in seen.settings.space:
         raise StrategyError(
-            f"the strategy gave member {decision.member} values outside the space: {decision.hyperparameters!r}"
+            f"a decision gives member {decision.member} values outside the space: {decision.hyperparameters!r}"
         )

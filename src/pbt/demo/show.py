@@ -68,7 +68,13 @@ def show(folder: Path, seed: int, console: Console, plain: bool) -> int:
     random = train(folder / "random", MEMBERS, PBT(quantile=0, resample=0))
     console.print(f"\n[bold]3. Random search with {MORE} members:[/] {MORE // MEMBERS} times the work")
     more = train(folder / "random-more", MORE, PBT(quantile=0, resample=0))
-    pictures = draw(trained.population, trained.entries, folder, "held-out log-likelihood")
+    pictures = draw(
+        trained.population,
+        trained.entries,
+        folder,
+        "held-out log-likelihood",
+        {"random search": random.entries, f"random search, {MORE} members": more.entries},
+    )
     console.print(_conclusion(folder, trained, random, more, pictures), highlight=False, soft_wrap=True)
     return 0
 

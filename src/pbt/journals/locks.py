@@ -76,8 +76,13 @@ class FairLock:
 
     def __enter__(self, flock: Any = fcntl.flock, take: int = fcntl.LOCK_EX, leave: int = fcntl.LOCK_UN) -> None:
         if self._depth == 0:
-            flock(self._gate, take)
-            flock(self._lock, take)
+            try:
+                flock(self._gate, take)
+                flock(self._lock, take)
+            except BaseException:  # an interrupt must not leave the gate shut to everybody
+                flock(self._lock, leave)
+                flock(self._gate, leave)
+                raise
             flock(self._gate, leave)
         self._depth += 1
 

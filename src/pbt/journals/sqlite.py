@@ -20,6 +20,7 @@ FILE = "journal.db"
 _CREATE = "CREATE TABLE IF NOT EXISTS entries (number INTEGER PRIMARY KEY, body BLOB NOT NULL)"
 _READ = "SELECT body FROM entries WHERE number > ? ORDER BY number"
 _INSERT = "INSERT INTO entries VALUES (?, ?)"
+_LAST = "SELECT COALESCE(MAX(number), 0) FROM entries"
 
 
 class SQLiteJournal:
@@ -32,6 +33,7 @@ class SQLiteJournal:
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
         self._turn = FairLock(folder)
+        self._last = -1
         with self._turn:
             try:
                 self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=60)
@@ -46,7 +48,9 @@ class SQLiteJournal:
 
     def read(self, after: int) -> Iterable[bytes]:
         """The entries after number `after`."""
-        return _rows(self._db, self._path, after)
+        rows = _rows(self._db, self._path, after)
+        self._last = after + len(rows)
+        return rows
 
     def append(self, expected: int, entries: Sequence[bytes]) -> None:
         """Append after number `expected`, durable when it returns; or raise `Raced`."""
@@ -55,10 +59,13 @@ class SQLiteJournal:
                 self.append(expected, entries)
             return
         try:
+            if expected != self._last and self._db.execute(_LAST).fetchone()[0] != expected:
+                raise Raced
             if len(entries) == 1:
                 self._inserting.execute(_INSERT, (expected + 1, entries[0]))
             else:
                 self._append_all([(expected + 1 + i, body) for i, body in enumerate(entries)])
+            self._last = expected + len(entries)
         except sqlite3.IntegrityError:
             raise Raced from None
         except sqlite3.Error as error:

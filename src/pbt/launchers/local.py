@@ -6,8 +6,8 @@ lease is none, and a worker whose member is done is started again for the next o
 
 from __future__ import annotations
 
-import logging
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -28,7 +28,6 @@ from pbt.population.entries import Entry, Event, Leased, Released, Reported
 from pbt.population.value import Population
 from pbt.settings import Wanted
 
-_log = logging.getLogger("pbt")
 RESTARTS = 3
 """Ends of one worker in a row without a report, after which it is not started again."""
 _PAUSE = 0.1
@@ -54,6 +53,7 @@ class LocalRun:
         coordinator: for telling it that a worker has ended.
         logs: folder for the workers' output, a file each.
         gpus: names of GPUs, dealt out in turn.
+        say: shows a line to the user.
     """
 
     def __init__(
@@ -67,21 +67,25 @@ class LocalRun:
         coordinator: Tells,
         logs: Path,
         gpus: Sequence[str] = (),
+        say: Callable[[str], None] = print,
     ) -> None:
         self._where = where
         self._command = list(command)
         self._settings = settings
         self._gpus = gpus
+        self._say = say
+        self._told_to_stop = False
         self._coordinator = coordinator
         self._id = secrets.token_hex(4)
         self._follower = follower
         self._follower.listen(self._hear)
         self._tokens: dict[tuple[int, int], str] = {}
+        self._given_back: set[tuple[int, int]] = set()
         self._reports: Counter[str] = Counter()
         logs.mkdir(parents=True, exist_ok=True)
         self._workers = [Worker(slot, logs / f"worker-{slot}.log") for slot in range(workers)]
         self.failures: list[str] = []
-        self._shown: str | None = None
+        self._shown: set[str] = set()
         self.interrupted = 0
 
     def run(self, show: Callable[[], None] = lambda: None) -> None:
@@ -121,6 +125,9 @@ class LocalRun:
                 self._ended(worker, code)
         self._follower.catch_up()
         if self.interrupted:
+            if not self._told_to_stop and self.active:
+                self._say(f"stopping: {self.active} workers save at their next report (Ctrl-C again ends them at once)")
+                self._told_to_stop = True
             return self.active > 0
         finished = self._follower.finished
         for worker in self._workers:
@@ -157,15 +164,14 @@ class LocalRun:
 
     def _show(self, why: str, output: str) -> None:
         """The end of a failed worker's output, unless it is what was shown last."""
+        kind = _last_words(output)
         if not output:
-            _log.warning("%s and without any output", why)
-        elif output == self._shown:
-            _log.warning("%s (the same output)", why)
+            self._say(f"{why} and without any output")
+        elif kind in self._shown:
+            self._say(f"{why}: {kind} (as before)")
         else:
-            _log.warning(
-                "%s; the end of its output:\n%s", why, "\n".join(f"  | {line}" for line in output.splitlines())
-            )
-        self._shown = output
+            self._shown.add(kind)
+            self._say(f"{why}; the end of its output:\n" + "\n".join(f"  | {line}" for line in output.splitlines()))
 
     def _release(self, worker: Worker, failed: bool) -> bool:
         """Give back what the dead process held. Whether somebody else had taken over what it held last."""
@@ -177,13 +183,17 @@ class LocalRun:
                 try:
                     self._coordinator.tell(Released(member, number, failed))
                 except PBTError as error:
-                    _log.warning("member %d could not be given back: %s", member, error)
-        newest = [members[member].lease for member, _ in mine[-1:]]
-        return any(lease is not None and lease.number != mine[-1][1] for lease in newest)
+                    self._say(f"member {member} could not be given back: {error}")
+        if not mine or mine[-1] in self._given_back:
+            return False
+        newest = members[mine[-1][0]].lease
+        return newest is not None and newest.number != mine[-1][1]
 
     def _hear(self, entry: Entry, before: Population | None) -> None:
         event = entry.event
-        if isinstance(event, Leased):
+        if isinstance(event, Released):
+            self._given_back.add((event.member, event.lease))
+        elif isinstance(event, Leased):
             token = event.nonce.rpartition(".")[0]
             self._tokens[event.member, event.number] = f"{token}." if token else ""
         elif isinstance(event, Reported):
@@ -206,6 +216,12 @@ class LocalRun:
             time.sleep(0.02)
         for worker in self._workers:
             worker.signal(signal.SIGKILL)
+
+
+def _last_words(output: str) -> str:
+    """The last line, such as "KeyError: 'lr'", by which one failure is known from another; numbers do not matter."""
+    lines = output.splitlines()
+    return re.sub(r"\d+", "N", lines[-1].strip()) if lines else ""
 
 
 def _words(code: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -21,7 +22,7 @@ class Steers(Protocol):
 
 def train_longer(face: Steers, steps: int) -> None:
     """Raise the number of steps that each member is to do."""
-    face.tell(Steered({"steps": steps}, by="pbt run"))
+    face.tell(Steered({"steps": steps}, by="pbt run", nonce=secrets.token_hex(16)))
 
 
 def revive(face: Steers, population: Population) -> None:
@@ -29,4 +30,7 @@ def revive(face: Steers, population: Population) -> None:
     failed = [m for m in population.members if m.failed]
     if failed and not population.reached:
         change = {"again": [m.id for m in failed]}
-        face.tell(Steered(change, by="pbt run"), [again(population, m, "tried again by pbt run") for m in failed])
+        face.tell(
+            Steered(change, by="pbt run", nonce=secrets.token_hex(16)),
+            [again(population, m, "tried again by pbt run") for m in failed],
+        )

@@ -32,6 +32,7 @@ class Draft:
         "reports",
         "settings",
         "speakers",
+        "steered",
         "undone",
     )
 
@@ -50,6 +51,7 @@ class Draft:
         self.reached = before.reached
         self.reports = before.reports
         self.speakers = before.speakers
+        self.steered = before.steered
 
     def __getitem__(self, id: int) -> MemberState:
         return self.members[id]
@@ -141,6 +143,7 @@ class Draft:
             self.reports,
             self._before.pins,
             self.speakers if count == self._before.count else (),
+            self.steered,
         )
 
     def _drop_unreferenced(self) -> None:

@@ -33,7 +33,7 @@ def number(x: Any, what: str = "score") -> Number:
             if isinstance(x, str | bytes | bool):
                 raise TypeError
             x = float(x)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise Invalid(f"{what} is {_short(x)}: it must be a number") from None
     return x if math.isfinite(x) else "nan" if x != x else "inf" if x > 0 else "-inf"
 
@@ -237,10 +237,11 @@ class Absent(_Event, frozen=True, gc=False, tag="absent"):
 
 
 class Steered(_Event, frozen=True, gc=False, tag="steered"):
-    """A change from outside; what it does to members stands in the entry's decisions."""
+    """A change from outside; what it does to members stands in the entry's decisions. `nonce`: told twice is once."""
 
     change: dict[str, Any]
     by: str = ""
+    nonce: str = ""
 
 
 Event = Created | Leased | Released | Reported | Explored | Lost | Absent | Steered

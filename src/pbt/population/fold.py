@@ -174,7 +174,8 @@ def _released(draft: Draft, event: Released) -> None:
 
 def _end_lease(m: MemberState, how: str) -> MemberState:
     assert m.lease is not None
-    return replace(m, lease=replace(m.lease, ended=how), losses=m.losses if how == "failed" else 0)
+    # Who was given a cure that waits for a barrier's round has not trained: that says nothing about the member.
+    return replace(m, lease=replace(m.lease, ended=how), losses=m.losses if how == "failed" or m.cure else 0)
 
 
 def _reported(draft: Draft, event: Reported) -> None:
@@ -240,6 +241,7 @@ def _absent(draft: Draft, event: Absent) -> None:
 
 
 def _steered(draft: Draft, event: Steered) -> None:
+    draft.steered = event.nonce
     steps = event.change.get("steps")
     if steps is not None:
         draft.settings = replace(draft.settings, steps=steps)

@@ -29,6 +29,7 @@ class Population(msgspec.Struct, frozen=True, gc=False):
         reached: the goal was reached.
         reports: how many reports there were.
         speakers: members whose reports or leases the last entry carried.
+        steered: the nonce of the last change from outside.
     """
 
     settings: Settings
@@ -45,6 +46,7 @@ class Population(msgspec.Struct, frozen=True, gc=False):
     reports: int = 0
     pins: tuple[str, ...] = ()
     speakers: tuple[int, ...] = ()
+    steered: str = ""
 
     @property
     def finished(self) -> bool:
@@ -76,8 +78,11 @@ class Population(msgspec.Struct, frozen=True, gc=False):
 
     def kept(self, owner: int) -> tuple[str, ...]:
         """The ids of this member's own checkpoints that are still referenced."""
-        ids = set(self.borrowed.get(owner, ()))
         own, best = self.members[owner].checkpoint, self.best
+        lent = self.borrowed.get(owner)
+        if lent is None and not self.pins and own is not None and (best is None or best.member != owner):
+            return (own.id,) if own.member == owner else ()
+        ids = set(lent or ())
         if own is not None and own.member == owner:
             ids.add(own.id)
         if best is not None and best.member == owner:

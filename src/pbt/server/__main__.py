@@ -15,7 +15,8 @@ from pbt.server.rooms import Rooms
 from pbt.server.running import serve
 from pbt.server.verbose import Verbose
 from pbt.settings import Wanted
-from pbt.strategies.named import ORIGINAL, record
+from pbt.strategies.named import record
+from pbt.strategies.names import ORIGINAL
 
 
 def main(arguments: list[str]) -> None:

@@ -20,13 +20,14 @@ from starlette.types import Receive, Scope, Send
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.asks import FinishAsk, StandAsk, TellAsk
 from pbt.errors import Invalid, PBTError, SettingsError, UnknownMember
+from pbt.place import read_mark
 from pbt.population.entries import Released, Report
 from pbt.server.gate import Gate, TooLarge
 from pbt.server.rooms import Room, Rooms
 from pbt.server.verbose import Verbose
 from pbt.server.wire import BODY_LIMIT, Failure, Holder, Join, Opened, Tell
 from pbt.settings import Wanted
-from pbt.strategies.named import ORIGINAL
+from pbt.strategies.names import ORIGINAL
 
 _log = logging.getLogger("pbt.server")
 _encode = msgspec.json.Encoder().encode
@@ -124,28 +125,36 @@ class App:
 
     async def _join(self, room: Room, body: bytes, asker: object) -> Answer:
         asked = _join.decode(body)
-        settings = None if asked.settings is None else self._completed(asked.settings)
-        answer = await room.call(lambda: room.coordinator.join(asked.nonce, settings, asked.member, asked.turn))
+
+        def join() -> Answer:
+            settings = None if asked.settings is None else self._completed(room, asked.settings)
+            return room.coordinator.join(asked.nonce, settings, asked.member, asked.turn)
+
+        answer = await room.call(join)
         if self._verbose is not None:
             self._verbose.joined(answer)
         return answer
 
     async def _create(self, room: Room, body: bytes, asker: object) -> Any:
-        asked = self._completed(_wanted.decode(body))
-        return await room.call(lambda: room.coordinator.create(asked))
+        asked = _wanted.decode(body)
+        return await room.call(lambda: room.coordinator.create(self._completed(room, asked)))
 
-    def _completed(self, asked: Wanted) -> Wanted:
-        """With the server's own settings; the original client never says which way is up: then higher is better."""
+    def _completed(self, room: Room, asked: Wanted) -> Wanted:
+        """For a new population: with the server's own settings. The original never says which way is up: higher."""
         defaults = self.rooms.defaults
-        if (
-            defaults.strategy is not None
-            and asked.strategy is not None
-            and defaults.strategy.name != asked.strategy.name
-        ):
+        named = asked.strategy.name if asked.strategy is not None else None
+        if named is not None and named not in self.rooms.strategies:
             raise SettingsError(
-                f"this server was started for the strategy {defaults.strategy.name!r}, not {asked.strategy.name!r}: "
+                f"this server does not know the strategy {named[:80]!r}: allow it with pbt serve --strategy"
+            )
+        if defaults.strategy is not None and named not in (None, defaults.strategy.name):
+            raise SettingsError(
+                f"this server was started for the strategy {defaults.strategy.name!r}, not {named!r}: "
                 "use pbt serve for populations of another strategy"
             )
+        room.coordinator.catch_up()
+        if room.coordinator.exists:
+            return asked
         completed = asked.over(defaults)
         original = completed.strategy is not None and completed.strategy.name == ORIGINAL
         return completed.over(Wanted(maximize=True)) if original else completed
@@ -176,7 +185,7 @@ class App:
 
     async def _open(self, room: Room, body: bytes, asker: object) -> Opened:
         await room.call(room.coordinator.catch_up)
-        return Opened(str(room.folder), room.coordinator.exists)
+        return Opened(str(room.folder), read_mark(room.folder).id, room.coordinator.exists)
 
     async def _populations(self, request: Request) -> Response:
         return Response(_encode(self.rooms.names()), media_type="application/json")
@@ -184,7 +193,7 @@ class App:
     async def _journal(self, request: Request) -> Response:
         room = self._room(request.path_params["name"], "journal")
         after = request.query_params.get("after", "0")
-        if not after.isdigit():
+        if not (after.isascii() and after.isdigit() and len(after) < 19):
             raise Invalid(f"after={after[:20]!r}: a number of entries")
         entries = await room.call(lambda: list(room.coordinator.journal.read(int(after))))
         return StreamingResponse((body + b"\n" for body in entries), media_type="application/x-ndjson")

@@ -83,23 +83,27 @@ def _make(file: Path) -> str:
     return secret
 
 
-def take_seat(folder: Path, port: int) -> Path:
-    """Note which port this folder's server has, so that a client gives the folder's key to no other server."""
+def take_seat(folder: Path, host: str, port: int) -> Path:
+    """Note where this folder's server listens, so that a client gives the folder's key to no other server."""
     seat = folder / SEAT
-    seat.write_text(json.dumps({"port": port, "pid": os.getpid()}))
+    seat.write_text(json.dumps({"host": host, "port": port, "pid": os.getpid()}))
     return seat
 
 
-def key_beside(file: str, port: int) -> str | None:
-    """The key in a file that a server pointed at, if the file is ours and its folder's server has that port.
+def key_beside(file: str, peer: str, port: int) -> str | None:
+    """The key in a file that a server at `peer` pointed at, if it is our own server's.
 
-    A server of somebody else could name any file; without this check it would be sent the keys of others.
+    Any server could name any file; so the file must be the user's own, readable by nobody else, and lie beside
+    the seat of a living process of his that listens at the very address asked.
     """
     path = Path(file)
     try:
         seat = json.loads((path.parent / SEAT).read_text())
+        everywhere = seat["host"] in ("0.0.0.0", "::") and peer in LOOPBACK
+        os.kill(int(seat["pid"]), 0)
         state = path.stat()
-        trusted = path.name == FILE and seat.get("port") == port and state.st_uid == os.getuid()
-        return path.read_text().strip() if trusted and not state.st_mode & 0o077 else None
-    except (OSError, ValueError, AttributeError):
+        trusted = path.name == FILE and seat["port"] == port and (seat["host"] == peer or everywhere)
+        private = state.st_uid == os.getuid() and not state.st_mode & 0o077
+        return path.read_text().strip() if trusted and private else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

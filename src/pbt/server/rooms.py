@@ -11,7 +11,7 @@ import asyncio
 import logging
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
@@ -29,6 +29,7 @@ from pbt.population.entries import Report
 from pbt.server.alive import Beats
 from pbt.server.wire import HOLD
 from pbt.settings import Wanted
+from pbt.strategies.named import KNOWN
 
 _log = logging.getLogger("pbt.server")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -122,7 +123,7 @@ class Room:
             return [error] * len(asks)
         except Exception as error:
             _log.exception("serving %s", self.folder)
-            return [PBTError(f"the server has failed in an unforeseen way: {error}")] * len(asks)
+            return [_unforeseen(error)] * len(asks)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -136,8 +137,11 @@ class Room:
         def job() -> None:
             try:
                 result = work()
-            except Exception as error:
+            except PBTError as error:
                 _call(loop, self._called, future, None, error)
+            except BaseException as error:
+                _log.exception("in the room of %s", self.folder)
+                _call(loop, self._called, future, None, _unforeseen(error))
             else:
                 _call(loop, self._called, future, result, None)
 
@@ -204,6 +208,10 @@ class Room:
         close_lock(self._lock)
 
 
+def _unforeseen(error: BaseException) -> PBTError:
+    return PBTError(f"the server has failed in an unforeseen way ({type(error).__name__}: {error}); see its output")
+
+
 def _call(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *arguments: object) -> None:
     """Have the loop call something, unless it has ended."""
     with suppress(RuntimeError):
@@ -223,11 +231,14 @@ class Rooms:
 
     Args:
         defaults: settings that a new population has where nobody asks for others.
+        strategies: strategies of the user's own, as module:Class, that workers may ask for. No other name is
+            imported because a request says so.
     """
 
-    def __init__(self, folder: Path, defaults: Wanted) -> None:
+    def __init__(self, folder: Path, defaults: Wanted, strategies: Iterable[str] = ()) -> None:
         self.folder = folder
         self.defaults = defaults
+        self.strategies = frozenset((*KNOWN, *strategies))
         self._rooms: dict[str, Room] = {}
 
     def room(self, name: str) -> Room:

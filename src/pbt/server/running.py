@@ -32,9 +32,9 @@ def bind(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listening.close()
-        raise SettingsError(f"{host}:{port} can not be listened on ({error.strerror}): choose another --port") from None
+        raise SettingsError(f"{host}:{port} can not be listened on ({error}): choose another --port") from None
     listening.listen(2048)
     return listening
 
@@ -66,7 +66,8 @@ def serve(app: App, listening: socket.socket, ready: Callable[[], None], until_c
     server = _Server(app, config)
     if until_closed:
         threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
-    seat = take_seat(app.rooms.folder, listening.getsockname()[1])
+    host, port = listening.getsockname()[:2]
+    seat = take_seat(app.rooms.folder, host, port)
     for number in (signal.SIGTERM, signal.SIGINT):
         # Before uvicorn listens to signals one must not be lost; what it caught it raises once more at its
         # end, which must not end us before our own.

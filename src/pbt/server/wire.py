@@ -38,9 +38,10 @@ class Holder(msgspec.Struct, frozen=True):
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """Where a population lives on the server."""
+    """Where a population lives on the server, and the id by which its folder is known wherever it is mounted."""
 
     folder: str
+    id: str
     exists: bool
 
 

@@ -11,11 +11,10 @@ import msgspec
 from pbt.errors import SettingsError
 from pbt.population.entries import Settings, StrategyRecord
 from pbt.strategies.cure import Cure
+from pbt.strategies.names import ORIGINAL
 from pbt.strategies.strategy import Strategy
 from pbt.strategies.together import Together
 
-ORIGINAL = "original"
-"""The strategy behind the original client."""
 KNOWN = {"pbt": "pbt.strategies.pbt:PBT", ORIGINAL: "pbt.strategies.original:Original"}
 """Strategies by the short name that a journal records."""
 
@@ -64,11 +63,11 @@ def record(strategy: str | Strategy | Mapping[str, Any] | StrategyRecord) -> Str
 def _find(name: str) -> type[Strategy]:
     path = KNOWN.get(name, name)
     module, _, attribute = path.partition(":")
-    if not attribute:
+    if not (attribute.isidentifier() and all(part.isidentifier() for part in module.split("."))):
         raise SettingsError(f"no strategy {name!r}: known are {', '.join(KNOWN)}, or name your own as module:Class")
     try:
         kind = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:
         raise SettingsError(f"strategy {name!r} can not be loaded: {error}") from None
     if not (isinstance(kind, type) and issubclass(kind, Strategy)):
         raise SettingsError(f"strategy {name!r} is no pbt Strategy: subclass pbt.Strategy")

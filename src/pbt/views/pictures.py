@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,17 @@ _FAINT = "#9aa5b1"
 _LIT = "#d1495b"
 
 
-def draw(population: Population, entries: Sequence[Entry], folder: Path, score_name: str = "score") -> list[Path]:
+def draw(
+    population: Population,
+    entries: Sequence[Entry],
+    folder: Path,
+    score_name: str = "score",
+    others: Mapping[str, Sequence[Entry]] | None = None,
+) -> list[Path]:
     """Write ``scores.png`` and ``schedule.png`` into `folder`.
+
+    Args:
+        others: journals of other populations by name, whose best so far is drawn for comparison.
 
     Raises:
         PBTError: matplotlib is missing, or no member has had a finite score yet.
@@ -33,7 +43,7 @@ def draw(population: Population, entries: Sequence[Entry], folder: Path, score_n
         raise PBTError("nothing to draw: no member has had a finite score with a checkpoint yet")
     lineage = Lineage.of(entries)
     paths = [folder / "scores.png", folder / "schedule.png"]
-    _draw_scores(population, entries, lineage, paths[0], score_name)
+    _draw_scores(population, lineage, paths[0], score_name, others or {})
     _draw_schedule(population, lineage, paths[1])
     return paths
 
@@ -49,7 +59,7 @@ def _figure(rows: int, height: float) -> tuple[Any, Any]:
 
 
 def _draw_scores(
-    population: Population, entries: Sequence[Entry], lineage: Lineage, path: Path, score_name: str
+    population: Population, lineage: Lineage, path: Path, score_name: str, others: Mapping[str, Sequence[Entry]]
 ) -> None:
     figure, (axis,) = _figure(1, 5)
     curves = [_finite(segment.scores) for segment in lineage.segments]
@@ -72,12 +82,26 @@ def _draw_scores(
             *zip(*taken, strict=True), "o", color=_LIT, markersize=6, markerfacecolor="white", label="took over weights"
         )
     axis.plot(population.best.step, real(population.best.score), "*", color=_LIT, markersize=15, label="best")
-    axis.plot([], [], color=_FAINT, label=f"all {len(population.members)} members")
+    axis.plot([], [], color=_FAINT, label=f"all {len(population.members)} members (dotted: took over weights)")
+    for (name, journal), style in zip(others.items(), ("--", ":"), strict=False):
+        axis.plot(
+            *_best_so_far(journal, population.settings.maximize), style, color="#33658a", label=f"{name}, best so far"
+        )
     _clip_low(axis, [y for _, curve in curves for y in curve], population.settings.maximize)
     axis.set(xlabel="step", ylabel=score_name, title=f"{score_name} over steps, {len(population.members)} members")
     axis.legend(loc="lower right" if population.settings.maximize else "upper right", frameon=False)
     figure.savefig(path, dpi=110)
     _close(figure)
+
+
+def _best_so_far(entries: Sequence[Entry], maximize: bool) -> tuple[list[float], list[float]]:
+    scores: dict[int, float] = {}
+    pick = max if maximize else min
+    for segment in Lineage.of(entries).segments:
+        for x, y in zip(*_finite(segment.scores), strict=True):
+            scores[int(x)] = pick(y, scores.get(int(x), y))
+    xs = sorted(scores)
+    return [float(x) for x in xs], list(accumulate((scores[x] for x in xs), pick))
 
 
 def _names(way: Sequence[tuple[Segment, int]]) -> str:
@@ -134,8 +158,11 @@ def _draw_schedule(population: Population, lineage: Lineage, path: Path) -> None
         if isinstance(domain, Float | Int):
             if domain.log:
                 axis.set_yscale("log")
+            else:
+                _look_at_what_is_used(axis, lineage, name, values)
             for bound in (domain.min, domain.max):
-                axis.axhline(bound, color="#333", linewidth=0.5, linestyle="--")
+                if axis.get_ylim()[0] <= bound <= axis.get_ylim()[1] or domain.log:
+                    axis.axhline(bound, color="#333", linewidth=0.5, linestyle="--")
         else:
             shown = getattr(domain, "values", ())
             axis.set_yticks(range(len(shown)), [str(v) for v in shown])
@@ -143,6 +170,15 @@ def _draw_schedule(population: Population, lineage: Lineage, path: Path) -> None
     axes[-1].set_xlabel("step")
     figure.savefig(path, dpi=110)
     _close(figure)
+
+
+def _look_at_what_is_used(axis: Any, lineage: Lineage, name: str, best: Sequence[float]) -> None:
+    """Beginnings that died at once must not flatten what went on: show what lived past the first quarter."""
+    last = max(segment.end for segment in lineage.segments)
+    used = [float(v[name]) for s in lineage.segments if s.end > last / 4 for _, v in s.changes]  # type: ignore[arg-type]
+    shown = [*used, *best]
+    margin = 0.08 * (max(shown) - min(shown)) or 0.01
+    axis.set_ylim(min(shown) - margin, max(shown) + margin)
 
 
 def _steps(axis: Any, segment: Segment, name: str) -> None:

@@ -10,6 +10,7 @@ from pbt.population.entries import Entry, Lost, Report, Reported
 from pbt.population.rules import undone
 from pbt.population.value import Population
 from pbt.views.table import parent_of, state_of
+from pbt.views.words import checkpoint_path
 from pbt.where import is_url
 
 
@@ -73,6 +74,7 @@ def status_of(population: Population, seen: Status) -> dict[str, Any]:
         "best": None
         if best is None
         else {"score": best.score, "member": best.member, "step": best.step, "checkpoint": best.id,
+              "path": checkpoint_path(seen.where, best),
               "hyperparameters": best.hyperparameters},
         "members": members,
         "waiting_for_a_worker": [] if population.finished else waiting,
@@ -97,7 +99,10 @@ def _warnings(population: Population) -> list[str]:
         if m.failed:
             found.append(f"member {m.id} failed for good: {m.why.note}")
         elif m.losses:
-            found.append(f"member {m.id}: {m.losses} workers in a row ended without a report that had a checkpoint")
+            workers = "its last worker" if m.losses == 1 else f"its last {m.losses} workers"
+            found.append(f"member {m.id}: {workers} ended without having saved anything")
+        elif m.lease is not None and m.lease.ended == "failed" and not m.done:
+            found.append(f"member {m.id}: its last worker ended with an error; see the worker's output, under logs/")
         if m.score in ("nan", "inf", "-inf"):
             found.append(f"member {m.id} reported {m.score} at step {m.step}: it ranks as worst")
     return found

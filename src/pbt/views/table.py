@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rich.console import Group, RenderableType
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -14,6 +13,8 @@ from pbt.population.member import MemberState
 from pbt.population.value import Population
 from pbt.space.domains import Value
 from pbt.space.space import Values
+
+_BAR = 50
 
 
 def state_of(population: Population, m: MemberState, held: Callable[[MemberState], bool] | None = None) -> str:
@@ -55,15 +56,20 @@ def members_table(population: Population, exploited: dict[int, int], limit: int 
 
     Args:
         exploited: the last parent of each member that ever exploited.
-        limit: the best that many rows; None: all.
+        limit: that many rows, those being trained first, then the best; None: all.
     """
     names = list(population.settings.space)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("member", "step", "score", *names, "from", "state"):
         table.add_column(title, justify="right" if title != "state" else "left")
-    ordered = sorted(population.members, key=lambda m: m.id)
+    ordered = list(population.members)
+    hidden = 0
     if limit is not None and len(ordered) > limit:
-        ordered = sorted(ordered, key=lambda m: (m.key is None, m.key or 0.0, m.id))[:limit]
+        hidden = len(ordered) - limit
+        ordered = sorted(
+            ordered, key=lambda m: (state_of(population, m) != "training", m.key is None, m.key or 0.0, m.id)
+        )
+        ordered = sorted(ordered[:limit], key=lambda m: m.id)
     best = population.best.member if population.best else None
     for m in ordered:
         state = state_of(population, m)
@@ -72,6 +78,8 @@ def members_table(population: Population, exploited: dict[int, int], limit: int 
         table.add_row(
             str(m.id), str(m.step), number_text(m.score), *values, number_text(exploited.get(m.id)), state, style=style
         )
+    if hidden:
+        table.caption = f"… and {hidden} members more: pbt status shows all"
     return table
 
 
@@ -83,19 +91,20 @@ def live(population: Population | None, exploited: dict[int, int], workers: str,
     return Group(table, Text(), _progress(population), Text(_summary(population, workers)))
 
 
-def _progress(population: Population) -> RenderableType:
+def _progress(population: Population) -> Text:
     steps = population.settings.steps
     if steps is None:
         return Text(f"step {max((m.step for m in population.members), default=0)}")
-    done = sum(min(m.step, steps) for m in population.members)
-    return ProgressBar(total=steps * max(1, len(population.members)), completed=done, width=60)
+    done = sum(min(m.step, steps) for m in population.members) / (steps * max(1, len(population.members)))
+    filled = round(_BAR * done)
+    return Text.assemble(("━" * filled, "green"), ("━" * (_BAR - filled), "dim"), f" {done:4.0%}")
 
 
 def _summary(population: Population, workers: str) -> str:
     best = population.best
-    said = f"best {number_text(best.score)} (member {best.member}, step {best.step})" if best else "no score yet"
+    said = f"best saved {number_text(best.score)} (member {best.member})" if best else "nothing saved yet"
     left = sum(not m.done for m in population.members)
-    return f"{said} · {population.reports} reports · {left} of {len(population.members)} members to go · {workers}"
+    return f"{said} · {population.reports} reports · {left} members to go · {workers}"
 
 
 def best_score(population: Population) -> float:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from pbt.population.entries import Entry
+from pbt.population.entries import Checkpoint, Entry
 from pbt.population.lineage import Lineage
 from pbt.population.schedule import Schedule, schedule
 from pbt.population.value import Population
 from pbt.views.table import number_text
+from pbt.where import is_url
 
 
 def report_of(population: Population, entries: Sequence[Entry], where: str) -> str:
@@ -19,7 +21,7 @@ def report_of(population: Population, entries: Sequence[Entry], where: str) -> s
         lines.append("no member had a finite score with a checkpoint yet")
     else:
         lines.append(f"best score {number_text(best.score)}: member {best.member} at step {best.step}")
-        lines.append(f"  checkpoint  {best.id}")
+        lines.append(f"  load it from  {checkpoint_path(where, best)}")
         found = schedule(Lineage.of(entries), best)
         lines.append(f"  its schedule of hyperparameters, {len(found)} pieces:")
         lines.extend("  " + line for line in schedule_lines(found))
@@ -31,6 +33,12 @@ def report_of(population: Population, entries: Sequence[Entry], where: str) -> s
     if failed:
         lines.append(f"failed for good: {', '.join(map(str, failed))} (their workers' output is in {where}/logs)")
     return "\n".join(lines)
+
+
+def checkpoint_path(where: str, checkpoint: Checkpoint) -> str:
+    """Where a checkpoint lies, for a population in a folder; its id for one behind a URL, or of foreign names."""
+    path = Path(where, "checkpoints", checkpoint.id)
+    return str(path) if not is_url(where) and path.is_dir() else f"checkpoint {checkpoint.id}"
 
 
 def schedule_lines(found: Schedule, limit: int = 12) -> list[str]:

@@ -1,0 +1,4 @@
+"""Names of strategies that other parts know."""
+
+ORIGINAL = "original"
+"""The strategy behind the original client."""

@@ -1,0 +1,112 @@
+"""What every journal does: numbered entries, and an append that succeeds only after the expected one."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pbt
+from pbt import place
+from pbt.journals.journal import Journal, Raced
+from pbt.journals.locks import FairLock
+from pbt.journals.memory import MemoryJournal
+from pbt.journals.sqlite import SQLiteJournal
+
+Open = Callable[[], Journal]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    """Opens the same journal, each time as another process would."""
+    made: list[Any] = []
+    memory = MemoryJournal()
+
+    def open_journal() -> Journal:
+        if request.param == "memory":
+            return memory
+        made.append(SQLiteJournal(place.prepare(tmp_path / "p")))
+        return made[-1]
+
+    yield open_journal
+    for journal in made:
+        journal.close()
+
+
+def test_what_was_appended_is_read_in_order(opened: Open) -> None:
+    a, b = opened(), opened()
+    a.append(0, [b"one"])
+    b.append(1, [b"two", b"three"])
+    assert list(a.read(0)) == [b"one", b"two", b"three"]
+    assert list(b.read(2)) == [b"three"]
+    assert list(b.read(3)) == []
+    assert list(opened().read(0)) == [b"one", b"two", b"three"]
+
+
+def test_an_append_that_comes_second_is_raced_and_leaves_nothing(opened: Open) -> None:
+    a, b = opened(), opened()
+    a.append(0, [b"one"])
+    for entries in ([b"x"], [b"x", b"y"]):
+        with pytest.raises(Raced):
+            b.append(0, entries)
+    assert list(b.read(0)) == [b"one"]
+
+
+def test_an_append_never_leaves_a_gap(opened: Open) -> None:
+    journal = opened()
+    for expected in (1, 10):
+        with pytest.raises(Raced):
+            journal.append(expected, [b"x"])
+    journal.append(0, [b"one"])
+    with pytest.raises(Raced):
+        opened().append(5, [b"x", b"y"])
+    assert list(journal.read(0)) == [b"one"]
+
+
+def test_turns_can_be_taken_within_turns(opened: Open) -> None:
+    journal = opened()
+    with journal.turn(), journal.turn():
+        journal.append(0, [b"one"])
+    with opened().turn():
+        pass
+
+
+def test_bytes_are_kept_as_they_are(opened: Open) -> None:
+    journal = opened()
+    bodies = [bytes(range(256)), b"", b"\x00", b"x" * 1_000_000]
+    journal.append(0, bodies)
+    assert list(opened().read(0)) == bodies
+
+
+def test_a_full_disk_is_a_clear_error_and_loses_nothing(tmp_path: Path) -> None:
+    journal = SQLiteJournal(place.prepare(tmp_path / "p"))
+    journal.append(0, [b"one"])
+    journal._db.execute("PRAGMA max_page_count = 4")
+    with pytest.raises(pbt.Unavailable, match="nothing was recorded"):
+        journal.append(1, [b"x" * 100_000])
+    journal.append(1, [b"two"])
+    assert list(journal.read(0)) == [b"one", b"two"]
+    journal.close()
+
+
+def test_an_interrupt_while_waiting_for_the_turn_leaves_no_lock(tmp_path: Path) -> None:
+    holder, waiter, third = (FairLock(tmp_path) for _ in range(3))
+    calls = []
+
+    def interrupted(fd: int, operation: int) -> None:
+        calls.append(operation)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        fcntl.flock(fd, operation)
+
+    with pytest.raises(KeyboardInterrupt):
+        waiter.__enter__(flock=interrupted)
+    with holder:
+        pass
+    with third:
+        pass
+    for lock in (holder, waiter, third):
+        lock.close()
