@@ -7,6 +7,7 @@ checkpoint could lose commits. Readers open the file read-only.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -34,6 +35,8 @@ class SQLiteJournal:
         self._path = folder / FILE
         self._turn = FairLock(folder)
         self._last = -1
+        self._closed = False
+        self._process = os.getpid()
         with self._turn:
             try:
                 self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=60)
@@ -88,11 +91,18 @@ class SQLiteJournal:
         return self._turn
 
     def close(self) -> None:
-        """Close the file, under the lock, since the last one to close checkpoints."""
+        """Close the file, under the lock, since the last one to close checkpoints; twice is once."""
+        if self._closed or os.getpid() != self._process:
+            return
+        self._closed = True
         with self._turn:
             self._inserting.close()
             self._db.close()
         self._turn.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_inserting"):
+            self.close()
 
 
 class SQLiteReader:
@@ -112,6 +122,10 @@ class SQLiteReader:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_db"):
+            self._db.close()
 
 
 def _rows(db: sqlite3.Connection, path: Path, after: int) -> list[bytes]:
