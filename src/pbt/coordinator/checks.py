@@ -29,7 +29,8 @@ def admit(population: Population, report: Report) -> Report | None:
         _check_original(population, report)
     if population.settings.checkpoints == "foreign":
         report = replace(report, step=_counted_step(m, report))
-    if _is_repeat(m, report):
+    last = m.last
+    if last is not None and last.seq == report.seq and _is_repeat(m, report):
         return None
     _check_lease(m, report)
     if report.decided < m.given or population.reached:

@@ -61,21 +61,16 @@ def unlock(fd: int) -> None:
 class FairLock:
     """A fair turn among processes, made of two locks: take *gate*, take *lock*, release *gate*.
 
-    One flock is not fair: who releases it takes it again. Reentrant within one thread.
+    One flock is not fair: who releases it takes it again. Reentrant within one thread; `held` counts how deep.
     """
 
     def __init__(self, folder: Path) -> None:
         self._gate = open_lock(folder / "journal.gate")
         self._lock = open_lock(folder / "journal.lock")
-        self._depth = 0
-
-    @property
-    def held(self) -> bool:
-        """Whether this object has the turn."""
-        return self._depth > 0
+        self.held = 0
 
     def __enter__(self, flock: Any = fcntl.flock, take: int = fcntl.LOCK_EX, leave: int = fcntl.LOCK_UN) -> None:
-        if self._depth == 0:
+        if self.held == 0:
             try:
                 flock(self._gate, take)
                 flock(self._lock, take)
@@ -84,13 +79,13 @@ class FairLock:
                 flock(self._gate, leave)
                 raise
             flock(self._gate, leave)
-        self._depth += 1
+        self.held += 1
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._depth -= 1
-        if self._depth == 0:
+        self.held -= 1
+        if self.held == 0:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     def close(self) -> None:

@@ -32,8 +32,3 @@ def remove(ranked: Ranked, key: float, member: int) -> Ranked:
     """`ranked` without that member."""
     at = bisect_left(ranked, (key, member))
     return ranked[:at] + ranked[at + 1 :]
-
-
-def place(ranked: Ranked, key: float, member: int) -> int:
-    """How many rank before that member: 0 for the best."""
-    return bisect_left(ranked, (key, member))

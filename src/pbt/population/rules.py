@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator
+from functools import lru_cache
 
 from pbt.population.entries import Checkpoint
 from pbt.population.member import MemberState
-from pbt.population.ranking import place
 from pbt.population.value import Population
 
 
+@lru_cache(1024)
 def cut(n: int, quantile: float) -> int:
     """How many of `n` ranked members are low, and how many are parents.
 
@@ -22,9 +24,9 @@ def cut(n: int, quantile: float) -> int:
 
 def rank(population: Population, m: MemberState) -> int:
     """The member's place among the ranked, from 1; 0 if it is not ranked."""
-    if m.key is None or not m.living:
+    if m.key is None or m.done or m.absent:
         return 0
-    return place(population.ranked, m.key, m.id) + 1
+    return bisect_left(population.ranked, (m.key, m.id)) + 1
 
 
 def bad(m: MemberState) -> bool:

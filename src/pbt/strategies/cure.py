@@ -24,7 +24,7 @@ class Cure(Strategy, frozen=True):
     inner: Strategy
 
     @property
-    def remembers(self) -> bool:
+    def remembers(self) -> bool:  # type: ignore[override]
         """As the inner one."""
         return self.inner.remembers
 

@@ -8,7 +8,7 @@ three methods. Strategies see populations, never clocks, files or workers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -21,12 +21,18 @@ Memory = Any
 
 
 class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Decides what becomes of members that are due."""
+    """Decides what becomes of members that are due.
 
-    @property
-    def remembers(self) -> bool:
-        """Whether it has a memory of its own; asked for every entry, so that who has none pays nothing."""
-        return type(self).remember is not Strategy.remember
+    Attributes:
+        remembers: whether it has a memory of its own; who has none pays nothing for it.
+    """
+
+    remembers: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **config: Any) -> None:
+        super().__init_subclass__(**config)
+        if "remember" in cls.__dict__ and "remembers" not in cls.__dict__:
+            cls.remembers = True
 
     def check(self) -> None:
         """Look at the parameters once, before a population is created.

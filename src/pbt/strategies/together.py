@@ -16,7 +16,7 @@ class Together(Strategy, frozen=True):
     inner: Strategy
 
     @property
-    def remembers(self) -> bool:
+    def remembers(self) -> bool:  # type: ignore[override]
         """As the inner one."""
         return self.inner.remembers
 
