@@ -45,5 +45,5 @@ class Here:
         """Nothing to do."""
 
     def dead(self, member: int, lease: Lease) -> bool:
-        """A lease of a former process is dead, one of this process is not; others can not be judged."""
+        """Never: whoever could ask lives in the same process."""
         return False

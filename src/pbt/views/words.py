@@ -23,7 +23,7 @@ def report_of(population: Population, entries: Sequence[Entry], where: str) -> s
         lines.append(f"best score {number_text(best.score)}: member {best.member} at step {best.step}")
         lines.append(f"  load it from  {checkpoint_path(where, best)}")
         found = schedule(Lineage.of(entries), best)
-        lines.append(f"  its schedule of hyperparameters, {len(found)} pieces:")
+        lines.append(f"  its schedule of hyperparameters ({len(found)} {'piece' if len(found) == 1 else 'pieces'}):")
         lines.extend("  " + line for line in schedule_lines(found))
     exploits = sum(d.start == "copy" for e in entries for d in e.decisions)
     lines.append(
