@@ -111,6 +111,34 @@ class Forbidden(PBTError):
     code = "forbidden"
 
 
+class TooLarge(PBTError):
+    """The body is larger than a request may be."""
+
+    status = 413
+    code = "too-large"
+
+
+class WrongType(PBTError):
+    """The body is no JSON."""
+
+    status = 415
+    code = "wrong-type"
+
+
+class WrongHost(Forbidden):
+    """The request was meant for another host, or comes from a page of another one."""
+
+    status = 403
+    code = "wrong-host"
+
+
+class NotFound(PBTError):
+    """There is nothing at this address."""
+
+    status = 404
+    code = "not-found"
+
+
 class StrategyError(PBTError):
     """A strategy raised, or decided something impossible; nothing was recorded."""
 

@@ -14,8 +14,9 @@ from typing import Any
 from pbt import preempt
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
-from pbt.errors import NobodyFree, PBTError
+from pbt.errors import NobodyFree
 from pbt.face import Joinable
+from pbt.fresh import fresh_folder
 from pbt.launchers.orders import Orders
 from pbt.member import FIRST_POLL, LAST_POLL, Member
 from pbt.population.entries import Released
@@ -141,15 +142,6 @@ class _Worker:
 def _alone() -> str:
     """A fresh folder under ./pbt-runs/ for a script that was started without a population."""
     script = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in ("", "-c", "-m") else "run"
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    for n in range(1000):
-        folder = Path("pbt-runs", f"{script}-{stamp}{f'-{n}' if n else ''}")
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        print(
-            f"pbt: training alone, in {folder} (give pbt.turns a folder, or set PBT_URL, to share it)", file=sys.stderr
-        )
-        return str(folder)
-    raise PBTError("no free folder name under ./pbt-runs/")
+    folder = fresh_folder(script)
+    print(f"pbt: training alone, in {folder} (give pbt.turns a folder, or set PBT_URL, to share it)", file=sys.stderr)
+    return str(folder)

@@ -23,7 +23,7 @@ from pbt.errors import CheckpointError, Conflict, Invalid, LeaseLost, NotLoaded,
 from pbt.face import Face
 from pbt.keeper import Keeper, Save
 from pbt.population.entries import Checkpoint, Lost, Number, Released, Report, Why, number, readable
-from pbt.population.rules import close
+from pbt.population.rules import undone
 from pbt.progress import Progress
 from pbt.space.domains import Value
 from pbt.space.space import Values
@@ -329,18 +329,13 @@ class Member(Mapping[str, Value]):
         return newer
 
     def _warn_if_undone(self, used: Values) -> None:
-        a = self._answer
-        formers = [a.former, a.checkpoint.hyperparameters if a.checkpoint is not None else None]
         for name, value in used.items():
-            decided = a.hyperparameters.get(name)
-            if name in self._warned or decided is None or close(decided, value):
-                continue
-            if any(f is not None and name in f and close(f[name], value) for f in formers):
+            if name not in self._warned and undone(self._answer, name, value):
                 self._warned.add(name)
                 _log.warning(
                     "member %d trains with %s=%r, but %r was decided: loading a checkpoint brought the old value back. "
                     "Set the hyperparameters after the load.",
-                    self.id, name, value, decided,
+                    self.id, name, value, self._answer.hyperparameters[name],
                 )  # fmt: skip
 
     # --- ending ---

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import time
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from pbt.errors import PBTError
+from pbt.fresh import fresh_folder
 
 NEEDS = {"numpy": "numpy", "sklearn": "scikit-learn", "matplotlib": "matplotlib"}
 
@@ -33,7 +33,7 @@ def command(folder: Path | None, seed: int, plain: bool) -> int:
         raise PBTError(f"the demo needs {', '.join(missing)}: pip install 'pbtrain[demo]'")
     from pbt.demo.show import show
 
-    where = folder or Path("pbt-runs", time.strftime("demo-%Y%m%d-%H%M%S"))
+    where = folder or fresh_folder("demo")
     if (where / "pbt").exists():
         raise PBTError(f"{where} has a demo already: name another folder, or look at it with pbt status {where}/pbt")
     try:

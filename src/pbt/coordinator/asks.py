@@ -134,11 +134,7 @@ class JoinAsk:
             if self._wish is not None:
                 if population.member(self._wish).done:
                     raise Invalid(f"member {self._wish} is done: there is nothing left to train in it")
-            numbers = [
-                (m.id, (m.lease.number if m.lease else 0) + 1)
-                for m in available(population, self._alive)
-                if self._wish in (None, m.id)
-            ]
+            numbers = [(m.id, m.newest + 1) for m in available(population, self._alive) if self._wish in (None, m.id)]
         if not numbers and self._wish is not None:
             raise NobodyFree(f"member {self._wish} waits for a decision, or is trained by a living worker")
         for member, number in numbers:
@@ -180,7 +176,7 @@ class TellAsk:
             still = tuple(
                 (id, number)
                 for id, number in event.members
-                if (m := population.member(id)).living and not m.due and (m.lease.number if m.lease else 0) == number
+                if (m := population.member(id)).living and not m.due and m.newest == number
             )
             if not still:
                 return None

@@ -16,7 +16,7 @@ from pbt.coordinator.answer import Answer
 from pbt.coordinator.asks import Ask, ExploredAsk, FinishAsk, JoinAsk, Proposal, ReportAsk, StandAsk, TellAsk
 from pbt.coordinator.leases import Missing, held
 from pbt.coordinator.walk import Fold, fold, walk
-from pbt.errors import JournalError, PBTError, SettingsError, StrategyError
+from pbt.errors import JournalError, PBTError, StrategyError
 from pbt.journals.journal import Journal, Raced
 from pbt.population.entries import Absent, Created, Decision, Entry, Event, Report, Settings, decode
 from pbt.population.value import Population
@@ -150,12 +150,10 @@ class Coordinator:
         return self._settled(answer)
 
     def _create_or_find(self, asked: Wanted | None) -> None:
-        if asked is not None:
-            self.create(asked)
-            return
-        self.catch_up()
-        if self._fold is None:
-            raise SettingsError("no population exists here yet, and no space was given to create one: pass space={…}")
+        if asked is None:
+            self.catch_up()
+        if asked is not None or not self.exists:
+            self.create(asked or Wanted())
 
     def report(self, *reports: Report) -> list[Answer]:
         """Record reports, decide, and say how their members stand. The same report again: the same question again."""

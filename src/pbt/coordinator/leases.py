@@ -22,7 +22,7 @@ def available(population: Population, alive: Alive) -> Iterator[MemberState]:
     """
 
     def order(m: MemberState) -> tuple[int, bool, int]:
-        return (m.checkpoint.step if m.checkpoint else 0, not m.standing, m.id)
+        return (m.saved_step, not m.standing, m.id)
 
     free = [m for m in population.members if not m.done and not m.due]
     return (m for m in sorted(free, key=order) if not held(m, alive))
@@ -30,11 +30,7 @@ def available(population: Population, alive: Alive) -> Iterator[MemberState]:
 
 def further_behind(population: Population, step: int, alive: Alive) -> bool:
     """Whether a member that anybody may take is further behind than `step`."""
-    return any(
-        (m.checkpoint.step if m.checkpoint else 0) < step and not held(m, alive)
-        for m in population.members
-        if not m.done and not m.due
-    )
+    return any(m.saved_step < step and not held(m, alive) for m in population.members if not m.done and not m.due)
 
 
 def round_lacks_free(population: Population, alive: Alive) -> bool:
@@ -52,10 +48,6 @@ class Missing:
     def longer_than(self, seconds: float, population: Population, alive: Alive) -> tuple[tuple[int, int], ...]:
         """(member, newest lease number) of living members that nobody has held for that long."""
         now = self._clock()
-        missing = [
-            (m.id, m.lease.number if m.lease else 0)
-            for m in population.members
-            if m.living and not m.due and not held(m, alive)
-        ]
+        missing = [(m.id, m.newest) for m in population.members if m.living and not m.due and not held(m, alive)]
         self._since = {key: self._since.get(key, now) for key in missing}
         return tuple(key for key, since in self._since.items() if now - since >= seconds)

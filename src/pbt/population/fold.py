@@ -236,7 +236,7 @@ def _lost(draft: Draft, event: Lost) -> None:
 def _absent(draft: Draft, event: Absent) -> None:
     for id, number in event.members:
         m = draft[id]
-        if (m.lease.number if m.lease else 0) == number and not m.due:
+        if m.newest == number and not m.due:
             draft.put(replace(m, absent=True))
 
 

@@ -81,6 +81,16 @@ class MemberState(msgspec.Struct, frozen=True, gc=False):
     reports: int = 0
 
     @property
+    def newest(self) -> int:
+        """The number of its newest lease; 0 before the first."""
+        return self.lease.number if self.lease is not None else 0
+
+    @property
+    def saved_step(self) -> int:
+        """The step at which the next holder begins: that of the current checkpoint, or 0."""
+        return self.checkpoint.step if self.checkpoint is not None else 0
+
+    @property
     def unborn(self) -> bool:
         """No decision has given it hyperparameters yet."""
         return self.decisions == 0

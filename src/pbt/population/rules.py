@@ -6,10 +6,12 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Protocol
 
 from pbt.population.entries import Checkpoint
 from pbt.population.member import MemberState
 from pbt.population.value import Population
+from pbt.space.space import Values
 
 
 @lru_cache(1024)
@@ -70,19 +72,36 @@ def parents(population: Population, child: MemberState, quantile: float) -> list
     return found
 
 
-def undone(m: MemberState, name: str, used: object) -> object | None:
-    """The old value that came back in place of the decided one, or None if none did.
+class Stands(Protocol):
+    """How a member stands, in the fold or in an answer."""
+
+    @property
+    def hyperparameters(self) -> Values | None:
+        """The decided ones."""
+        ...
+
+    @property
+    def former(self) -> Values | None:
+        """Its own before the last change."""
+        ...
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """The current one, with the hyperparameters of whoever wrote it."""
+        ...
+
+
+def undone(stands: Stands, name: str, used: object) -> bool:
+    """Whether an old value came back in place of the decided one.
 
     A value read back that differs from the decided one is a bug only when it equals the parent's or the
     member's own former value: the load of a checkpoint brought it back. Anything else is a scheduler.
     """
-    if m.hyperparameters is None or name not in m.hyperparameters or close(m.hyperparameters[name], used):
-        return None
-    formers = [m.former, m.checkpoint.hyperparameters if m.checkpoint is not None else None]
-    for former in formers:
-        if former is not None and name in former and close(former[name], used):
-            return former[name]
-    return None
+    decided = (stands.hyperparameters or {}).get(name)
+    if decided is None or close(decided, used):
+        return False
+    formers = (stands.former, stands.checkpoint.hyperparameters if stands.checkpoint is not None else None)
+    return any(former is not None and name in former and close(former[name], used) for former in formers)
 
 
 def close(a: object, b: object) -> bool:

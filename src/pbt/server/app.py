@@ -19,10 +19,10 @@ from starlette.types import Receive, Scope, Send
 
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.asks import FinishAsk, StandAsk, TellAsk
-from pbt.errors import Invalid, PBTError, SettingsError, UnknownMember
+from pbt.errors import Invalid, NotFound, PBTError, SettingsError, TooLarge, UnknownMember
 from pbt.place import read_mark
 from pbt.population.entries import Released, Report
-from pbt.server.gate import Gate, TooLarge
+from pbt.server.gate import Gate
 from pbt.server.rooms import Room, Rooms
 from pbt.server.verbose import Verbose
 from pbt.server.wire import BODY_LIMIT, Failure, Holder, Join, Opened, Tell
@@ -40,13 +40,6 @@ _JSON = (b"content-type", b"application/json")
 
 Handler = Callable[[Room, bytes, object], Awaitable[Any]]
 """From a room, a body and the connection that it came by to what is answered."""
-
-
-class NotFound(PBTError):
-    """There is nothing at this address."""
-
-    status = 404
-    code = "not-found"
 
 
 class App:

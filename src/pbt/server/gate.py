@@ -10,32 +10,11 @@ import ipaddress
 import socket
 from collections.abc import Iterable
 
-from pbt.errors import Forbidden, PBTError
+from pbt.errors import Forbidden, TooLarge, WrongHost, WrongType
 from pbt.server.keys import Key
 from pbt.server.wire import BODY_LIMIT
 
 Headers = dict[bytes, bytes]
-
-
-class TooLarge(PBTError):
-    """The body is larger than a request may be."""
-
-    status = 413
-    code = "too-large"
-
-
-class WrongType(PBTError):
-    """The body is no JSON."""
-
-    status = 415
-    code = "wrong-type"
-
-
-class WrongHost(Forbidden):
-    """The request was meant for another host, or comes from a page of another one."""
-
-    status = 403
-    code = "wrong-host"
 
 
 class Gate:

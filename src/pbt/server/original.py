@@ -11,11 +11,10 @@ import logging
 import os
 import subprocess
 import sys
-import time
 import warnings
 from pathlib import Path
 
-from pbt.errors import PBTError
+from pbt.fresh import fresh_folder
 from pbt.server.keys import VARIABLE, wire_form
 
 _log = logging.getLogger("pbt")
@@ -47,7 +46,7 @@ class PBTServer:
         from pbt.server.running import bind, folder_for
 
         key = auth_key.encode() if isinstance(auth_key, str) else auth_key
-        where = folder_for(_new_folder() if folder is None else Path(folder))
+        where = folder_for(fresh_folder("server") if folder is None else Path(folder))
         if key:
             warnings.warn(
                 "PBTServer listens on all interfaces, and its key travels in clear: use it on networks you trust",
@@ -102,12 +101,3 @@ class PBTServer:
     def __del__(self) -> None:
         if getattr(self, "_process", None) is not None:
             self.shut_down()
-
-
-def _new_folder() -> Path:
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    for n in range(1000):
-        folder = Path("pbt-runs", f"server-{stamp}{f'-{n}' if n else ''}")
-        if not folder.exists():
-            return folder
-    raise PBTError("no free folder name under ./pbt-runs/")

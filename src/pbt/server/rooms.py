@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.asks import Ask, ReportAsk, TellAsk
-from pbt.coordinator.coordinator import Coordinator
+from pbt.coordinator.coordinator import Coordinator, Outcome
 from pbt.errors import Invalid, PBTError, SettingsError
 from pbt.flock import Flock
 from pbt.journals.locks import close_lock, open_lock, try_lock
@@ -40,7 +40,6 @@ _LATELY, _INLINE = 0.02, 0.005
 again holds up the loop."""
 T = TypeVar("T")
 Group = list[tuple[Ask, "asyncio.Future[list[Answer]]"]]
-Outcome = list[Answer] | PBTError
 
 
 class Room:

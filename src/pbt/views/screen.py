@@ -12,7 +12,7 @@ from rich.live import Live
 from pbt.follow import Follower
 from pbt.population.entries import Entry
 from pbt.population.value import Population
-from pbt.views.table import live, number_text
+from pbt.views.table import live, note_exploits, number_text
 
 _EVERY = 0.25
 _LINE_EVERY = 5.0
@@ -68,6 +68,4 @@ class Screen:
             )
 
     def _hear(self, entry: Entry, before: Population | None) -> None:
-        for decision in entry.decisions:
-            if decision.start == "copy" and decision.parents[0].member != decision.member:
-                self._exploited[decision.member] = decision.parents[0].member
+        note_exploits(entry, self._exploited)

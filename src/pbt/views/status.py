@@ -9,7 +9,7 @@ from pbt.coordinator.leases import held
 from pbt.population.entries import Entry, Lost, Report, Reported
 from pbt.population.rules import undone
 from pbt.population.value import Population
-from pbt.views.table import parent_of, state_of
+from pbt.views.table import note_exploits, parent_of, state_of
 from pbt.views.words import checkpoint_path
 from pbt.where import is_url
 
@@ -24,9 +24,7 @@ class Status:
 
     def hear(self, entry: Entry, before: Population | None) -> None:
         """Listen to one entry; see `Follower.listen`."""
-        for decision in entry.decisions:
-            if decision.start == "copy" and decision.parents[0].member != decision.member:
-                self.exploited[decision.member] = decision.parents[0].member
+        note_exploits(entry, self.exploited)
         if isinstance(entry.event, Reported) and before is not None:
             for report in entry.event.reports:
                 self._compare(before, report)
@@ -38,7 +36,7 @@ class Status:
     def _compare(self, before: Population, report: Report) -> None:
         m = before.members[report.member]
         for name, value in report.used.items():
-            if undone(m, name, value) is not None:
+            if undone(m, name, value):
                 decided = (m.hyperparameters or {})[name]
                 self.warnings[f"{m.id}/{name}"] = (
                     f"member {m.id} trained with {name}={value!r} at step {report.step}, but {decided!r} was decided: "

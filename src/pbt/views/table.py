@@ -8,11 +8,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pbt.population.entries import Number, real
+from pbt.population.entries import Entry, Number
 from pbt.population.member import MemberState
 from pbt.population.value import Population
 from pbt.space.domains import Value
-from pbt.space.space import Values
 
 _BAR = 50
 
@@ -46,9 +45,11 @@ def number_text(value: Number | Value) -> str:
     return "–" if value is None else str(value)
 
 
-def values_text(values: Values | None) -> str:
-    """Hyperparameters in one line."""
-    return "  ".join(f"{name}={number_text(value)}" for name, value in (values or {}).items())
+def note_exploits(entry: Entry, last: dict[int, int]) -> None:
+    """Keep the last parent of each member that ever exploited."""
+    for decision in entry.decisions:
+        if decision.start == "copy" and decision.parents[0].member != decision.member:
+            last[decision.member] = decision.parents[0].member
 
 
 def members_table(population: Population, exploited: dict[int, int], limit: int | None = None) -> Table:
@@ -105,8 +106,3 @@ def _summary(population: Population, workers: str) -> str:
     said = f"best saved {number_text(best.score)} (member {best.member})" if best else "nothing saved yet"
     left = sum(not m.done for m in population.members)
     return f"{said} · {population.reports} reports · {left} members to go · {workers}"
-
-
-def best_score(population: Population) -> float:
-    """The best finite score so far; nan if there is none."""
-    return real(population.best.score) if population.best else float("nan")
