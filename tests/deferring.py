@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import pbt
 from pbt.population.entries import Decision, Entry
@@ -13,6 +13,8 @@ from pbt.space.space import Values
 
 class Deferring(pbt.PBT, frozen=True):
     """PBT whose hyperparameters come later; it also counts the exploits that it has seen, as a memory."""
+
+    memory_type: ClassVar[Any] = int | None
 
     def remember(self, memory: int | None, before: Population | None, entry: Entry) -> int:
         return (memory or 0) + sum(d.start == "copy" for d in entry.decisions)

@@ -6,7 +6,7 @@ effect on the population, and an answer is read from it only after the commit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from pbt.alive import Alive
 from pbt.coordinator.answer import Answer, answer, nobody
 from pbt.coordinator.checks import admit, outdated
-from pbt.coordinator.leases import available, further_behind, round_lacks_free
+from pbt.coordinator.leases import available, further_behind, held, round_lacks_free
 from pbt.errors import Invalid, NobodyFree
 from pbt.population.entries import (
     Absent,
@@ -128,22 +128,28 @@ class JoinAsk:
         return population.settings.members is None and not population.reached
 
     def _take(self, population: Population) -> tuple[int, int] | None:
-        if self._makes_one_more(population) and self._wish is None:
-            numbers = [(len(population.members), 1)]
-        else:
-            if self._wish is not None:
-                if population.member(self._wish).done:
-                    raise Invalid(f"member {self._wish} is done: there is nothing left to train in it")
-            numbers = [(m.id, m.newest + 1) for m in available(population, self._alive) if self._wish in (None, m.id)]
-        if not numbers and self._wish is not None:
-            raise NobodyFree(f"member {self._wish} waits for a decision, or is trained by a living worker")
-        for member, number in numbers:
+        for member, number in self._free(population):
             if self._held == (member, number) or self._alive.hold(member, number):
                 if self._held is not None and self._held[0] != member:
                     self._alive.let_go(self._held[0])
                 self._held = (member, number)
                 return self._held
         return None
+
+    def _free(self, population: Population) -> Iterator[tuple[int, int]]:
+        """Members that could be leased, with the numbers that their leases would have."""
+        if self._wish is not None:
+            m = population.member(self._wish)
+            if m.done:
+                raise Invalid(f"member {m.id} is done: there is nothing left to train in it")
+            if m.due or held(m, self._alive):
+                raise NobodyFree(f"member {m.id} waits for a decision, or is trained by a living worker")
+            yield m.id, m.newest + 1
+        elif self._makes_one_more(population):
+            yield len(population.members), 1
+        else:
+            for m in available(population, self._alive):
+                yield m.id, m.newest + 1
 
     def give_up(self, population: Population) -> None:
         """Take back the sign of life of a lease that did not come about."""

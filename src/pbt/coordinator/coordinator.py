@@ -15,6 +15,7 @@ from pbt.alive import Alive
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.asks import Ask, ExploredAsk, FinishAsk, JoinAsk, Proposal, ReportAsk, StandAsk, TellAsk
 from pbt.coordinator.leases import Missing, held
+from pbt.coordinator.snapshot import crossed, dump, load
 from pbt.coordinator.walk import Fold, fold, walk
 from pbt.errors import JournalError, PBTError, StrategyError
 from pbt.journals.journal import Journal, Raced
@@ -76,6 +77,9 @@ class Coordinator:
         self._owing: dict[int, tuple[Fold, tuple[Decision, ...]]] = {}
         self._missing = Missing()
         self._alone = False
+        self._last = b""
+        self._snapshot_due = False
+        self._snapshot_count = 0
 
     @property
     def population(self) -> Population:
@@ -97,8 +101,28 @@ class Coordinator:
 
     def catch_up(self) -> None:
         """Fold what others have appended since."""
+        if self._fold is None:
+            self._take_up_snapshot()
+            self._fold_on()
+            self._snapshot_due = self.exists and crossed(self._snapshot_count, self.population)
+        else:
+            self._fold_on()
+
+    def _fold_on(self) -> None:
         for body in self.journal.read(0 if self._fold is None else self._fold.population.count):
             self._follow(decode(body))
+            self._last = body
+
+    def _take_up_snapshot(self) -> None:
+        """Begin with the snapshot, if there is one that belongs to this journal."""
+        found = load(self.journal.snapshot(), self._build)
+        if found is None:
+            return
+        for body in self.journal.read(found.count - 1):
+            if found.covers(body):
+                self._fold, self._strategy, self._last = found.fold, found.strategy, body
+                self._snapshot_count = found.count
+            return
 
     def entries(self, after: int = 0) -> Iterable[Entry]:
         """The journal's entries after number `after`."""
@@ -126,6 +150,7 @@ class Coordinator:
         self._strategy = self._build(settings)
         body, after, entry = walk(None, Proposal(Created(settings)), self._strategy, self._clock())
         self.journal.append(0, [body])
+        self._last = body
         self._note(after, entry)
 
     def join(self, nonce: str, asked: Wanted | None = None, member: int | None = None, turn: bool = False) -> Answer:
@@ -212,18 +237,30 @@ class Coordinator:
     def _commit(self, asks: Sequence[Ask]) -> list[PBTError | None]:
         """Append what the asks propose; each one's refusal, if it was refused."""
         with self._turn:
-            if not self._alone:
-                return self._caught_up(asks)
-            try:
-                refusals, appended = self._propose_and_append(asks)
-            except Raced:
-                return self._caught_up(asks)
-            if not all(appended):
-                # Only an append proves that nobody else has written: what brought none is asked again.
-                rest = [i for i, was in enumerate(appended) if not was]
-                for i, refusal in zip(rest, self._caught_up([asks[i] for i in rest]), strict=True):
-                    refusals[i] = refusal
-            return refusals
+            refusals = self._tried(asks) if self._alone else self._caught_up(asks)
+        if self._snapshot_due and not self._owing:
+            self._save_snapshot()
+        return refusals
+
+    def _tried(self, asks: Sequence[Ask]) -> list[PBTError | None]:
+        """As `_caught_up`, without having looked first whether anybody else has written."""
+        try:
+            refusals, appended = self._propose_and_append(asks)
+        except Raced:
+            return self._caught_up(asks)
+        if not all(appended):
+            # Only an append proves that nobody else has written: what brought none is asked again.
+            rest = [i for i, was in enumerate(appended) if not was]
+            for i, refusal in zip(rest, self._caught_up([asks[i] for i in rest]), strict=True):
+                refusals[i] = refusal
+        return refusals
+
+    def _save_snapshot(self) -> None:
+        assert self._fold is not None and self._strategy is not None
+        self._snapshot_due = False
+        body = dump(self._fold, self._last, self._strategy)
+        if body is not None:
+            self.journal.save_snapshot(body)
 
     def _caught_up(self, asks: Sequence[Ask]) -> list[PBTError | None]:
         while True:
@@ -262,9 +299,12 @@ class Coordinator:
                 refusals.append(PBTError(f"this can not be recorded ({type(error).__name__}: {error})"))
             appended.append(proposal is not None)
         if bodies:
-            self.journal.append(self._fold.population.count, bodies)
+            known = self._fold.population.count
+            self.journal.append(known, bodies)
             for after, entry in steps:
                 self._note(after, entry)
+            self._last = bodies[-1]
+            self._snapshot_due = self._snapshot_due or crossed(known, current.population)
         return refusals, appended
 
     def _one(self, ask: Ask) -> list[Answer]:

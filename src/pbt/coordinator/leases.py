@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from heapq import heapify, heappop
 
 from pbt.alive import Alive
 from pbt.population.member import MemberState
@@ -20,12 +21,12 @@ def available(population: Population, alive: Alive) -> Iterator[MemberState]:
 
     The order is that of leasing: furthest behind first, standing before not standing, then by id.
     """
-
-    def order(m: MemberState) -> tuple[int, bool, int]:
-        return (m.saved_step, not m.standing, m.id)
-
-    free = [m for m in population.members if not m.done and not m.due]
-    return (m for m in sorted(free, key=order) if not held(m, alive))
+    free = [(m.saved_step, not m.standing, m.id) for m in population.members if not m.done and not m.due]
+    heapify(free)
+    while free:
+        m = population.members[heappop(free)[2]]
+        if not held(m, alive):
+            yield m
 
 
 def further_behind(population: Population, step: int, alive: Alive) -> bool:

@@ -35,6 +35,14 @@ class Journal(Reads, Protocol):
         """A fair turn among writers. Fairness only: an append without it is safe too."""
         ...
 
+    def snapshot(self) -> bytes | None:
+        """What `save_snapshot` kept last, if it is still there. A cache: it may go at any time."""
+        ...
+
+    def save_snapshot(self, body: bytes) -> None:
+        """Keep a snapshot instead of the one before; a failure is no error."""
+        ...
+
     def close(self) -> None:
         """Give back what the journal holds."""
         ...

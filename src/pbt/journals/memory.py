@@ -15,6 +15,7 @@ class MemoryJournal:
     def __init__(self, entries: Iterable[bytes] = ()) -> None:
         self.entries = list(entries)
         self._lock = threading.RLock()
+        self._snapshot: bytes | None = None
 
     def read(self, after: int) -> Iterable[bytes]:
         """The entries after number `after`."""
@@ -30,6 +31,14 @@ class MemoryJournal:
     def turn(self) -> AbstractContextManager[object]:
         """A lock between threads."""
         return self._lock
+
+    def snapshot(self) -> bytes | None:
+        """The one that was saved last."""
+        return self._snapshot
+
+    def save_snapshot(self, body: bytes) -> None:
+        """Keep it."""
+        self._snapshot = body
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pbt.errors import JournalError, Unavailable
 from pbt.journals.journal import Raced
 from pbt.journals.locks import FairLock
+from pbt.journals.snapshot import SnapshotFile
 
 FILE = "journal.db"
 _CREATE = "CREATE TABLE IF NOT EXISTS entries (number INTEGER PRIMARY KEY, body BLOB NOT NULL)"
-_READ = "SELECT body FROM entries WHERE number > ? ORDER BY number"
+_READ = "SELECT body FROM entries WHERE number > ? ORDER BY number LIMIT ?"
+_BATCH = 4096
+"""Entries read at once, so that a long history is never in memory whole."""
 _INSERT = "INSERT INTO entries VALUES (?, ?)"
 _LAST = "SELECT COALESCE(MAX(number), 0) FROM entries"
 
@@ -34,6 +37,7 @@ class SQLiteJournal:
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
         self._turn = FairLock(folder)
+        self._snapshot = SnapshotFile(folder)
         self._last = -1
         self._closed = False
         self._process = os.getpid()
@@ -53,7 +57,13 @@ class SQLiteJournal:
         """The entries after number `after`."""
         rows = _rows(self._db, self._path, after)
         self._last = after + len(rows)
-        return rows
+        return rows if len(rows) < _BATCH else self._read_on(rows)
+
+    def _read_on(self, rows: list[bytes]) -> Iterator[bytes]:
+        while rows:
+            yield from rows
+            rows = _rows(self._db, self._path, self._last)
+            self._last += len(rows)
 
     def append(self, expected: int, entries: Sequence[bytes]) -> None:
         """Append after number `expected`, durable when it returns; or raise `Raced`."""
@@ -90,6 +100,14 @@ class SQLiteJournal:
         """A fair turn among the processes of this machine."""
         return self._turn
 
+    def snapshot(self) -> bytes | None:
+        """See `Journal.snapshot`."""
+        return self._snapshot.read()
+
+    def save_snapshot(self, body: bytes) -> None:
+        """See `Journal.save_snapshot`."""
+        self._snapshot.write(body)
+
     def close(self) -> None:
         """Close the file, under the lock, since the last one to close checkpoints; twice is once."""
         if self._closed or os.getpid() != self._process:
@@ -117,7 +135,11 @@ class SQLiteReader:
 
     def read(self, after: int) -> Iterable[bytes]:
         """The entries after number `after`."""
-        return _rows(self._db, self._path, after)
+        while rows := _rows(self._db, self._path, after):
+            yield from rows
+            after += len(rows)
+            if len(rows) < _BATCH:
+                return
 
     def close(self) -> None:
         """Close the file."""
@@ -130,7 +152,7 @@ class SQLiteReader:
 
 def _rows(db: sqlite3.Connection, path: Path, after: int) -> list[bytes]:
     try:
-        return [body for (body,) in db.execute(_READ, (after,))]
+        return [body for (body,) in db.execute(_READ, (after, _BATCH))]
     except sqlite3.DatabaseError as error:
         if "no such table" in str(error):
             return []

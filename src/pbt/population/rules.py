@@ -6,6 +6,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import Protocol
 
 from pbt.population.entries import Checkpoint
@@ -61,15 +62,9 @@ def parents(population: Population, child: MemberState, quantile: float) -> list
     For a child that is replaced for its low rank alone, a parent must be past the step at which the
     child's present segment began: a parent that nobody trains would be copied for ever.
     """
-    k = cut(len(population.ranked), quantile)
-    found: list[Checkpoint] = []
-    for place_, m in enumerate(standing(population)):
-        if place_ >= k:
-            break
-        assert m.checkpoint is not None
-        if m.id != child.id and (bad(child) or m.checkpoint.step > child.since):
-            found.append(m.checkpoint)
-    return found
+    k, after = cut(len(population.ranked), quantile), -1 if bad(child) else child.since
+    first = islice(standing(population), k)
+    return [m.checkpoint for m in first if m.id != child.id and m.checkpoint and m.checkpoint.step > after]
 
 
 class Stands(Protocol):

@@ -8,6 +8,7 @@ hyperparameters. After three more it has failed, and is stopped.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pbt.population.entries import Decision, Entry, Why
 from pbt.population.fold import CURE_AFTER, decided
@@ -27,6 +28,11 @@ class Cure(Strategy, frozen=True):
     def remembers(self) -> bool:  # type: ignore[override]
         """As the inner one."""
         return self.inner.remembers
+
+    @property
+    def memory_type(self) -> Any:
+        """As the inner one."""
+        return self.inner.memory_type
 
     def remember(self, memory: Memory, before: Population | None, entry: Entry) -> Memory:
         """As the inner one."""

@@ -25,9 +25,12 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         remembers: whether it has a memory of its own; who has none pays nothing for it.
+        memory_type: its type, of plain values and structs, so that a snapshot can hold it; None: then none is
+            taken, and start-up folds the whole journal.
     """
 
     remembers: ClassVar[bool] = False
+    memory_type: ClassVar[Any] = None
 
     def __init_subclass__(cls, **config: Any) -> None:
         super().__init_subclass__(**config)

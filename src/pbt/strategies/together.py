@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pbt.population.entries import Decision, Entry
 from pbt.population.value import Population
@@ -19,6 +20,11 @@ class Together(Strategy, frozen=True):
     def remembers(self) -> bool:  # type: ignore[override]
         """As the inner one."""
         return self.inner.remembers
+
+    @property
+    def memory_type(self) -> Any:
+        """As the inner one."""
+        return self.inner.memory_type
 
     def remember(self, memory: Memory, before: Population | None, entry: Entry) -> Memory:
         """As the inner one."""
