@@ -78,6 +78,12 @@ class CheckpointError(PBTError):
     code = "checkpoint"
 
 
+class DiskFull(CheckpointError, OSError):
+    """There is no room for a checkpoint now."""
+
+    code = "disk-full"
+
+
 class OutOfReach(PBTError, OSError):
     """The checkpoints can not be seen from this machine, now; nothing is said about whether they are whole."""
 

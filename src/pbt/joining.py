@@ -9,12 +9,13 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pbt import preempt
+from pbt.away import WhenAway
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
-from pbt.errors import NobodyFree
+from pbt.errors import NobodyFree, SettingsError
 from pbt.face import Joinable
 from pbt.fresh import fresh_folder
 from pbt.launchers.orders import Orders
@@ -33,6 +34,7 @@ def join(
     *,
     member: int | None = None,
     wait: bool = True,
+    when_away: WhenAway = "wait",
     **settings: Any,
 ) -> Member:
     """Take one member of a population, to train it until it is finished.
@@ -43,6 +45,9 @@ def join(
         space: name to domain; the first to join creates the population with it.
         member: a certain one.
         wait: whether to wait while all members are in the hands of living workers.
+        when_away: what to do while the server is away or the disk full: ``"wait"``, or ``"go on"`` training; then
+            what could not be said is kept in order and said once the server is back, and a decision that it took
+            meanwhile is obeyed late.
         settings: `members`, `steps`, `interval`, `maximize`, `goal`, `strategy`, … as in `pbt.Settings`;
             compared with what exists where given.
 
@@ -53,22 +58,35 @@ def join(
         SettingsError: settings differ from those of the population, or are missing for a new one.
         NobodyFree: with ``wait=False``.
     """
+    _check(when_away)
     worker = _Worker(where, space, settings)
     while True:
-        joined = Member(worker.face, worker.store, worker.next(turn=False, member=member, wait=wait))
+        joined = Member(worker.face, worker.store, worker.next(turn=False, member=member, wait=wait), when_away)
         if not joined.lost:
             return joined
 
 
-def turns(where: str | os.PathLike[str] | None = None, space: Any = None, **settings: Any) -> Turns:
+def turns(
+    where: str | os.PathLike[str] | None = None,
+    space: Any = None,
+    *,
+    when_away: WhenAway = "wait",
+    **settings: Any,
+) -> Turns:
     """Train members of a population in turns, until nothing is left to train.
 
     Arguments and errors are those of `join`. One worker can train any number of members this way, and any
     number of workers one population. Each turn begins by setting everything up from ``member.checkpoint``;
     so start, resume, take-over, exploit and a new architecture are one code path.
     """
+    _check(when_away)
     worker = _Worker(where, space, settings)
-    return Turns(lambda: Turn(worker.face, worker.store, worker.next(turn=True)))
+    return Turns(lambda: Turn(worker.face, worker.store, worker.next(turn=True), when_away))
+
+
+def _check(when_away: str) -> None:
+    if when_away not in get_args(WhenAway):
+        raise SettingsError(f"when_away is {when_away!r}: 'wait' or 'go on'")
 
 
 class _Worker:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,20 +14,31 @@ from msgspec.structs import replace
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.checks import checkpoint_due
-from pbt.errors import Invalid, OutOfReach
-from pbt.population.entries import Checkpoint, Report, score_of
+from pbt.errors import CheckpointError, DiskFull, Invalid, OutOfReach
+from pbt.face import Face
+from pbt.population.entries import Checkpoint, Lost, Released, Report, score_of
 
+_log = logging.getLogger("pbt")
 Save = Callable[[Path], object]
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_ROOM = 1024 * 1024
+"""Bytes left on a disk below which a failed saving is blamed on it: PyTorch, for one, gives no errno."""
 
 
 class Keeper:
     """The checkpoints of one member, as its present worker sees them.
 
     Args:
+        face: the coordinator, which is told of a checkpoint that is lost.
         store: where they lie; None where this machine does not see them.
+
+    Attributes:
+        gave_back: the member was given back, since its checkpoint is lost and its cure must wait.
     """
 
-    def __init__(self, store: CheckpointStore | None) -> None:
+    def __init__(self, face: Face, store: CheckpointStore | None) -> None:
+        self._face = face
+        self.gave_back = False
         self._store = store
         self._published: str | None = None
 
@@ -65,8 +79,7 @@ class Keeper:
         store = self._seen()
         if given is None:
             assert save is not None
-            staging = store.staging(report.member, report.lease)
-            save(staging)
+            staging = self._saved(save, store.staging(report.member, report.lease))
         else:
             path = Path(given)
             staging = path if store.is_staging(path) else store.adopt(path, report.member, report.lease)
@@ -77,6 +90,23 @@ class Keeper:
         self._published = id
         return replace(report, checkpoint=id)
 
+    @staticmethod
+    def _saved(save: Save, staging: Path) -> Path:
+        """The folder, with what `save` wrote; a saving that failed leaves nothing behind.
+
+        Raises:
+            DiskFull: for want of room, in whatever words the library that wrote says it.
+        """
+        try:
+            save(staging)
+        except Exception as error:
+            full = getattr(error, "errno", None) in _FULL or shutil.disk_usage(staging).free < _ROOM
+            shutil.rmtree(staging, ignore_errors=True)
+            if full:
+                raise DiskFull(f"{staging.parent}: no room for a checkpoint ({error}); make room") from error
+            raise
+        return staging
+
     def unpublish(self, report: Report, answer: Answer) -> None:
         """The report may not have been recorded: if nobody needs its checkpoint now, nobody ever will.
 
@@ -86,6 +116,47 @@ class Keeper:
         id = report.checkpoint
         if id is not None and self._store is not None and id == self._published and id not in answer.keep:
             self._store.delete(id)
+
+    def whole(self, answer: Answer, have: str | None) -> tuple[Answer, Path | None]:
+        """How the member stands, with the folder to load unless this worker has it, once that is there and whole.
+
+        A lost one is told and cured.
+
+        Args:
+            have: the checkpoint that this worker wrote or loaded last.
+
+        Raises:
+            OutOfReach: the store can not be read now; the member was given back.
+        """
+        while True:
+            checkpoint = answer.checkpoint
+            if checkpoint is None or answer.stop or answer.released or checkpoint.id == have:
+                return answer, None
+            try:
+                return answer, self.fetch(answer)
+            except CheckpointError as error:
+                answer = self._without(checkpoint, answer, error)
+            except OSError as error:
+                self._give_back(answer)
+                raise OutOfReach(f"member {answer.member}: the checkpoints are out of reach: {error}") from error
+
+    def _without(self, checkpoint: Checkpoint, answer: Answer, error: CheckpointError) -> Answer:
+        """How the member stands now; if it still stands on the broken checkpoint, once that was told and decided on."""
+        assert answer.member is not None
+        newer = self._face.stand(answer.member, answer.lease)
+        if newer.checkpoint != checkpoint:
+            return newer
+        _log.warning("member %d: %s; it goes on from another checkpoint", answer.member, error)
+        newer = self._face.tell(Lost(answer.member, answer.lease, checkpoint.id))
+        if newer.wait and not newer.released:
+            # A barrier's round must be completed first, perhaps by members that only this worker can train.
+            self.gave_back = True
+            newer = self._give_back(answer)
+        return newer
+
+    def _give_back(self, answer: Answer) -> Answer:
+        assert answer.member is not None
+        return self._face.tell(Released(answer.member, answer.lease))
 
     def fetch(self, answer: Answer) -> Path | None:
         """The folder of the current checkpoint, once it is seen to be whole; None without one, or if it is foreign.

@@ -16,14 +16,15 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from pbt import preempt
+from pbt.away import Courier, WhenAway
 from pbt.chance import Chance
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
-from pbt.errors import CheckpointError, Conflict, Invalid, LeaseLost, NotLoaded, OutOfReach, PBTError
+from pbt.drafting import draft, warn_if_undone
+from pbt.errors import CheckpointError, Conflict, DiskFull, Invalid, LeaseLost, NotLoaded, OutOfReach, PBTError
 from pbt.face import Face
 from pbt.keeper import Keeper, Save
-from pbt.population.entries import Checkpoint, Lost, Number, Released, Report, Why, number, readable
-from pbt.population.rules import undone
+from pbt.population.entries import Released, Report, Why
 from pbt.progress import Progress
 from pbt.space.domains import Value
 from pbt.space.space import Values
@@ -61,14 +62,14 @@ class Member(Mapping[str, Value]):
         interrupted: training was asked to stop (SIGTERM, `preempt`).
     """
 
-    def __init__(self, face: Face, store: CheckpointStore | None, answer: Answer) -> None:
+    def __init__(self, face: Face, store: CheckpointStore | None, answer: Answer, when_away: WhenAway = "wait") -> None:
         self._face = face
-        self._keeper = Keeper(store)
+        self._courier = Courier(face, when_away)
+        self._keeper = Keeper(face, store)
         self._progress = Progress()
         self._answer = answer
         self._process = os.getpid()
         self._seq = answer.seq
-        self._pending: Report | None = None
         self._have: str | None = None
         self._unread = False
         self._path: Path | None = None
@@ -199,28 +200,55 @@ class Member(Mapping[str, Value]):
         """
         self._check_usable()
         at = self._step if step is None else int(step)
-        if self._pending is not None:
-            outcome = self._send(self._pending)
+        report = draft(self._answer, self._seq + 1, at, score, metrics, used)
+        warn_if_undone(self._answer, report.used, self._warned)
+        changed = False
+        if self._courier.pending is not None:
+            outcome = self._send(self._courier.pending, self._may_go_on(report))
+            if outcome is None:
+                self._courier.keep(report)
+                self._step = at
+                return Outcome(False, False, self._answer.why)
             if outcome.exploit or at <= self._step or self._over:
+                self._courier.drop("the one before them led to another decision")
                 return outcome
-        report = self._draft(score, at, metrics, used)
+            changed = outcome.changed
+            report = replace(report, seq=self._seq + 1, decided=self._answer.decisions)
         give_back = self.interrupted
         if give_back and (save is not None or checkpoint is not None):
             report = replace(report, release=True)
-        report = self._saved(report, save, checkpoint)
-        outcome = self._send(report)
+        report = self._saved(self._courier.with_history(report), save, checkpoint)
+        outcome = self._send(report, self._may_go_on(report))
+        if outcome is None:
+            return Outcome(False, changed, self._answer.why)
         if give_back and not self._over:
             self.close()
-        return outcome
+        return outcome._replace(changed=True) if changed else outcome
+
+    def _may_go_on(self, report: Report) -> bool:
+        return not self.interrupted and self._courier.may_go_on(report, self._answer)
 
     def _saved(self, report: Report, save: Save | None, checkpoint: Any) -> Report:
-        """The report with its checkpoint; who took over meanwhile has cleared away where this worker was saving."""
-        try:
-            return self._keeper.with_checkpoint(report, self._answer, save, checkpoint)
-        except (OSError, CheckpointError) as error:
-            if self._face.stand(self.id, self._answer.lease).released:
-                raise LeaseLost(f"member {self.id}: another worker has taken it while this one was saving") from error
-            raise
+        """The report with its checkpoint; a full disk is waited for, as long as nobody asks this process to stop.
+
+        Who took over meanwhile has cleared away where this worker was saving.
+        """
+        told = False
+        while True:
+            try:
+                return self._keeper.with_checkpoint(report, self._answer, save, checkpoint)
+            except (OSError, CheckpointError) as error:
+                if self._face.stand(self.id, self._answer.lease).released:
+                    raise LeaseLost(
+                        f"member {self.id}: another worker has taken it while this one was saving"
+                    ) from error
+                if isinstance(error, DiskFull) and not self.interrupted:
+                    if not told:
+                        _log.warning("member %d waits: %s", self.id, error)
+                        told = True
+                    time.sleep(LAST_POLL)
+                    continue
+                raise
 
     def _check_usable(self) -> None:
         if os.getpid() != self._process:
@@ -233,31 +261,20 @@ class Member(Mapping[str, Value]):
                 "training, then set the hyperparameters"
             )
 
-    def _draft(
-        self, score: Any, step: int, metrics: Mapping[str, Any] | None, used: Mapping[str, Any] | None
-    ) -> Report:
-        read_back = {name: readable(value, f"used[{name!r}]") for name, value in (used or {}).items()}
-        self._warn_if_undone(read_back)
-        return Report(
-            member=self.id,
-            lease=self._answer.lease,
-            seq=self._seq + 1,
-            decided=self._answer.decisions,
-            step=step,
-            score=_scores(score),
-            used=read_back,
-            metrics={name: number(value, f"metrics[{name!r}]") for name, value in (metrics or {}).items()},
-        )
-
-    def _send(self, report: Report) -> Outcome:
-        self._pending, self._seq = report, report.seq
+    def _send(self, report: Report, go_on: bool = False) -> Outcome | None:
+        """What a report led to; None: it is not answered yet, stays pending, and training may go on."""
+        self._seq = report.seq
         try:
-            answer = self._answered(report)
-        except (Invalid, Conflict, LeaseLost):
-            self._pending = None
+            answer = self._answered(report, go_on)
+        except (Invalid, Conflict, LeaseLost) as error:
+            self._courier.pending = None
+            self._courier.drop(str(error))
             self._keeper.unpublish(report, self._face.stand(self.id, self._answer.lease))
             raise
-        self._pending = None
+        if answer is None:
+            self._step = max(self._step, report.step)
+            return None
+        self._courier.pending = None
         if answer.seq < report.seq:
             self._keeper.unpublish(report, answer)
         else:
@@ -268,12 +285,12 @@ class Member(Mapping[str, Value]):
         self._progress.show(self.id, report.step, answer.steps, report.score)
         return self._take(answer)
 
-    def _answered(self, report: Report) -> Answer:
+    def _answered(self, report: Report, go_on: bool) -> Answer | None:
         """Ask until there is a decision; who is asked to stop meanwhile gives the member back."""
         pause = FIRST_POLL
         while True:
-            (answer,) = self._face.report(report)
-            if not answer.wait or answer.released:
+            answer = self._courier.ask(report, go_on)
+            if answer is None or not answer.wait or answer.released:
                 return answer
             if self.interrupted:
                 return self._face.tell(Released(self.id, self._answer.lease))
@@ -283,7 +300,11 @@ class Member(Mapping[str, Value]):
     def _take(self, answer: Answer) -> Outcome:
         """Go on from how the member stands now."""
         known, first = self._answer, answer is self._answer
-        answer = self._whole(answer)
+        try:
+            answer, self._path = self._keeper.whole(answer, self._have)
+        except OutOfReach:
+            self._end()
+            raise
         exploit = not first and answer.given > known.given
         changed = not first and answer.hyperparameters != known.hyperparameters
         self._answer = answer
@@ -294,49 +315,10 @@ class Member(Mapping[str, Value]):
         self._exploited = exploit
         self._keeper.collect(answer)
         if answer.stop or answer.released:
+            self.lost = self._keeper.gave_back
             self.finished = answer.stop and not answer.failed and not first
             self._end()
         return Outcome(exploit, changed, answer.why)
-
-    def _whole(self, answer: Answer) -> Answer:
-        """The answer, once the checkpoint that must be loaded is there and whole; a lost one is told and cured."""
-        while True:
-            self._path = None
-            checkpoint = answer.checkpoint
-            if checkpoint is None or answer.stop or answer.released or checkpoint.id == self._have:
-                return answer
-            try:
-                self._path = self._keeper.fetch(answer)
-                return answer
-            except CheckpointError as error:
-                answer = self._without(checkpoint, answer, error)
-            except OSError as error:
-                self._face.tell(Released(self.id, answer.lease))
-                self._end()
-                raise OutOfReach(f"member {self.id}: the checkpoints are out of reach: {error}") from error
-
-    def _without(self, checkpoint: Checkpoint, answer: Answer, error: CheckpointError) -> Answer:
-        """How the member stands now; if it still stands on the broken checkpoint, once that was told and decided on."""
-        newer = self._face.stand(self.id, answer.lease)
-        if newer.checkpoint != checkpoint:
-            return newer
-        _log.warning("member %d: %s; it goes on from another checkpoint", self.id, error)
-        newer = self._face.tell(Lost(self.id, answer.lease, checkpoint.id))
-        if newer.wait and not newer.released:
-            # A barrier's round must be completed first, perhaps by members that only this worker can train.
-            self.lost = True
-            newer = self._face.tell(Released(self.id, answer.lease))
-        return newer
-
-    def _warn_if_undone(self, used: Values) -> None:
-        for name, value in used.items():
-            if name not in self._warned and undone(self._answer, name, value):
-                self._warned.add(name)
-                _log.warning(
-                    "member %d trains with %s=%r, but %r was decided: loading a checkpoint brought the old value back. "
-                    "Set the hyperparameters after the load.",
-                    self.id, name, value, self._answer.hyperparameters[name],
-                )  # fmt: skip
 
     # --- ending ---
 
@@ -347,11 +329,20 @@ class Member(Mapping[str, Value]):
     def finish(self) -> None:
         """This member is trained enough; for populations without a number of steps."""
         self._check_usable()
-        self._take(self._face.finish(self.id, self._answer.lease))
+        if self._courier.pending is not None:
+            self._send(self._courier.pending)
+        if not self._over:
+            self._take(self._face.finish(self.id, self._answer.lease))
 
     def close(self, failed: bool = False) -> None:
         """Give the member back, so that another worker can take it at once; `failed`: not in order."""
         if self._over or os.getpid() != self._process:
+            return
+        if self._courier.waits:
+            _log.warning(
+                "member %d can not be given back while the coordinator is away: its lease will expire", self.id
+            )
+            self._end()
             return
         try:
             self._face.tell(Released(self.id, self._answer.lease, failed))
@@ -374,16 +365,6 @@ class Member(Mapping[str, Value]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close(failed=kind is not None and issubclass(kind, Exception))
-
-
-def _scores(score: Any) -> Number | tuple[Number, ...]:
-    if isinstance(score, Mapping):
-        raise Invalid("score is a mapping: no strategy here takes several objectives; report one number or a list")
-    if isinstance(score, list | tuple):
-        if not score:
-            raise Invalid("score is an empty list: give at least one evaluation")
-        return tuple(number(s) for s in score)
-    return number(score)
 
 
 @atexit.register

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pbt import place
+from pbt.errors import PBTError
 from pbt.population.entries import Decision, Entry, Leased, Released, Reported, decode
 from pbt.population.fold import refold
 from pbt.population.value import Population
@@ -210,6 +211,13 @@ def _workers_of(script: str) -> list[int]:
     return found
 
 
+def _has_entries(where: Path) -> bool:
+    try:
+        return any(True for _ in place.reader(where).read(0))
+    except PBTError:
+        return False
+
+
 needs_proc = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="finds processes through /proc")
 
 
@@ -222,7 +230,7 @@ def test_workers_do_not_outlive_pbt_run(tmp_path: Path, number: int) -> None:
         cwd=tmp_path, env=_environment(PAUSE=0.2), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     end = time.monotonic() + 20
-    while len(_workers_of(str(script))) < 2 and time.monotonic() < end:
+    while (len(_workers_of(str(script))) < 2 or not _has_entries(tmp_path / "p")) and time.monotonic() < end:
         time.sleep(0.05)
     time.sleep(0.5)
     run.send_signal(number)

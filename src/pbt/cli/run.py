@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from pbt.cli.asking import asked_for, settings_options
+from pbt.cli.duration import duration
 from pbt.errors import SettingsError
 from pbt.follow import Follower
 from pbt.launchers.local import LocalRun, command_of
@@ -31,11 +32,23 @@ _NOTHING_LEFT = (
 @settings_options
 @click.option("--workers", type=int, help="Processes at once.  [default: members, at most the number of cores]")
 @click.option("--gpus", help='GPUs to deal out to the workers: "0,1,2,3".  [default: leave them alone]')
+@click.option(
+    "--stall",
+    type=duration,
+    metavar="TIME",
+    help="End and restart a worker that says nothing for so long, such as 30m.",
+)
 @click.option("--plain", is_flag=True, help="Lines instead of the live table (as when the output is no terminal).")
 @click.argument("where", metavar="FOLDER")
 @click.argument("arguments", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
 def command(
-    where: str, arguments: tuple[str, ...], workers: int | None, gpus: str | None, plain: bool, **given: Any
+    where: str,
+    arguments: tuple[str, ...],
+    workers: int | None,
+    gpus: str | None,
+    stall: float | None,
+    plain: bool,
+    **given: Any,
 ) -> int:
     """Train a population with workers on this machine.
 
@@ -68,7 +81,7 @@ def command(
         console.print(_NOTHING_LEFT.format(where=place.where), highlight=False, soft_wrap=True)
     run = LocalRun(
         place.where, command_of(arguments), workers=count, settings=asked, follower=follower, coordinator=place.face,
-        logs=place.logs, gpus=[g.strip() for g in gpus.split(",")] if gpus else (),
+        logs=place.logs, stall=stall, gpus=[g.strip() for g in gpus.split(",")] if gpus else (),
         say=lambda text: console.print(text, highlight=False, markup=False, soft_wrap=True),
     )  # fmt: skip
     if not follower.finished:

@@ -142,9 +142,10 @@ class JoinAsk:
             m = population.member(self._wish)
             if m.done:
                 raise Invalid(f"member {m.id} is done: there is nothing left to train in it")
-            if m.due or held(m, self._alive):
+            mine = (m.id, m.newest + 1)  # its sign of life may be mine already, from an append that was raced
+            if m.due or (self._held != mine and held(m, self._alive)):
                 raise NobodyFree(f"member {m.id} waits for a decision, or is trained by a living worker")
-            yield m.id, m.newest + 1
+            yield mine
         elif self._makes_one_more(population):
             yield len(population.members), 1
         else:

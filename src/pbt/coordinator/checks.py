@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from msgspec.structs import replace
 
 from pbt.errors import Conflict, Invalid, LeaseLost
-from pbt.population.entries import Report, score_of
+from pbt.population.entries import Report, score_of, size_of
 from pbt.population.member import MemberState
 from pbt.population.ranking import key_of
 from pbt.population.value import Population
@@ -13,6 +15,8 @@ from pbt.strategies.names import ORIGINAL
 
 VALUES_LIMIT = 64 * 1024
 """Characters in all of a report's strings and names; more is refused, not journalled."""
+HISTORY_LIMIT = 256 * 1024
+"""Bytes of a report's history; a worker that has kept so much waits."""
 
 
 def admit(population: Population, report: Report) -> Report | None:
@@ -39,9 +43,12 @@ def admit(population: Population, report: Report) -> Report | None:
         raise Conflict(
             f"member {m.id} waits for a decision: ask for it with the report that is due, not with a new one"
         )
-    _check_step(population, m, report)
+    reached = m.offer.step if report.took and m.offer is not None else m.step
+    _check_step(population, m, report, reached)
     if report.used or report.metrics or report.hyperparameters or type(report.score) is not float:
         _check_size(report)
+    if report.history:
+        _check_history(report, reached)
     return report
 
 
@@ -82,8 +89,7 @@ def _check_lease(m: MemberState, report: Report) -> None:
         raise Conflict(f"member {m.id}: report {report.seq} comes after report {m.last.seq} of the same lease")
 
 
-def _check_step(population: Population, m: MemberState, report: Report) -> None:
-    reached = m.offer.step if report.took and m.offer is not None else m.step
+def _check_step(population: Population, m: MemberState, report: Report, reached: int) -> None:
     if report.step <= reached:
         raise Invalid(
             f"member {m.id}: step {report.step} does not go past step {reached}, which it has reported already"
@@ -106,6 +112,11 @@ def checkpoint_due(report: Report, ready: int, steps: int | None, goal: float | 
     """Why this report needs a checkpoint, or ""."""
     if report.step >= ready:
         return f"decisions are due from step {ready}"
+    return ends(report, steps, goal, maximize)
+
+
+def ends(report: Report, steps: int | None, goal: float | None, maximize: bool) -> str:
+    """Why nothing follows this report under its lease, or ""."""
     if steps is not None and report.step >= steps:
         return "it is the last step"
     if report.release:
@@ -113,6 +124,14 @@ def checkpoint_due(report: Report, ready: int, steps: int | None, goal: float | 
     if goal is not None and key_of(score_of(report), maximize) <= key_of(goal, maximize):
         return "the goal is reached"
     return ""
+
+
+def _check_history(report: Report, reached: int) -> None:
+    steps = [reached, *(past.step for past in report.history), report.step]
+    if any(after <= before for before, after in pairwise(steps)):
+        raise Invalid(f"member {report.member}: the steps of a history go up, from {reached} to {report.step}")
+    if sum(map(size_of, report.history)) > 2 * HISTORY_LIMIT:
+        raise Invalid(f"member {report.member}: a history of more than {2 * HISTORY_LIMIT} bytes is not journalled")
 
 
 def _check_size(report: Report) -> None:

@@ -23,6 +23,7 @@ from pbt.errors import PBTError
 from pbt.follow import Follower
 from pbt.launchers.guard import Guard
 from pbt.launchers.orders import START_TIMEOUT, Orders
+from pbt.launchers.stalls import Stalls
 from pbt.launchers.workers import Worker, environment
 from pbt.population.entries import Entry, Event, Leased, Released, Reported
 from pbt.population.value import Population
@@ -53,6 +54,7 @@ class LocalRun:
         coordinator: for telling it that a worker has ended.
         logs: folder for the workers' output, a file each.
         gpus: names of GPUs, dealt out in turn.
+        stall: seconds without a report after which a worker is ended and started again; None: never.
         say: shows a line to the user.
     """
 
@@ -67,12 +69,14 @@ class LocalRun:
         coordinator: Tells,
         logs: Path,
         gpus: Sequence[str] = (),
+        stall: float | None = None,
         say: Callable[[str], None] = print,
     ) -> None:
         self._where = where
         self._command = list(command)
         self._settings = settings
         self._gpus = gpus
+        self._stalls = Stalls(stall)
         self._say = say
         self._told_to_stop = False
         self._coordinator = coordinator
@@ -133,13 +137,23 @@ class LocalRun:
         for worker in self._workers:
             if not (worker.running or worker.over or finished):
                 self._start(worker)
+            elif worker.running and not worker.stalled and not finished:
+                self._end_if_stalled(worker)
         self._open_the_start()
         return self.active > 0
 
     def _start(self, worker: Worker) -> None:
         token = f"{self._id}.{worker.slot}.{worker.starts}."
         orders = Orders(self._where, self._settings, str(worker.slot), str(self._meeting), token)
+        self._stalls.heard(token)
         worker.start(self._command, environment(worker.slot, len(self._workers), self._gpus), orders, self._guard)
+
+    def _end_if_stalled(self, worker: Worker) -> None:
+        """A worker that hangs does not heed SIGTERM: it is ended at once, and started again like any that died."""
+        population = self._follower.population if self._follower.exists else None
+        if self._stalls.hangs(worker.token, population):
+            worker.stalled = True
+            worker.signal(signal.SIGKILL)
 
     def _open_the_start(self) -> None:
         here = all(w.over or (self._meeting / f"here-{w.slot}").exists() for w in self._workers)
@@ -156,7 +170,8 @@ class LocalRun:
             return
         worker.failures += 1
         quiet = "" if self._reports[worker.token] else " without a report"
-        why = f"worker {worker.slot} ended with {_words(code)}{quiet}"
+        how = f"hung for {self._stalls.limit:g} s and was ended" if worker.stalled else f"ended with {_words(code)}"
+        why = f"worker {worker.slot} {how}{quiet}"
         self._show(why, worker.tail())
         if worker.failures > RESTARTS:
             worker.over = True
@@ -196,9 +211,12 @@ class LocalRun:
         elif isinstance(event, Leased):
             token = event.nonce.rpartition(".")[0]
             self._tokens[event.member, event.number] = f"{token}." if token else ""
+            self._stalls.heard(f"{token}.")
         elif isinstance(event, Reported):
             for report in event.reports:
-                self._reports[self._tokens.get((report.member, report.lease), "")] += 1
+                token = self._tokens.get((report.member, report.lease), "")
+                self._reports[token] += 1
+                self._stalls.heard(token)
 
     def _interrupt(self, number: int, frame: object) -> None:
         self.interrupted += 1

@@ -27,6 +27,7 @@ class Worker:
         token: begins the nonces of the present process's leases, so that the journal tells whose they are.
         failures: ends without a report, one after another.
         over: it is not started again.
+        stalled: the present process hung, and is being ended.
     """
 
     def __init__(self, slot: int, log: Path) -> None:
@@ -36,12 +37,14 @@ class Worker:
         self.failures = 0
         self.starts = 0
         self.over = False
+        self.stalled = False
         self.process: subprocess.Popen[bytes] | None = None
         self._output_from = 0
 
     def start(self, command: Sequence[str], environment: Mapping[str, str], orders: Orders, guard: Guard) -> None:
         """Start the command."""
         self.starts += 1
+        self.stalled = False
         self.token = orders.token
         with self.log.open("ab") as output:
             self._output_from = output.tell()

@@ -155,11 +155,20 @@ class Settings(_Part, frozen=True, gc=False, kw_only=True, omit_defaults=False):
     checkpoints: Literal["own", "foreign"] = "own"
 
 
+class Past(_Part, frozen=True, gc=False):
+    """What a worker would have reported while its coordinator was away: curve, without a checkpoint."""
+
+    step: int
+    score: Number | tuple[Number, ...]
+    metrics: dict[str, Number] = {}
+
+
 class Report(_Part, frozen=True, gc=False, kw_only=True):
     """What a worker says of its member; its key is (member, lease, seq).
 
     Attributes:
         decided: how many decisions this worker knows of for its member.
+        history: what it could not say before, since the coordinator was away; in order, all before `step`.
         score: a number, or several evaluations whose mean is the score.
         used: hyperparameters read back from the training code.
         took: the original client alone: whether it took over the checkpoint that it was offered.
@@ -178,6 +187,7 @@ class Report(_Part, frozen=True, gc=False, kw_only=True):
     release: bool = False
     took: bool | None = None
     hyperparameters: Values | None = None
+    history: tuple[Past, ...] = ()
 
 
 class _Event(_Part, frozen=True, gc=False, tag_field="kind"):
@@ -270,7 +280,7 @@ def canonical(event: Event) -> Event:
     """
     if type(event) is Reported:
         for r in event.reports:
-            if type(r.score) is not float or r.used or r.metrics or r.hyperparameters is not None:
+            if type(r.score) is not float or r.used or r.metrics or r.hyperparameters is not None or r.history:
                 break
         else:
             return event
@@ -318,13 +328,18 @@ def _newer(version: int) -> str:
     return f"the journal has entries of format {version}, this pbt reads up to {FORMAT}: pip install -U pbtrain"
 
 
-def evaluations(report: Report) -> tuple[Number, ...]:
+def size_of(past: Past) -> int:
+    """Bytes that it takes in the journal."""
+    return len(_encoder.encode(past)) + 1
+
+
+def evaluations(report: Report | Past) -> tuple[Number, ...]:
     """The evaluations in a report: a number counts as a list of one."""
     score = report.score
     return score if type(score) is tuple else (score,)  # type: ignore[return-value]
 
 
-def score_of(report: Report) -> Number:
+def score_of(report: Report | Past) -> Number:
     """The score in a report: the number, or the mean of the list."""
     score = report.score
     if not isinstance(score, tuple):

@@ -181,14 +181,18 @@ def _end_lease(m: MemberState, how: str) -> MemberState:
 def _reported(draft: Draft, event: Reported) -> None:
     draft.speakers = tuple([r.member for r in event.reports])
     for report in event.reports:
-        draft.reports += 1
+        draft.reports += 1 + len(report.history)
         m = draft.members[report.member]
         if report.took and m.offer is not None:
             m = replace(
                 m, evaluations=m.offer.evaluations, since=m.offer.step, standing=False, former=m.hyperparameters
             )
         score = score_of(report)
-        seen = (*m.evaluations, *evaluations(report))[-REMEMBERED:]
+        before = m.evaluations
+        if report.history:
+            before = (*before, *(e for past in report.history for e in evaluations(past)))
+            m = replace(m, reports=m.reports + len(report.history))
+        seen = (*before, *evaluations(report))[-REMEMBERED:]
         values = m.hyperparameters if report.hyperparameters is None else report.hyperparameters
         if report.checkpoint is None:
             m = replace(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pbt.errors import PBTError
-from pbt.population.entries import Checkpoint, Decision, Entry, Explored, Leased, Reported
+from pbt.population.entries import Checkpoint, Decision, Entry, Explored, Leased, Reported, score_of
 from pbt.population.fold import apply
 from pbt.population.value import Population
 from pbt.space.space import Values
@@ -90,6 +90,7 @@ class Lineage:
                 if report.hyperparameters is not None and before is not None:
                     self._change(segment, before.members[report.member].step, report.hyperparameters)
                 segment.end = report.step
+                segment.scores.extend((past.step, score_of(past)) for past in report.history)
                 segment.scores.append((report.step, after.members[report.member].score or 0.0))
                 if report.checkpoint is not None:
                     self.wrote[report.checkpoint] = (segment, report.step)

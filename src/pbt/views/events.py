@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from pbt.errors import PBTError
-from pbt.population.entries import Entry, Reported, real
+from pbt.population.entries import Entry, Reported, real, score_of
 from pbt.population.value import Population
 from pbt.space.domains import Choice, Ordinal, Value
 
@@ -55,10 +55,10 @@ class EventFiles:
         if isinstance(entry.event, Reported) and before is not None:
             for report in entry.event.reports:
                 m = before.members[report.member]
-                score = report.score if isinstance(report.score, tuple) else (report.score,)
-                mean = sum(real(s) for s in score) / len(score)
                 writer = self._writer(report.member)
-                writer.add_scalar("score", mean, report.step, entry.time)
+                for past in report.history:
+                    writer.add_scalar("score", real(score_of(past)), past.step, entry.time)
+                writer.add_scalar("score", real(score_of(report)), report.step, entry.time)
                 for name, value in (report.hyperparameters or m.hyperparameters or {}).items():
                     height = _height(before, name, value)
                     writer.add_scalar(f"hyperparameters/{name}", height, report.step, entry.time)

@@ -1,0 +1,46 @@
+"""Stalls: workers that hang. They hold a member that could be trained, or leave one free, and say nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from pbt.population.value import Population
+
+
+class Stalls:
+    """Judges workers by the journal.
+
+    Args:
+        limit: seconds without a word after which a worker hangs; None: nobody ever does.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, limit: float | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self.limit = limit
+        self._clock = clock
+        self._heard: dict[str, float] = {}
+
+    def heard(self, token: str) -> None:
+        """The worker that carries `token` said something, or was started."""
+        self._heard[token] = self._clock()
+
+    def hangs(self, token: str, population: Population | None) -> bool:
+        """Whether it hangs; who waits, for a decision or for a member, does not."""
+        if self.limit is None or self._clock() - self._heard.setdefault(token, self._clock()) <= self.limit:
+            return False
+        if population is None or _has_work(token, population):
+            return True
+        self.heard(token)
+        return False
+
+
+def _has_work(token: str, population: Population) -> bool:
+    """Whether the worker holds a member that does not wait, or holds none although one is free."""
+    free = False
+    for m in population.members:
+        taken = m.lease is not None and not m.lease.ended
+        if m.lease is not None and taken and m.lease.nonce.startswith(token):
+            return not m.waits
+        free = free or not (taken or m.done or m.waits)
+    return free

@@ -1,0 +1,226 @@
+"""The coordinator is away: training waits, or goes on and says everything later, in order and once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pbt
+from pbt import away, preempt
+from pbt.checkpoints.folder import FolderStore
+from pbt.member import Member
+from pbt.population.entries import Past, Report, Reported
+from pbt.population.lineage import Lineage
+from pbt.settings import wanted
+from tests.population import SPACE
+from tests.worlds import MemoryWorld
+
+
+class Cut:
+    """A coordinator behind a connection that can be cut, before a request arrives or before its answer does."""
+
+    def __init__(self, face: Any) -> None:
+        self.inner = face
+        self.cut = ""
+        self.asked = 0
+
+    def report(self, *reports: Report) -> Any:
+        self.asked += 1
+        if self.cut == "before":
+            raise pbt.Unreachable("no server answers")
+        answers = self.inner.report(*reports)
+        if self.cut == "after":
+            raise pbt.Unreachable("no answer came")
+        return answers
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+@pytest.fixture
+def world() -> MemoryWorld:
+    return MemoryWorld()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(away, "PATIENCE", 0.05)
+    monkeypatch.setattr(away, "_FIRST", 0.01)
+    monkeypatch.setattr(away, "_LAST", 0.02)
+
+
+def member(world: MemoryWorld, tmp_path: Path, when_away: Any = "go on", **given: Any) -> tuple[Member, Cut]:
+    cut = Cut(world.face())
+    settings = {"space": SPACE, "members": 1, "steps": 100, "interval": 10, "maximize": True, "seed": 1} | given
+    cut.create(wanted(**settings))
+    joined = Member(cut, FolderStore(tmp_path), cut.join("nonce"), when_away)
+    return joined, cut
+
+
+def save(folder: Path) -> None:
+    (folder / "state").write_text("weights")
+
+
+def reports(world: MemoryWorld) -> list[Report]:
+    return [r for e in world.entries if isinstance(e.event, Reported) for r in e.event.reports]
+
+
+def until(what: Callable[[], object]) -> None:
+    end = time.monotonic() + 10
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_what_came_meanwhile_is_said_in_order_and_once(world: MemoryWorld, tmp_path: Path, where: str) -> None:
+    m, cut = member(world, tmp_path)
+    m.report(1.0, step=1)
+    cut.cut = where
+    for step in range(2, 26):
+        outcome = m.report([step, step], step=step, save=save, metrics={"loss": -step})
+        assert not outcome.exploit
+        assert m.step == step
+    cut.cut = ""
+    until(lambda: len(reports(world)) == 2)
+    m.report(26.0, step=26, save=save)
+    first, second, third = reports(world)
+    assert (first.step, second.step, third.step) == (1, 2, 26)
+    assert third.history == tuple(Past(s, (float(s), float(s)), {"loss": float(-s)}) for s in range(3, 26))
+    assert (second.checkpoint, third.checkpoint) == (None, "0/1-3")
+    assert world.population.reports == 26
+    assert world.population.members[0].evaluations == (*[float(s) for s in (21, 22, 22, 23, 23, 24, 24, 25, 25)], 26.0)
+    lineage = Lineage.of(world.entries)
+    assert [step for step, _ in lineage.segments[0].scores] == list(range(1, 27))
+    m.close()
+
+
+def test_the_checkpoint_of_a_report_under_way_is_left_alone(world: MemoryWorld, tmp_path: Path) -> None:
+    m, cut = member(world, tmp_path)
+    cut.cut = "before"
+    m.report(1.0, step=10, save=save)
+    m.report(1.0, step=25, save=save)
+    assert [p.name for p in (tmp_path / "checkpoints" / "0").iterdir()] == ["1-1"]
+    cut.cut = ""
+    until(lambda: reports(world))
+    m.report(1.0, step=26, save=save)
+    assert [r.checkpoint for r in reports(world)] == ["0/1-1", "0/1-2"]
+    m.close()
+
+
+def test_an_exploit_decided_meanwhile_is_obeyed_and_drops_what_came_after_it(
+    world: MemoryWorld, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    good, _ = member(world, tmp_path, members=2, interval=1, quorum=1)
+    bad = Cut(world.face())
+    poor = Member(bad, FolderStore(tmp_path), bad.join("other"), "go on")
+    good.report(1.0, step=1, save=save)
+    bad.cut = "after"
+    poor.report(0.0, step=1, save=save)
+    poor.report(0.1, step=2, save=save)
+    poor.report(0.2, step=3, save=save)
+    bad.cut = ""
+    until(lambda: not poor._courier._under_way or poor._courier._under_way._done.is_set())
+    with caplog.at_level(logging.WARNING, "pbt"):
+        outcome = poor.report(0.3, step=4, save=save)
+    assert outcome.exploit
+    assert "2 reports made while the coordinator was away are dropped" in caplog.text
+    assert poor.checkpoint == tmp_path / "checkpoints" / "0" / "1-1"
+    assert poor.step == 1
+    poor.report(0.5, step=2, save=save)
+    assert [r.step for r in reports(world) if r.member == 1] == [1, 2]
+    good.close()
+    poor.close()
+
+
+def test_a_lease_lost_meanwhile_ends_it(world: MemoryWorld, tmp_path: Path) -> None:
+    m, cut = member(world, tmp_path)
+    cut.cut = "before"
+    m.report(1.0, step=1)
+    m.report(1.0, step=2)
+    world.die(cut, 0)
+    assert world.face().join("taker").member == 0
+    cut.cut = ""
+    with pytest.raises(pbt.LeaseLost):
+        m.report(1.0, step=3)
+    assert reports(world) == []
+
+
+def test_the_last_step_waits_for_its_answer(world: MemoryWorld, tmp_path: Path) -> None:
+    m, cut = member(world, tmp_path, steps=3)
+    cut.cut = "before"
+    for step in (1, 2):
+        m.report(float(step), step=step)
+    threading.Timer(0.3, lambda: setattr(cut, "cut", "")).start()
+    m.report(3.0, step=3, save=save)
+    assert m.finished
+    assert [(r.step, len(r.history)) for r in reports(world)] == [(1, 0), (3, 1)]
+
+
+def test_training_waits_once_it_has_kept_as_much_as_a_report_can_carry(
+    world: MemoryWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(away, "HISTORY_LIMIT", 200)
+    m, cut = member(world, tmp_path, interval=1000, steps=None)
+    cut.cut = "before"
+    threading.Timer(0.5, lambda: setattr(cut, "cut", "")).start()
+    began = time.monotonic()
+    for step in range(1, 20):
+        m.report(float(step), step=step)
+    assert time.monotonic() - began > 0.4
+    m.report(20.0, step=20)
+    assert sum(1 + len(r.history) for r in reports(world)) == 20
+    m.close()
+
+
+def test_asked_to_stop_while_away_it_gives_up_with_the_reason(
+    world: MemoryWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    m, cut = member(world, tmp_path)
+    cut.cut = "before"
+    m.report(1.0, step=1)
+    monkeypatch.setattr(preempt, "_requested", True)
+    with pytest.raises(pbt.Unreachable):
+        m.report(1.0, step=2, save=save)
+
+
+def test_by_default_training_waits_and_a_full_journal_is_waited_for_too(
+    world: MemoryWorld, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    m, cut = member(world, tmp_path, "wait")
+    cut.cut = "before"
+    threading.Timer(0.3, lambda: setattr(cut, "cut", "")).start()
+    began = time.monotonic()
+    m.report(1.0, step=1)
+    assert time.monotonic() - began > 0.25
+    assert caplog.text.count("member 0 waits") == 1
+    m.close()
+
+
+@pytest.mark.parametrize("steps", [(3, 3), (4, 3), (1, 2), (2, 9)])
+def test_a_history_that_does_not_go_up_is_refused(world: MemoryWorld, tmp_path: Path, steps: tuple[int, int]) -> None:
+    m, cut = member(world, tmp_path)
+    m.report(1.0, step=1)
+    past = tuple(Past(step, 1.0) for step in steps)
+    with pytest.raises(pbt.Invalid, match="history"):
+        cut.report(Report(member=0, lease=1, seq=2, decided=1, step=9, score=1.0, history=past))
+    m.close()
+
+
+def test_a_history_beyond_all_bounds_is_refused(world: MemoryWorld, tmp_path: Path) -> None:
+    m, cut = member(world, tmp_path, interval=10**9, steps=None)
+    past = tuple(Past(step, 1.0) for step in range(1, 50_000))
+    with pytest.raises(pbt.Invalid, match="history"):
+        cut.report(Report(member=0, lease=1, seq=1, decided=1, step=10**6, score=1.0, history=past))
+    m.close()
+
+
+def test_only_two_words_are_known(tmp_path: Path) -> None:
+    with pytest.raises(pbt.SettingsError, match="'wait' or 'go on'"):
+        pbt.join(tmp_path / "p", when_away="sleep")  # type: ignore[arg-type]
