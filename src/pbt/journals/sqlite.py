@@ -160,6 +160,8 @@ def _rows(db: sqlite3.Connection, path: Path, after: int) -> list[bytes]:
 
 
 def _damaged(path: Path, error: Exception) -> JournalError:
+    if isinstance(error, sqlite3.OperationalError):
+        return JournalError(f"{path} can not be read or written now: {error}")
     return JournalError(
         f"{path}: {error}; this is no whole journal: restore the folder from a copy, or start a new one"
     )
