@@ -6,9 +6,11 @@ import http.client
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -295,3 +297,23 @@ def test_no_key_stands_in_a_process_list_or_a_log(tmp_path: Path) -> None:
     assert key not in process.stdout.read()
     assert os.environ.get("PBT_KEY") is None
     assert sys.executable
+
+
+def test_an_answer_cut_in_its_head_is_no_answer() -> None:
+    """http.client takes what came for a whole head, and an empty body for the answer."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    cut = [b"HTTP/1.1 200 OK\r\ncontent-ty", b"HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n{", b"HTTP/1.1 2", b""]
+    whole = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+
+    def serve() -> None:
+        for answer in (*cut, whole):
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+    threading.Thread(target=serve, daemon=True).start()
+    remote = Remote(f"http://127.0.0.1:{listening.getsockname()[1]}/p", "key", patience=20.0)
+    assert remote.stand(0, 1).member is None
+    remote.close()
+    listening.close()

@@ -57,9 +57,10 @@ class Courier:
         self.pending = report
         if not self._goes_on:
             return until_recorded(self._face, report)
+        patience = 0.0
         if self._under_way is None or self._under_way.report is not report:
-            self._under_way = _Asking(self._face, report)
-        answer = self._under_way.answer(PATIENCE if go_on else None)
+            self._under_way, patience = _Asking(self._face, report), PATIENCE
+        answer = self._under_way.answer(patience if go_on else None)
         if answer is not None:
             self._under_way = None
         return answer

@@ -167,6 +167,9 @@ class Remote:
             try:
                 self._connection.request(method, path, body, self._headers())
                 response = self._connection.getresponse()
+                if response.length is None and not response.chunked:
+                    # http.client takes a head that was cut off for a whole one, with a body that ends where it ends.
+                    raise http.client.IncompleteRead(b"")
                 return response.status, response.read()
             except BaseException:
                 self.close()

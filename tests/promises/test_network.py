@@ -1,0 +1,113 @@
+"""A server on another host, over a link that is cut, for short and for long, or slow: everything is said once, in order."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pbt import place
+from pbt.errors import PBTError
+from pbt.population.entries import Entry, Reported, decode
+from tests.chaos.checks import check_journal
+from tests.hosts import SERVER, Hosts
+from tests.scripts import PBT, TURNS, environment, write
+
+KEY = "a-key-for-these-hosts-only"
+IMPATIENT = "import pbt.remote, pbt.away\npbt.remote._TIMEOUT = 1.5\npbt.away.PATIENCE = 0.3\n"
+"""A request is given up and sent again sooner than the half minute of everyday."""
+
+
+@pytest.fixture
+def hosts() -> Iterator[Hosts]:
+    made = Hosts()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def server(hosts: Hosts, tmp_path: Path) -> Iterator[str]:
+    process = hosts.start(
+        "server", [*PBT, "serve", tmp_path / "served", "--host", SERVER, "--port", "7777"],
+        env=environment(PBT_KEY=KEY, PYTHONUNBUFFERED=1), stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert any("PBT_URL" in line for line in process.stdout)
+    yield f"http://{SERVER}:7777/digits"
+    process.kill()
+    process.communicate()
+
+
+def worker(hosts: Hosts, url: str, folder: Path, script: str, name: str) -> subprocess.Popen[str]:
+    path = write(folder, IMPATIENT + script, f"{name}.py")
+    return hosts.start(
+        "worker", [sys.executable, path, url], env=environment(PBT_KEY=KEY, PAUSE=0.05),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def entries(tmp_path: Path) -> list[Entry]:
+    try:
+        return [decode(body) for body in place.reader(tmp_path / "served" / "digits").read(0)]
+    except PBTError:
+        return []
+
+
+def until_reports(tmp_path: Path, n: int) -> None:
+    end = time.monotonic() + 30
+    while sum(isinstance(e.event, Reported) for e in entries(tmp_path)) < n:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def finish(workers: list[subprocess.Popen[str]], tmp_path: Path) -> None:
+    for one in workers:
+        said, _ = one.communicate(timeout=60)
+        assert one.returncode == 0, said
+    population = check_journal(entries(tmp_path))
+    assert population.finished
+    assert not any(m.failed for m in population.members)
+
+
+@pytest.mark.parametrize("seconds", [0.5, 4.0])
+def test_a_link_that_is_cut_costs_time_and_nothing_else(
+    hosts: Hosts, server: str, tmp_path: Path, seconds: float
+) -> None:
+    workers = [worker(hosts, server, tmp_path, TURNS, f"w{n}") for n in range(3)]
+    until_reports(tmp_path, 20)
+    for _ in range(2):
+        hosts.cut()
+        time.sleep(seconds)
+        hosts.cut(False)
+        time.sleep(0.5)
+    finish(workers, tmp_path)
+
+
+def test_with_go_on_training_does_not_even_wait(hosts: Hosts, server: str, tmp_path: Path) -> None:
+    goes_on = TURNS.replace("maximize=True)", 'maximize=True, when_away="go on")').replace(
+        "members=8, steps=20, interval=2", "members=2, steps=120, interval=30"
+    )
+    goes_on = goes_on.replace("member.report(", 'open(f"steps-{member.id}", "a").write(f"{step}\\n"); member.report(')
+    workers = [worker(hosts, server, tmp_path, f"import os; os.chdir({str(tmp_path)!r})\n{goes_on}", f"w{n}")
+               for n in range(2)]  # fmt: skip
+    until_reports(tmp_path, 10)
+    hosts.cut()
+    time.sleep(0.2)
+    before = [len((tmp_path / f"steps-{n}").read_text().split()) for n in range(2)]
+    time.sleep(2.5)
+    during = [len((tmp_path / f"steps-{n}").read_text().split()) for n in range(2)]
+    hosts.cut(False)
+    assert all(b + 20 < d for b, d in zip(before, during, strict=True)), (before, during)
+    finish(workers, tmp_path)
+    said = [r for e in entries(tmp_path) if isinstance(e.event, Reported) for r in e.event.reports]
+    assert any(r.history for r in said)
+
+
+def test_a_slow_and_lossy_network(hosts: Hosts, server: str, tmp_path: Path) -> None:
+    hosts.slow(milliseconds=30, loss=3)
+    short = TURNS.replace("members=8, steps=20", "members=3, steps=10")
+    finish([worker(hosts, server, tmp_path, short, f"w{n}") for n in range(2)], tmp_path)
