@@ -1,4 +1,4 @@
-"""Two hosts of one's own: network namespaces, with a link that can be cut or made slow. Needs root, on Linux."""
+"""Two hosts of one's own: network namespaces, with a link that can be cut. Needs root, on Linux."""
 
 from __future__ import annotations
 
@@ -42,17 +42,6 @@ class Hosts:
     def cut(self, off: bool = True) -> None:
         """Cut the link, or mend it: what is sent meanwhile is lost without a word."""
         _ip("-n", self._names["server"], "link", "set", self._link, "down" if off else "up")
-
-    def slow(self, milliseconds: int, loss: int) -> None:
-        """Each packet is delayed, and so many per cent are lost."""
-        if shutil.which("tc") is None:
-            pytest.skip("a slow network needs the tc command")
-        command = f"tc qdisc replace dev {self._link} root netem delay {milliseconds}ms loss {loss}%".split()
-        done = subprocess.run(
-            ["ip", "netns", "exec", self._names["server"], *command], capture_output=True, check=False
-        )
-        if done.returncode != 0:
-            pytest.skip("the kernel has no netem")
 
     def close(self) -> None:
         """The hosts are gone."""

@@ -16,9 +16,11 @@ class Wire:
         to: the server's port.
         rng: draws where connections are cut.
         odds: probability that a connection will be cut half-way.
+        delay: seconds for which whatever passes is held up.
     """
 
-    def __init__(self, to: int, rng: random.Random, odds: float) -> None:
+    def __init__(self, to: int, rng: random.Random, odds: float, delay: float = 0.0) -> None:
+        self._delay = delay
         self._to = to
         self._rng = rng
         self._odds = odds
@@ -56,6 +58,7 @@ class Wire:
                     self.cuts += 1
                     break
                 passed += len(data)
+                time.sleep(self._delay)
                 target.sendall(data)
         self._drop(source, target)
 

@@ -78,6 +78,10 @@ def until(what: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
+def answered(m: Member) -> bool:
+    return m._courier._under_way is None or m._courier._under_way._done.is_set()
+
+
 @pytest.mark.parametrize("where", ["before", "after"])
 def test_what_came_meanwhile_is_said_in_order_and_once(world: MemoryWorld, tmp_path: Path, where: str) -> None:
     m, cut = member(world, tmp_path)
@@ -88,7 +92,7 @@ def test_what_came_meanwhile_is_said_in_order_and_once(world: MemoryWorld, tmp_p
         assert not outcome.exploit
         assert m.step == step
     cut.cut = ""
-    until(lambda: len(reports(world)) == 2)
+    until(lambda: answered(m))
     m.report(26.0, step=26, save=save)
     first, second, third = reports(world)
     assert (first.step, second.step, third.step) == (1, 2, 26)
@@ -108,7 +112,7 @@ def test_the_checkpoint_of_a_report_under_way_is_left_alone(world: MemoryWorld, 
     m.report(1.0, step=25, save=save)
     assert [p.name for p in (tmp_path / "checkpoints" / "0").iterdir()] == ["1-1"]
     cut.cut = ""
-    until(lambda: reports(world))
+    until(lambda: answered(m))
     m.report(1.0, step=26, save=save)
     assert [r.checkpoint for r in reports(world)] == ["0/1-1", "0/1-2"]
     m.close()
@@ -126,7 +130,7 @@ def test_an_exploit_decided_meanwhile_is_obeyed_and_drops_what_came_after_it(
     poor.report(0.1, step=2, save=save)
     poor.report(0.2, step=3, save=save)
     bad.cut = ""
-    until(lambda: not poor._courier._under_way or poor._courier._under_way._done.is_set())
+    until(lambda: answered(poor))
     with caplog.at_level(logging.WARNING, "pbt"):
         outcome = poor.report(0.3, step=4, save=save)
     assert outcome.exploit
@@ -147,6 +151,7 @@ def test_a_lease_lost_meanwhile_ends_it(world: MemoryWorld, tmp_path: Path) -> N
     world.die(cut, 0)
     assert world.face().join("taker").member == 0
     cut.cut = ""
+    until(lambda: answered(m))
     with pytest.raises(pbt.LeaseLost):
         m.report(1.0, step=3)
     assert reports(world) == []
