@@ -51,12 +51,12 @@ def _plain(entry: Entry) -> bytes:
 
 
 @pytest.mark.parametrize("strategy", [{"name": "pbt", **PLAIN}, "tests.deferring:Deferring"])
-def test_memory_folder_and_server_decide_alike(tmp_path: Path, strategy: Any) -> None:
+def test_all_ways_of_running_decide_alike(tmp_path: Path, strategy: Any) -> None:
     journals = {}
     for kind in WORLDS:
         (tmp_path / kind).mkdir()
         journals[kind] = play(kind, tmp_path / kind, strategy)
-    assert journals["memory"] == journals["folder"] == journals["server"]
+    assert journals["memory"] == journals["folder"] == journals["server"] == journals["postgres"]
     assert any(b'"copy"' in body for body in journals["memory"])
 
 
