@@ -95,11 +95,17 @@ def stop_postgres() -> None:
         shutil.rmtree(postgres().folder)
 
 
+def installed() -> Path | None:
+    """Where PostgreSQL's programs lie."""
+    found = [shutil.which("postgres"), *sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))]
+    return next((Path(path).resolve().parent for path in found if path), None)
+
+
 def _programs() -> Path:
-    found = shutil.which("postgres") or next(map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))), None)
+    found = installed()
     if found is None:
         pytest.skip("PostgreSQL is not installed: no program 'postgres' on the path or in /usr/lib/postgresql")
-    return Path(found).resolve().parent
+    return found
 
 
 def _unprivileged() -> pwd.struct_passwd:
