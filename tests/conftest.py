@@ -10,11 +10,18 @@ from typing import Any
 import pytest
 
 from pbt import preempt
+from tests.postgres import stop_postgres
 from tests.worlds import WORLDS, World
 
 os.environ.pop("PBT_URL", None)
 os.environ.pop("PBT_KEY", None)
 os.environ.pop("PBT_RUN", None)
+os.environ.pop("PBT_JOURNAL_URL", None)
+
+
+def pytest_sessionfinish() -> None:
+    """Nothing that tests have started outlives them."""
+    stop_postgres()
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -29,7 +36,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.fixture(params=list(WORLDS))
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    """A population in memory, in a folder, and behind a server."""
+    """A population in memory, in a folder, behind a server, and behind two."""
     made = WORLDS[request.param](tmp_path)
     yield made
     made.check()

@@ -160,11 +160,11 @@ def test_populations_live_side_by_side(served: ServerWorld) -> None:
 
 
 def test_a_second_server_on_the_same_folder_is_refused(served: ServerWorld) -> None:
-    from pbt.server.rooms import Room
+    from pbt.server.backing import InFolders
 
     request(served)
     with pytest.raises(pbt.SettingsError, match="another server serves"):
-        Room(served.folder / "digits")
+        InFolders(served.folder).open("digits")
 
 
 def test_a_folder_joiner_and_a_server_share_one_population(served: ServerWorld) -> None:

@@ -1,8 +1,9 @@
-"""The same population seen in three ways: in memory, in a folder, behind a server."""
+"""The same population seen in several ways: in memory, in a folder, behind a server, behind two on PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from pathlib import Path
@@ -19,11 +20,13 @@ from pbt.population.fold import refold
 from pbt.population.value import Population
 from pbt.remote import Remote
 from pbt.server.app import App
+from pbt.server.backing import Backing
 from pbt.server.gate import Gate
 from pbt.server.keys import Key
 from pbt.server.rooms import Rooms
 from pbt.server.running import bind
 from pbt.settings import Wanted
+from tests.postgres import postgres
 
 KEY = "a-key-for-tests-only"
 
@@ -124,11 +127,14 @@ class FolderWorld(World):
 
 
 class ServerWorld(World):
-    def __init__(self, tmp_path: Path, defaults: Wanted | None = None, key: str | None = KEY) -> None:
+    def __init__(
+        self, tmp_path: Path, defaults: Wanted | None = None, key: str | None = KEY, backing: Backing | None = None
+    ) -> None:
         self.folder = tmp_path / "served"
-        self.folder.mkdir()
+        self.folder.mkdir(exist_ok=True)
         self.key = key
-        self.rooms = Rooms(self.folder, defaults or Wanted(), ["tests.deferring:Deferring", "tests.toy:Toy"])
+        strategies = ["tests.deferring:Deferring", "tests.toy:Toy"]
+        self.rooms = Rooms(self.folder, defaults or Wanted(), strategies, backing)
         self.app = App(self.rooms, Gate(Key(key)))
         self.socket = bind("127.0.0.1", 0)
         self.port = self.socket.getsockname()[1]
@@ -149,10 +155,13 @@ class ServerWorld(World):
 
     def die(self, face: Any, member: int) -> None:
         face.let_go(member)
-        room = self.rooms.room("digits")
         lease = self.population.members[member].lease
         assert lease is not None
-        room.alive._last[member, lease.number] = time.monotonic() - 1e6
+        self.silence(member, lease.number)
+
+    def silence(self, member: int, lease: int) -> None:
+        alive: Any = self.rooms.room("digits").alive
+        alive._last[member, lease] = time.monotonic() - 1e6
 
     def coordinators(self) -> list[Coordinator]:
         return [self.rooms.room("digits").coordinator] if self.rooms.names() else []
@@ -164,4 +173,36 @@ class ServerWorld(World):
         self.rooms.close()
 
 
-WORLDS = {"memory": MemoryWorld, "folder": FolderWorld, "server": ServerWorld}
+class PostgresWorld(World):
+    """Two servers on one database, with the same folder; faces come by one and by the other in turn."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        from pbt.journals.postgres import PostgresJournal
+        from pbt.server.postgres import InPostgres
+
+        self.database = postgres().schema()
+        folder = tmp_path / "served"
+        self.servers = [ServerWorld(tmp_path, backing=InPostgres(folder, self.database, every=None)) for _ in "ab"]
+        self.journal = PostgresJournal(self.database, "digits")
+        self._faces = itertools.cycle(self.servers)
+
+    def face(self) -> Remote:
+        return next(self._faces).face()
+
+    def die(self, face: Any, member: int) -> None:
+        face.let_go(member)
+        lease = self.population.members[member].lease
+        assert lease is not None
+        for server in self.servers:
+            server.silence(member, lease.number)
+
+    def coordinators(self) -> list[Coordinator]:
+        return [coordinator for server in self.servers for coordinator in server.coordinators()]
+
+    def close(self) -> None:
+        for server in self.servers:
+            server.close()
+        self.journal.close()
+
+
+WORLDS = {"memory": MemoryWorld, "folder": FolderWorld, "server": ServerWorld, "postgres": PostgresWorld}

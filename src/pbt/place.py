@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pbt.journals.sqlite import SQLiteReader
 
 MARK = "population.json"
+SQLITE, POSTGRES = "sqlite", "postgres"
 NETWORK = frozenset(
     [
         *("nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "afs", "afpfs", "9p"),
@@ -34,7 +35,7 @@ class Mark(msgspec.Struct, frozen=True):
     """What ``population.json`` says; `id` tells this folder from every other."""
 
     format: int = 1
-    journal: str = "sqlite"
+    journal: str = SQLITE
     id: str = ""
 
 
@@ -66,12 +67,20 @@ def reader(folder: str | Path) -> SQLiteReader:
         inside = ", ".join(sorted(p.parent.name for p in path.glob(f"*/{MARK}"))[:12])
         hint = f"name one of those inside: {inside}" if inside else "name the folder given to pbt run or pbt.turns"
         raise JournalError(f"{path} holds no population: {hint}")
-    read_mark(path)
+    _check_kind(path, SQLITE)
     return SQLiteReader(path)
 
 
-def prepare(folder: str | Path) -> Path:
-    """Make the folder of a population and mark it, or check the mark that it has."""
+def prepare(folder: str | Path, kind: str = SQLITE) -> Path:
+    """Make the folder of a population and mark it, or check the mark that it has.
+
+    Args:
+        kind: of its journal.
+
+    Raises:
+        SettingsError: it can not be made.
+        JournalError: its journal is of another kind, or of a newer version.
+    """
     path = Path(folder).expanduser().absolute()
     if sys.platform == "win32":
         raise SettingsError(
@@ -81,19 +90,34 @@ def prepare(folder: str | Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
         if not (path / MARK).exists():
-            _refuse_network(path)
-            _write_mark(path)
+            if kind == SQLITE:
+                _refuse_network(path)
+            _write_mark(path, kind)
     except OSError as error:
         raise SettingsError(f"{path} can not hold a population: {error.strerror}") from None
-    read_mark(path)
+    _check_kind(path, kind)
     return path
 
 
-def _write_mark(path: Path) -> None:
+def _check_kind(path: Path, kind: str) -> None:
+    mark = read_mark(path)
+    if mark.journal == kind:
+        return
+    if mark.journal == POSTGRES:
+        raise JournalError(
+            f"the journal of {path} is in PostgreSQL: go through its server, as in http://HOST:7777/{path.name} "
+            "(pbt serve --journal starts one)"
+        )
+    raise JournalError(
+        f"{path} has a journal of its own ({mark.journal}): serve it without --journal, or give another folder"
+    )
+
+
+def _write_mark(path: Path, kind: str) -> None:
     """Written aside and linked, so that it is whole and only the first of several writers makes it."""
     aside = path / f".{MARK}.{os.getpid()}.{os.urandom(4).hex()}"
     with aside.open("wb") as file:
-        file.write(msgspec.json.encode(Mark(id=secrets.token_hex(16))))
+        file.write(msgspec.json.encode(Mark(journal=kind, id=secrets.token_hex(16))))
         file.flush()
         os.fsync(file.fileno())
     try:
@@ -117,7 +141,7 @@ def read_mark(path: Path) -> Mark:
         mark = msgspec.json.decode((path / MARK).read_bytes(), type=Mark)
     except (OSError, msgspec.DecodeError) as error:
         raise JournalError(f"{path / MARK} can not be read: {error}") from None
-    if mark.format > Mark().format or mark.journal != "sqlite":
+    if mark.format > Mark().format or mark.journal not in (SQLITE, POSTGRES):
         raise JournalError(f"{path} was made by a newer pbt (journal {mark.journal!r}): pip install -U pbtrain")
     return mark
 

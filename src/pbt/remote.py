@@ -34,6 +34,7 @@ FIRST_PATIENCE = 10.0
 """Seconds for which the first request waits for a server that is not there yet."""
 BEAT_EVERY = 10.0
 _TIMEOUT = HOLD + 10.0
+_CONNECT_TIMEOUT = 5.0
 _encode = msgspec.json.Encoder().encode
 _answer = msgspec.json.Decoder(Answer)
 _answers = msgspec.json.Decoder(list[Answer])
@@ -43,6 +44,9 @@ T = TypeVar("T")
 class Remote:
     """The population at a URL such as ``http://host:7777/digits``; without a name it is ``default``.
 
+    Several servers of one population stand one after the other, as in ``http://a:7777,b:7777/digits``: where
+    one does not answer, the next is asked, with the same bytes.
+
     Args:
         url: the population's.
         key: the server's; by default ``$PBT_KEY``, else the file that a server on this machine points at.
@@ -51,10 +55,11 @@ class Remote:
 
     def __init__(self, url: str, key: str | bytes | None = None, patience: float | None = None) -> None:
         parts = urlsplit(url)
-        if parts.scheme != "http" or not parts.hostname or parts.query or parts.fragment:
+        self._hosts = _hosts(parts.netloc)
+        self._at = 0
+        if parts.scheme != "http" or not self._hosts or parts.query or parts.fragment:
             raise SettingsError(f"{url}: give a URL such as http://host:7777/name")
         self._url = url
-        self._host, self._port = parts.hostname, parts.port or 7777
         name = parts.path.strip("/") or "default"
         self._path = f"/{quote(name, safe='')}/"
         given = key if key is not None else os.environ.get(VARIABLE)
@@ -127,7 +132,7 @@ class Remote:
 
     def _request(self, method: str, path: str, body: bytes) -> bytes:
         """Send until there is an answer, the same bytes each time."""
-        pause, since, told = 0.05, time.monotonic(), False
+        pause, since, told, tried = 0.05, time.monotonic(), False, 0
         while True:
             try:
                 status, answer = self._once(method, path, body)
@@ -145,6 +150,10 @@ class Remote:
                 if not isinstance(refused, Unavailable):
                     raise refused
                 trouble = refused
+            self._turn_to_next()
+            tried += 1
+            if tried % len(self._hosts):
+                continue
             patience = self._patience if self._met else FIRST_PATIENCE
             if (patience is not None and time.monotonic() - since > patience) or preempt.requested():
                 raise trouble
@@ -160,8 +169,9 @@ class Remote:
                 self._process, self._connection = os.getpid(), None
                 self._beating, self._beater = {}, None
             if self._connection is None:
-                self._connection = http.client.HTTPConnection(self._host, self._port, timeout=_TIMEOUT)
+                self._connection = http.client.HTTPConnection(*self._hosts[self._at], timeout=_CONNECT_TIMEOUT)
                 self._connection.connect()
+                self._connection.sock.settimeout(_TIMEOUT)
                 self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._peer = self._connection.sock.getpeername()[0]
             try:
@@ -174,6 +184,13 @@ class Remote:
             except BaseException:
                 self.close()
                 raise
+
+    def _turn_to_next(self) -> None:
+        """Ask the next server from now on, if there are several."""
+        if len(self._hosts) > 1:
+            with self._lock:
+                self.close()
+                self._at = (self._at + 1) % len(self._hosts)
 
     def _headers(self) -> dict[str, Any]:
         headers: dict[str, Any] = {"Content-Type": "application/json"}
@@ -188,7 +205,7 @@ class Remote:
         except msgspec.DecodeError:
             return Unreachable(f"{self._url} answers {status}, but is no pbt server: check host and port")
         if failure.key_file is not None and self._key is None:
-            self._key = (key_beside(failure.key_file, self._peer, self._port) or "").encode() or None
+            self._key = (key_beside(failure.key_file, self._peer, self._hosts[self._at][1]) or "").encode() or None
             if self._key is not None:
                 return None
         error = raised(failure)
@@ -214,6 +231,16 @@ def _beat(url: str, key: bytes | None, beating: dict[int, int]) -> None:
                 remote._request("POST", remote._path + "beat", _encode(Holder(member, lease)))
             except PBTError as error:
                 _log.debug("no sign of life could be given: %s", error)
+
+
+def _hosts(netloc: str) -> list[tuple[str, int]]:
+    """Host and port of each server named; none where that can not be understood."""
+    try:
+        parts = [urlsplit(f"//{part}") for part in netloc.split(",")]
+        found = [(part.hostname or "", part.port or 7777) for part in parts]
+    except ValueError:
+        return []
+    return found if all(host for host, _ in found) else []
 
 
 def _reason(error: Exception) -> str:

@@ -14,21 +14,25 @@ from pbt import place
 from pbt.journals.journal import Journal, Raced
 from pbt.journals.locks import FairLock
 from pbt.journals.memory import MemoryJournal
+from pbt.journals.postgres import PostgresJournal
 from pbt.journals.sqlite import SQLiteJournal
+from tests.postgres import postgres
 
 Open = Callable[[], Journal]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """Opens the same journal, each time as another process would."""
     made: list[Any] = []
     memory = MemoryJournal()
+    url = postgres().schema() if request.param == "postgres" else ""
 
     def open_journal() -> Journal:
         if request.param == "memory":
             return memory
-        made.append(SQLiteJournal(place.prepare(tmp_path / "p")))
+        sqlite = request.param == "sqlite"
+        made.append(SQLiteJournal(place.prepare(tmp_path / "p")) if sqlite else PostgresJournal(url, "p"))
         return made[-1]
 
     yield open_journal

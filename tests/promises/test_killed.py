@@ -26,8 +26,12 @@ def journal(where: Path) -> list[Entry]:
 
 
 def check(where: Path) -> Population:
+    """What must hold of the journal in a folder."""
+    return check_entries(journal(where))
+
+
+def check_entries(entries: list[Entry]) -> Population:
     """What must hold of any journal: no report under an old lease, keys once, parents alive, values in the space."""
-    entries = journal(where)
     keys = set()
     newest: dict[int, int] = {}
     written: set[str] = set()

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from pbt.server.keys import LOOPBACK
+
+if TYPE_CHECKING:
+    from pbt.server.backing import Backing
 
 
 @click.command("serve")
@@ -25,10 +30,17 @@ from pbt.server.keys import LOOPBACK
 @click.option(
     "--strategy", "strategies", multiple=True, metavar="MODULE:CLASS", help="Your own, that workers may ask for."
 )
+@click.option(
+    "--journal",
+    envvar="PBT_JOURNAL_URL",
+    metavar="URL",
+    help="A PostgreSQL database that keeps the journals, postgresql://user@host/database, so that a second server "
+    "can stand beside this one.  [default: $PBT_JOURNAL_URL, else SQLite in FOLDER]",
+)
 @click.option("--verbose", is_flag=True, help="Print a line for each new worker, report and exploit.")
 def command(
     folder: str, host: str, port: int, key_file: Path | None, no_key: bool, names: tuple[str, ...],
-    maximize: bool | None, strategies: tuple[str, ...], verbose: bool,
+    maximize: bool | None, strategies: tuple[str, ...], journal: str | None, verbose: bool,
 ) -> int:  # fmt: skip
     """Serve populations over HTTP to workers on other machines.
 
@@ -39,6 +51,10 @@ def command(
     Every request must carry the key: from $PBT_KEY or --key-file, else FOLDER/key, made at the first start.
     Workers of the same user on this machine find it by themselves. Ctrl-C or SIGTERM ends the server in
     order; started again on the same folder it goes on where it stood.
+
+    With --journal the populations' journals lie in PostgreSQL, and any number of servers with the same key may
+    serve them; workers name all of these, as in http://a:7777,b:7777/digits. The password comes from
+    $PGPASSWORD or ~/.pgpass.
     """
     from pbt.server.app import App
     from pbt.server.gate import Gate
@@ -51,9 +67,9 @@ def command(
     where = folder_for(folder)
     key = key_for(where, host, key_file, no_key)
     listening = bind(host, port)
-    app = App(
-        Rooms(where, Wanted(maximize=maximize), strategies), Gate(key, (*names, host)), Verbose() if verbose else None
-    )
+    backing = None if journal is None else _in_postgres(where, journal)
+    rooms = Rooms(where, Wanted(maximize=maximize), strategies, backing)
+    app = App(rooms, Gate(key, (*names, host)), Verbose() if verbose else None)
 
     def ready() -> None:
         name = socket.gethostname() if host in ("0.0.0.0", "::") else host
@@ -68,3 +84,17 @@ def command(
 
     serve(app, listening, ready)
     return 0
+
+
+def _in_postgres(folder: Path, url: str) -> Backing:
+    from pbt.journals.database import carries_password
+    from pbt.server.postgres import InPostgres
+
+    given = click.get_current_context().get_parameter_source("journal")
+    if carries_password(url) and given == ParameterSource.COMMANDLINE:
+        click.echo(
+            "The password in --journal can be read in the list of processes: "
+            "give it as $PGPASSWORD or in ~/.pgpass, or the URL as $PBT_JOURNAL_URL.",
+            err=True,
+        )
+    return InPostgres(folder, url)

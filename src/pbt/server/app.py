@@ -6,6 +6,7 @@ people and pages ask for goes through Starlette.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -84,7 +85,7 @@ class App:
             if handler is None:
                 raise NotFound(f"there is no POST {scope['path'][:80]}: known are {', '.join(self._verbs)}")
             body = await _body(receive)
-            status, answer = 200, _encode(await handler(self._room(name, verb), body, scope["client"]))
+            status, answer = 200, _encode(await handler(await self._room(name, verb), body, scope["client"]))
         except PBTError as error:
             status, answer = error.status, self._failure(error)
         except msgspec.DecodeError as error:
@@ -95,9 +96,9 @@ class App:
         await send({"type": "http.response.start", "status": status, "headers": [_JSON, _length(answer)]})
         await send({"type": "http.response.body", "body": answer})
 
-    def _room(self, name: str, verb: str) -> Room:
+    async def _room(self, name: str, verb: str) -> Room:
         """The population's room; only verbs that may begin a population make its folder."""
-        room = self.rooms.room(name) if verb in ("open", "create", "join") else self.rooms.known(name)
+        room = self.rooms.room(name) if verb in ("open", "create", "join") else await self.rooms.known(name)
         if room is None:
             raise NotFound(f"no population {name[:80]!r} on this server")
         return room
@@ -181,10 +182,10 @@ class App:
         return Opened(str(room.folder), read_mark(room.folder).id, room.coordinator.exists)
 
     async def _populations(self, request: Request) -> Response:
-        return Response(_encode(self.rooms.names()), media_type="application/json")
+        return Response(_encode(await asyncio.to_thread(self.rooms.names)), media_type="application/json")
 
     async def _journal(self, request: Request) -> Response:
-        room = self._room(request.path_params["name"], "journal")
+        room = await self._room(request.path_params["name"], "journal")
         after = request.query_params.get("after", "0")
         if not (after.isascii() and after.isdigit() and len(after) < 19):
             raise Invalid(f"after={after[:20]!r}: a number of entries")

@@ -6,6 +6,7 @@ import hmac
 import json
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from pbt.errors import SettingsError
@@ -59,7 +60,9 @@ def key_for(folder: Path, host: str, key_file: Path | None, no_key: bool) -> Key
     secret, file = os.environ.get(VARIABLE), None
     if not secret:
         file = key_file or folder / FILE
-        secret = _read(file) if key_file is not None or file.exists() else _make(file)
+        if key_file is None:
+            _make_once(file)
+        secret = _read(file)
     if len(secret) < SHORTEST and not loopback:
         raise SettingsError(f"the key has {len(secret)} characters: off loopback it needs at least {SHORTEST}")
     return Key(secret, file)
@@ -75,12 +78,19 @@ def _read(file: Path) -> str:
     return secret
 
 
-def _make(file: Path) -> str:
-    secret = secrets.token_hex(32)
-    fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def _make_once(file: Path) -> None:
+    """Made aside and linked: of several servers that start together on a folder, one makes it, and it is whole."""
+    if file.exists():
+        return
+    aside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(fd, "w") as out:
-        out.write(secret + "\n")
-    return secret
+        out.write(secrets.token_hex(32) + "\n")
+    try:
+        with suppress(FileExistsError):
+            os.link(aside, file)
+    finally:
+        aside.unlink()
 
 
 def take_seat(folder: Path, host: str, port: int) -> Path:

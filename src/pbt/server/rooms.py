@@ -20,13 +20,9 @@ from typing import Any, TypeVar
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.asks import Ask, ReportAsk, TellAsk
 from pbt.coordinator.coordinator import Coordinator, Outcome
-from pbt.errors import Invalid, PBTError, SettingsError
-from pbt.flock import Flock
-from pbt.journals.locks import close_lock, open_lock, try_lock
-from pbt.journals.sqlite import SQLiteJournal
-from pbt.place import prepare
+from pbt.errors import Invalid, PBTError
 from pbt.population.entries import Report
-from pbt.server.alive import Beats
+from pbt.server.backing import Backing, InFolders, Kept
 from pbt.server.wire import HOLD
 from pbt.settings import Wanted
 from pbt.strategies.named import KNOWN
@@ -45,14 +41,12 @@ Group = list[tuple[Ask, "asyncio.Future[list[Answer]]"]]
 class Room:
     """One population."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = prepare(folder)
-        self._lock = open_lock(self.folder / "server.lock")
-        if not try_lock(self._lock):
-            close_lock(self._lock)
-            raise SettingsError(f"another server serves {self.folder} already: use that one, or stop it")
-        self.alive = Beats(Flock(self.folder))
-        self.coordinator = Coordinator(SQLiteJournal(self.folder), self.alive)
+    def __init__(self, kept: Kept) -> None:
+        self.folder = kept.folder
+        self.alive = kept.alive
+        self.coordinator = Coordinator(kept.journal, kept.alive)
+        self._near = kept.near
+        self._give_back = kept.give_back
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="commit", daemon=True)
         self._thread.start()
@@ -89,7 +83,7 @@ class Room:
         """Whether one connection alone has asked lately, and the disk is quick: then a thread would only cost."""
         others = asker != self._asker and now - self._asked < _LATELY
         self._asker, self._asked = asker, now
-        return asker is not None and not others and not self._slow
+        return asker is not None and self._near and not others and not self._slow
 
     def _commit_next(self, loop: asyncio.AbstractEventLoop) -> None:
         group, self._queue = self._queue, []
@@ -204,7 +198,7 @@ class Room:
         self._jobs.put(None)
         self._thread.join()
         self.coordinator.close()
-        close_lock(self._lock)
+        self._give_back()
 
 
 def _unforeseen(error: BaseException) -> PBTError:
@@ -232,10 +226,14 @@ class Rooms:
         defaults: settings that a new population has where nobody asks for others.
         strategies: strategies of the user's own, as module:Class, that workers may ask for. No other name is
             imported because a request says so.
+        backing: where they are kept; by default in the folders themselves.
     """
 
-    def __init__(self, folder: Path, defaults: Wanted, strategies: Iterable[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, defaults: Wanted, strategies: Iterable[str] = (), backing: Backing | None = None
+    ) -> None:
         self.folder = folder
+        self._backing = InFolders(folder) if backing is None else backing
         self.defaults = defaults
         self.strategies = frozenset((*KNOWN, *strategies))
         self._rooms: dict[str, Room] = {}
@@ -249,16 +247,17 @@ class Rooms:
         if name not in self._rooms:
             if not _NAME.fullmatch(name):
                 raise Invalid(f"{name!r} can not name a population: letters, digits, '.', '_' and '-', up to 64")
-            self._rooms[name] = Room(self.folder / name)
+            self._rooms[name] = Room(self._backing.open(name))
         return self._rooms[name]
 
     def names(self) -> list[str]:
-        """All populations in the folder."""
-        return sorted(p.parent.name for p in self.folder.glob("*/population.json"))
+        """All populations that exist."""
+        return self._backing.names()
 
-    def known(self, name: str) -> Room | None:
+    async def known(self, name: str) -> Room | None:
         """The room of a population that exists."""
-        return self.room(name) if name in self._rooms or name in self.names() else None
+        exists = name in self._rooms or name in await asyncio.to_thread(self.names)
+        return self.room(name) if exists else None
 
     def hush(self) -> None:
         """See `Room.hush`."""
@@ -269,3 +268,4 @@ class Rooms:
         """Close every room."""
         for room in self._rooms.values():
             room.close()
+        self._backing.close()

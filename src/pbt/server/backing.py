@@ -1,0 +1,75 @@
+"""What stands behind a server's rooms: where a population's folder, its journal and its signs of life come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from pbt.alive import Alive
+from pbt.errors import SettingsError
+from pbt.flock import Flock
+from pbt.journals.journal import Journal
+from pbt.journals.locks import close_lock, open_lock, try_lock
+from pbt.journals.sqlite import SQLiteJournal
+from pbt.place import MARK, prepare
+from pbt.server.alive import Beats
+
+
+class Kept(NamedTuple):
+    """A population as a server has it.
+
+    Attributes:
+        folder: where its checkpoints lie.
+        near: whether a commit is the work of this machine alone, so that the server's loop may make one.
+        give_back: called at the end, after the journal was closed.
+    """
+
+    folder: Path
+    journal: Journal
+    alive: Alive
+    near: bool
+    give_back: Callable[[], None]
+
+
+class Backing(Protocol):
+    """All populations of a server."""
+
+    def open(self, name: str) -> Kept:
+        """The population of this name; its folder is made if need be."""
+        ...
+
+    def names(self) -> list[str]:
+        """Those that exist."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back."""
+        ...
+
+
+class InFolders:
+    """Journals in SQLite, each in its population's folder below the server's. One server at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def open(self, name: str) -> Kept:
+        """The population of this name.
+
+        Raises:
+            SettingsError: another server has it.
+        """
+        folder = prepare(self._folder / name)
+        lock = open_lock(folder / "server.lock")
+        if not try_lock(lock):
+            close_lock(lock)
+            raise SettingsError(f"another server serves {folder} already: use that one, or stop it")
+        return Kept(folder, SQLiteJournal(folder), Beats(Flock(folder)), True, lambda: close_lock(lock))
+
+    def names(self) -> list[str]:
+        """All populations in the folder."""
+        return sorted(path.parent.name for path in self._folder.glob(f"*/{MARK}"))
+
+    def close(self) -> None:
+        """Nothing to give back."""
