@@ -25,7 +25,7 @@ from pbt.coordinator.answer import Answer
 from pbt.errors import Forbidden, JournalError, PBTError, SettingsError, Unavailable, Unreachable
 from pbt.place import read_mark
 from pbt.population.entries import Decision, Event, Report, Settings
-from pbt.server.keys import VARIABLE, key_beside, wire_form
+from pbt.server.keys import VARIABLE, key_beside, seat_is_left, wire_form
 from pbt.server.wire import HOLD, Failure, Holder, Join, Opened, Tell, raised
 from pbt.settings import Wanted
 
@@ -67,6 +67,7 @@ class Remote:
         self._patience = patience
         self._met = False
         self._peer = ""
+        self._restarting = False
         self._lock = threading.Lock()
         self._connection: http.client.HTTPConnection | None = None
         self._process = os.getpid()
@@ -147,7 +148,8 @@ class Remote:
                 refused = self._refusal(status, answer)
                 if refused is None:
                     continue
-                if not isinstance(refused, Unavailable):
+                restarting = self._restarting and time.monotonic() - since < FIRST_PATIENCE
+                if not (isinstance(refused, Unavailable) or restarting):
                     raise refused
                 trouble = refused
             self._turn_to_next()
@@ -208,6 +210,7 @@ class Remote:
             self._key = (key_beside(failure.key_file, self._peer, self._hosts[self._at][1]) or "").encode() or None
             if self._key is not None:
                 return None
+            self._restarting = seat_is_left(failure.key_file)
         error = raised(failure)
         return Forbidden(f"{self._url}: {error}") if isinstance(error, Forbidden) else error
 

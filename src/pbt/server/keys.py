@@ -117,3 +117,13 @@ def key_beside(file: str, peer: str, port: int) -> str | None:
         return path.read_text().strip() if trusted and private else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def seat_is_left(file: str) -> bool:
+    """Whether the server that pointed at `file` on this machine has ended since: another may be about to sit down."""
+    folder = Path(file).parent
+    try:
+        os.kill(int(json.loads((folder / SEAT).read_text())["pid"]), 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return (folder / FILE).is_file()
+    return False
