@@ -75,7 +75,14 @@ class NotLoaded(PBTError):
 class CheckpointError(PBTError):
     """A checkpoint could not be written, or is not whole."""
 
+    status = 422
     code = "checkpoint"
+
+
+class Damaged(CheckpointError):
+    """A checkpoint did not arrive as it was sent: send again what the server has thrown away."""
+
+    code = "damaged"
 
 
 class OutOfReach(PBTError, OSError):

@@ -55,7 +55,8 @@ def join(
     """
     worker = _Worker(where, space, settings)
     while True:
-        joined = Member(worker.face, worker.store, worker.next(turn=False, member=member, wait=wait))
+        answer = worker.next(turn=False, member=member, wait=wait)
+        joined = Member(worker.face, worker.store(answer), answer)
         if not joined.lost:
             return joined
 
@@ -68,7 +69,12 @@ def turns(where: str | os.PathLike[str] | None = None, space: Any = None, **sett
     so start, resume, take-over, exploit and a new architecture are one code path.
     """
     worker = _Worker(where, space, settings)
-    return Turns(lambda: Turn(worker.face, worker.store, worker.next(turn=True)))
+
+    def take() -> Turn:
+        answer = worker.next(turn=True)
+        return Turn(worker.face, worker.store(answer), answer)
+
+    return Turns(take)
 
 
 class _Worker:
@@ -86,9 +92,20 @@ class _Worker:
         self._trained = False
         self._orders = orders
         self._asked: Wanted | None = asked
-        opened = open_place(os.fspath(place))
-        self.face: Joinable = opened.face
-        self.store: CheckpointStore | None = opened.store
+        self._place = open_place(os.fspath(place))
+        self.face: Joinable = self._place.face
+        self._store: CheckpointStore | None = None
+
+    def store(self, answer: Answer) -> CheckpointStore | None:
+        """What keeps the checkpoints of a member just leased, opened once; it goes back if that can not be done."""
+        if self._store is None and answer.member is not None:
+            try:
+                self._store = self._place.store(answer.checkpoints)
+            except BaseException:
+                self.face.tell(Released(answer.member, answer.lease))
+                self.face.let_go(answer.member)
+                raise
+        return self._store
 
     def _give_back(self, answer: Answer) -> None:
         """A member that failed for good, or that is cured and waits for the barrier's round: another one, please."""

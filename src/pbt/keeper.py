@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.checks import checkpoint_due
-from pbt.errors import Invalid, OutOfReach
+from pbt.errors import Invalid
 from pbt.population.entries import Checkpoint, Report, score_of
 
 Save = Callable[[Path], object]
@@ -21,7 +21,7 @@ class Keeper:
     """The checkpoints of one member, as its present worker sees them.
 
     Args:
-        store: where they lie; None where this machine does not see them.
+        store: where they are kept; None where nothing is kept, since they are foreign.
     """
 
     def __init__(self, store: CheckpointStore | None) -> None:
@@ -35,10 +35,7 @@ class Keeper:
 
     def _seen(self) -> CheckpointStore:
         if self._store is None:
-            raise OutOfReach(
-                "this machine does not see the checkpoints, which lie in the server's folder: mount it here under the "
-                "same path, or create the population with checkpoints='foreign' and report names of your own"
-            )
+            raise Invalid("this population's checkpoints are foreign: report names of your own, with checkpoint=")
         return self._store
 
     def with_checkpoint(self, report: Report, answer: Answer, save: Save | None, given: Any) -> Report:
@@ -92,7 +89,7 @@ class Keeper:
 
         Raises:
             CheckpointError: it is not whole.
-            OutOfReach, OSError: the store can not be seen or read now.
+            OSError: the store can not be reached or read now.
         """
         if answer.checkpoint is None or answer.foreign:
             return None

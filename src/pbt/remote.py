@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -20,7 +20,6 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from pbt import preempt
-from pbt.checkpoints.folder import FolderStore
 from pbt.coordinator.answer import Answer
 from pbt.errors import Forbidden, JournalError, PBTError, SettingsError, Unavailable, Unreachable
 from pbt.place import read_mark
@@ -56,7 +55,7 @@ class Remote:
         self._url = url
         self._host, self._port = parts.hostname, parts.port or 7777
         name = parts.path.strip("/") or "default"
-        self._path = f"/{quote(name, safe='')}/"
+        self.path = f"/{quote(name, safe='')}/"
         given = key if key is not None else os.environ.get(VARIABLE)
         self._key = given.encode() if isinstance(given, str) else given
         self._patience = patience
@@ -103,7 +102,7 @@ class Remote:
 
     def read(self, after: int) -> Iterable[bytes]:
         """The journal's entries after number `after`."""
-        body = self._request("GET", f"{self._path}journal?after={after}", b"")
+        body = self._request("GET", f"{self.path}journal?after={after}", b"")
         return body.splitlines()
 
     def open(self) -> Opened:
@@ -123,14 +122,22 @@ class Remote:
     # --- requests ---
 
     def _post(self, verb: str, body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
-        return decoder.decode(self._request("POST", self._path + verb, body))
+        return decoder.decode(self._request("POST", self.path + verb, body))
 
     def _request(self, method: str, path: str, body: bytes) -> bytes:
         """Send until there is an answer, the same bytes each time."""
+        return self.again(lambda: self._once(method, path, body))
+
+    def ask(self, verb: str, body: bytes) -> bytes:
+        """Say something about this population that is no matter of its coordinator's."""
+        return self._request("POST", self.path + verb, body)
+
+    def again(self, attempt: Callable[[], tuple[int, bytes]]) -> bytes:
+        """Attempt something, which gives an HTTP status and a body, until there is an answer."""
         pause, since, told = 0.05, time.monotonic(), False
         while True:
             try:
-                status, answer = self._once(method, path, body)
+                status, answer = attempt()
                 self._met = True
             except (OSError, http.client.HTTPException) as error:
                 trouble: PBTError = Unreachable(
@@ -160,20 +167,26 @@ class Remote:
                 self._process, self._connection = os.getpid(), None
                 self._beating, self._beater = {}, None
             if self._connection is None:
-                self._connection = http.client.HTTPConnection(self._host, self._port, timeout=_TIMEOUT)
-                self._connection.connect()
-                self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._connection = self.connect()
                 self._peer = self._connection.sock.getpeername()[0]
             try:
-                self._connection.request(method, path, body, self._headers())
+                self._connection.request(method, path, body, self.headers())
                 response = self._connection.getresponse()
                 return response.status, response.read()
             except BaseException:
                 self.close()
                 raise
 
-    def _headers(self) -> dict[str, Any]:
-        headers: dict[str, Any] = {"Content-Type": "application/json"}
+    def connect(self, blocksize: int = 16384) -> http.client.HTTPConnection:
+        """A new connection to the server."""
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=_TIMEOUT, blocksize=blocksize)
+        connection.connect()
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def headers(self, content_type: str = "application/json") -> dict[str, Any]:
+        """What every request carries."""
+        headers: dict[str, Any] = {"Content-Type": content_type}
         if self._key:
             headers["Authorization"] = b"Bearer " + wire_form(self._key)
         return headers
@@ -208,7 +221,7 @@ def _beat(url: str, key: bytes | None, beating: dict[int, int]) -> None:
         time.sleep(BEAT_EVERY)
         for member, lease in list(beating.items()):
             try:
-                remote._request("POST", remote._path + "beat", _encode(Holder(member, lease)))
+                remote._request("POST", remote.path + "beat", _encode(Holder(member, lease)))
             except PBTError as error:
                 _log.debug("no sign of life could be given: %s", error)
 
@@ -217,8 +230,8 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def open_remote(url: str) -> tuple[Remote, FolderStore | None]:
-    """The population at a URL, and its checkpoints if this machine sees the server's folder.
+def open_remote(url: str) -> tuple[Remote, Path | None, str]:
+    """The population at a URL, its folder if this machine sees the server's, and its id.
 
     Raises:
         Unreachable: no server answers.
@@ -231,4 +244,4 @@ def open_remote(url: str) -> tuple[Remote, FolderStore | None]:
         seen = read_mark(folder).id == opened.id
     except JournalError:
         seen = False
-    return remote, FolderStore(folder) if seen else None
+    return remote, folder if seen else None, opened.id

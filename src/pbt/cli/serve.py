@@ -25,16 +25,23 @@ from pbt.server.keys import LOOPBACK
 @click.option(
     "--strategy", "strategies", multiple=True, metavar="MODULE:CLASS", help="Your own, that workers may ask for."
 )
+@click.option(
+    "--largest-file",
+    default=1024.0,
+    show_default=True,
+    metavar="GIB",
+    help="Size of the largest file that workers may upload as part of a checkpoint.",
+)
 @click.option("--verbose", is_flag=True, help="Print a line for each new worker, report and exploit.")
 def command(
     folder: str, host: str, port: int, key_file: Path | None, no_key: bool, names: tuple[str, ...],
-    maximize: bool | None, strategies: tuple[str, ...], verbose: bool,
+    maximize: bool | None, strategies: tuple[str, ...], largest_file: float, verbose: bool,
 ) -> int:  # fmt: skip
     """Serve populations over HTTP to workers on other machines.
 
     Each population has a name and lives in its own folder below FOLDER; workers name it in the URL, as in
-    http://host:7777/digits (without a name it is "default"). Checkpoints lie in the same folder, which the
-    workers must see under the same path.
+    http://host:7777/digits (without a name it is "default"). Checkpoints lie in the same folder: workers that
+    see it under the same path read and write there, others through the server.
 
     Every request must carry the key: from $PBT_KEY or --key-file, else FOLDER/key, made at the first start.
     Workers of the same user on this machine find it by themselves. Ctrl-C or SIGTERM ends the server in
@@ -52,8 +59,9 @@ def command(
     key = key_for(where, host, key_file, no_key)
     listening = bind(host, port)
     app = App(
-        Rooms(where, Wanted(maximize=maximize), strategies), Gate(key, (*names, host)), Verbose() if verbose else None
-    )
+        Rooms(where, Wanted(maximize=maximize), strategies), Gate(key, (*names, host)), Verbose() if verbose else None,
+        int(largest_file * 1024**3),
+    )  # fmt: skip
 
     def ready() -> None:
         name = socket.gethostname() if host in ("0.0.0.0", "::") else host
