@@ -6,6 +6,7 @@ what one of them has downloaded or saved, and what a killed process left behind 
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import secrets
@@ -13,9 +14,9 @@ import shutil
 import stat
 import sys
 import tempfile
-import weakref
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from pbt.checkpoints.names import parsed
@@ -41,7 +42,8 @@ class Cache:
         self._mine, lock = _locked_folder(self._root)
         self._held: dict[str, int] = {".": lock}
         self._stagings = 0
-        self._end = weakref.finalize(self, _leave, self._root, self._mine, self._held, os.getpid())
+        self._leave = partial(_leave, self._root, self._mine, self._held, os.getpid())
+        atexit.register(self._leave)  # not when the store is dropped: somebody may hold a path
         for population_folder in everything.iterdir():
             _tidy(population_folder, () if population_folder == self._root else ("[0-9]*/*",))
 
@@ -108,7 +110,8 @@ class Cache:
 
     def close(self) -> None:
         """Delete what nobody else on this machine needs."""
-        self._end()
+        atexit.unregister(self._leave)
+        self._leave()
 
     def _path(self, id: str) -> Path:
         member, lease, seq = parsed(id)

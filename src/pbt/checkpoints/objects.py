@@ -11,10 +11,9 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
@@ -31,10 +30,12 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore as Backend
 
 PART = 8 * 1024 * 1024
-"""Bytes that travel in one request."""
+"""Bytes of a large object that go up in one request."""
 _PARTS_LIMIT = 9_000
 """Parts of one object; S3 allows 10,000."""
 PARTS_AT_ONCE = 3
+PIECE, BLOCK = 256 * 1024 * 1024, 2 * 1024 * 1024
+"""Bytes of a large object that are asked for at once, and that are in memory at a time."""
 PATIENCE, FIRST_PATIENCE = 300.0, 10.0
 """Seconds for which a store that goes away is waited for, and one that was never reached."""
 _NO_BUCKET = "NoSuchBucket"
@@ -74,7 +75,7 @@ def backend(url: str) -> Backend:
         raise SettingsError(f"checkpoints in {url}: pip install 'pbtrain[objects]'") from None
     options: dict[str, Any] = {}
     if not url.startswith(("file:", "memory:")):
-        options["client_options"] = {"timeout": "120s", "connect_timeout": "10s"}
+        options["client_options"] = {"timeout": "300s", "connect_timeout": "10s", "read_timeout": "60s"}
         if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http:"):
             options["client_options"]["allow_http"] = True
         options["retry_config"] = {"max_retries": 5}
@@ -145,51 +146,50 @@ class Objects:
             raise self._missing(id, MANIFEST) from None
 
     def receive(self, id: str, name: str, path: Path, size: int, sha256: str | None) -> None:
-        """See `Transport`."""
-        digest = hashlib.sha256()
+        """See `Transport`. Large files come in several pieces at once."""
+        key = _key(id, name)
+        path.touch()
+        starts = range(0, max(1, size), PIECE)
         try:
-            with path.open("wb") as file:
-                for body in self._ranges(_key(id, name), size):
-                    digest.update(body)
-                    file.write(body)
+            if len(starts) == 1:
+                self._piece(key, path, 0, size, size)
+            else:
+                with ThreadPoolExecutor(PARTS_AT_ONCE, "pbt-piece") as pool:
+                    list(pool.map(lambda start: self._piece(key, path, start, min(size, start + PIECE), size), starts))
         except FileNotFoundError:
             raise self._missing(id, name) from None
-        if sha256 is not None and digest.hexdigest() != sha256:
-            raise CheckpointError(f"{self._url}/{id} is not whole: {name} is not what was saved (SHA-256)")
+        with path.open("rb") as file:
+            if sha256 is not None and hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                raise CheckpointError(f"{self._url}/{id} is not whole: {name} is not what was saved (SHA-256)")
 
-    def _ranges(self, key: str, size: int) -> Iterator[Bytes]:
-        """The object's bytes in order, a few requests ahead."""
-        if size <= PART:
-            yield self._range(key, 0, size, size)
-            return
-        starts = iter(range(0, size, PART))
-        ahead: list[Future[Bytes]] = []
-        with ThreadPoolExecutor(PARTS_AT_ONCE, "pbt-range") as pool:
-            while True:
-                for start in islice(starts, PARTS_AT_ONCE - len(ahead)):
-                    ahead.append(pool.submit(self._range, key, start, min(size, start + PART), size))
-                if not ahead:
+    def _piece(self, key: str, path: Path, start: int, end: int, size: int) -> None:
+        """Bytes of an object of `size` bytes, into their place; after a failure it goes on where it stood."""
+        at = start
+
+        def attempt() -> None:
+            nonlocal at
+            with path.open("r+b") as file:
+                file.seek(at)
+                for block in self._stream(key, at, end, size):
+                    at += file.write(block)
+
+        self._steadily(attempt)
+        if at != end:
+            raise CheckpointError(f"{self._url}/{key} is not whole: it ends at byte {at} of {size}")
+
+    def _stream(self, key: str, start: int, end: int, size: int) -> Iterator[Bytes]:
+        try:
+            if size > 0:
+                found = self._obs.get(self._store, key, options={"range": (start, end)})
+                if found.meta["size"] == size:
+                    yield from found.stream(BLOCK)
                     return
-                yield ahead.pop(0).result()
-
-    def _range(self, key: str, start: int, end: int, size: int) -> Bytes:
-        """Some bytes of an object of `size` bytes."""
-
-        def attempt() -> Bytes:
-            try:
-                if size > 0:
-                    body: Bytes = self._obs.get_range(self._store, key, start=start, end=end)
-                    if len(body) == end - start:
-                        return body
-                elif self._size(key) == 0:
-                    nothing: Bytes = self._obs.Bytes(b"")
-                    return nothing
-            except self._obs.exceptions.BaseError:
-                if self._size(key) == size:
-                    raise
-            raise CheckpointError(f"{self._url}/{key} is not whole: it has {self._size(key)} bytes, not {size}")
-
-        return self._steadily(attempt)
+        except self._obs.exceptions.BaseError:
+            if self._size(key) == size:
+                raise
+        there = self._size(key)
+        if there != size:
+            raise CheckpointError(f"{self._url}/{key} is not whole: it has {there} bytes, not {size}")
 
     def _size(self, key: str) -> int:
         return self._obs.head(self._store, key)["size"]

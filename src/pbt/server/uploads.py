@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -56,6 +57,15 @@ Find = Callable[[str, str], Room]
 """The room of a population that exists, by its name; or NotFound."""
 
 
+class _FileConvertor(PathConvertor):
+    """As Starlette's own for paths, which ends at a line feed."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("file", _FileConvertor())
+
+
 class Uploads:
     """What of a server's application has to do with checkpoints.
 
@@ -70,7 +80,7 @@ class Uploads:
         self._arriving: dict[tuple[Path, int], tuple[tuple[str, str], Upload]] = {}
         self._files = ThreadPoolExecutor(8, "pbt-files")
         self.routes = [
-            Route("/{name}/checkpoints/{member}/{version}/{file:path}", self._file, methods=["GET", "PUT"]),
+            Route("/{name}/checkpoints/{member}/{version}/{file:file}", self._file, methods=["GET", "PUT"]),
         ]
         self.verbs: dict[str, Callable[[Room, bytes, object], Awaitable[Answer]]] = {
             "publish": self._publish,
