@@ -14,7 +14,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,8 @@ from pbt.checkpoints.names import parsed
 from pbt.errors import CheckpointError, SettingsError
 
 VARIABLE = "PBT_CACHE"
-_ATTEMPTS = 20
+_WORK = "work-"
+_ATTEMPTS, _PAUSE = 100, 0.01
 
 
 class Cache:
@@ -45,7 +46,7 @@ class Cache:
         self._leave = partial(_leave, self._root, self._mine, self._held, os.getpid())
         atexit.register(self._leave)  # not when the store is dropped: somebody may hold a path
         for population_folder in everything.iterdir():
-            _tidy(population_folder, () if population_folder == self._root else ("[0-9]*/*",))
+            _tidy(population_folder, only_work=population_folder == self._root)
 
     def staging(self) -> Path:
         """A new empty folder, this process's own."""
@@ -77,7 +78,6 @@ class Cache:
             if lock is None:
                 raise CheckpointError(f"{staging}: save into this folder; what was there is gone")
             try:
-                path.parent.mkdir(exist_ok=True)  # who tidies deletes empty ones
                 staging.rename(path)
             except OSError:
                 _close(lock)
@@ -86,15 +86,18 @@ class Cache:
                     return path
                 if attempt == _ATTEMPTS - 1:
                     raise
+                time.sleep(_PAUSE)  # somebody is looking whether it can be deleted
             else:
                 self._held[id] = lock
                 break
         return path
 
     def discard(self, id: str) -> None:
-        """Forget a checkpoint that is damaged here."""
+        """Delete a checkpoint that `have` gave and that is damaged, whoever else has it."""
+        path = self._path(id)
+        if id in self._held and (sys.platform == "win32" or _same(self._held[id], path)):
+            _delete(path)
         self.let_go(id)
-        _delete(self._path(id))
 
     def let_go(self, id: str) -> None:
         """This process no longer needs a checkpoint."""
@@ -106,7 +109,7 @@ class Cache:
         """This process needs no other checkpoint; what nobody on this machine needs is deleted."""
         for other in [known for known in self._held if known not in (id, ".")]:
             self.let_go(other)
-        _tidy(self._root, ("[0-9]*/*",))
+        _tidy(self._root)
 
     def close(self) -> None:
         """Delete what nobody else on this machine needs."""
@@ -115,7 +118,7 @@ class Cache:
 
     def _path(self, id: str) -> Path:
         member, lease, seq = parsed(id)
-        return self._root / str(member) / f"{lease}-{seq}"
+        return self._root / f"{member}-{lease}-{seq}"
 
 
 def cache_folder() -> Path:
@@ -140,7 +143,7 @@ def cache_folder() -> Path:
 def _locked_folder(root: Path) -> tuple[Path, int]:
     """A new folder of this process's own; who tidies may have deleted it before it was locked."""
     while True:
-        folder = root / f"work-{secrets.token_hex(6)}"
+        folder = root / f"{_WORK}{secrets.token_hex(6)}"
         folder.mkdir(parents=True)
         lock = _use(folder)
         if lock is not None:
@@ -179,34 +182,28 @@ def _close(lock: int | None) -> None:
         close_lock(lock)
 
 
-def _tidy(population: Path, patterns: tuple[str, ...]) -> None:
-    """Delete what no living process holds: folders of dead ones, and checkpoints by pattern."""
+def _tidy(population: Path, only_work: bool = False) -> None:
+    """Delete what no living process holds: what dead ones were working on, and checkpoints that are not in use."""
     if sys.platform == "win32":
         return
     from pbt.journals.locks import open_folder, try_lock
 
-    for folder in [path for pattern in ("work-*", *patterns) for path in population.glob(pattern)]:
-        try:
-            lock = open_folder(folder)
-        except OSError:
-            continue
-        if try_lock(lock) and _same(lock, folder):
-            _delete(folder)
-        _close(lock)
-    for home in _homes(population) if patterns else ():
-        with suppress(OSError):
-            home.rmdir()
-
-
-def _homes(population: Path) -> Iterator[Path]:
-    """Members' folders, then the population's own."""
-    yield from population.glob("[0-9]*")
-    yield population
+    with suppress(OSError):
+        for name in os.listdir(population):
+            folder = population / name
+            if only_work and not name.startswith(_WORK):
+                continue
+            with suppress(OSError):
+                lock = open_folder(folder)
+                if try_lock(lock) and _same(lock, folder):
+                    _delete(folder)
+                _close(lock)
+        population.rmdir()
 
 
 def _delete(folder: Path) -> None:
     """Out of sight first, so that nobody finds a half-deleted checkpoint under its id."""
-    aside = folder.parent / f"work-gone-{secrets.token_hex(6)}"
+    aside = folder.parent / f"{_WORK}gone-{secrets.token_hex(6)}"
     with suppress(OSError):
         folder.rename(aside)
         shutil.rmtree(aside, ignore_errors=True)
@@ -222,4 +219,4 @@ def _leave(root: Path, mine: Path, held: dict[str, int], process: int) -> None:
     shutil.rmtree(mine, ignore_errors=True)
     if sys.platform == "win32":
         shutil.rmtree(root, ignore_errors=True)
-    _tidy(root, ("[0-9]*/*",))
+    _tidy(root)

@@ -86,7 +86,7 @@ def backend(url: str) -> Backend:
     try:
         return from_url(url, **options)
     except Exception as error:
-        raise SettingsError(f"checkpoints in {url}: {_first_line(error)}") from None
+        raise SettingsError(f"checkpoints in {url}: {_short(error)}") from None
 
 
 class Objects:
@@ -119,7 +119,7 @@ class Objects:
         except FileNotFoundError as error:
             if not path.exists():
                 raise CheckpointError(f"{path}: what was there is gone") from error
-            raise OutOfReach(f"{self._url} is out of reach: {_first_line(error)}") from error
+            raise OutOfReach(f"{self._url} is out of reach: {_short(error)}") from error
 
     def _sent(self, key: str, path: Path) -> str:
         digest = hashlib.sha256()
@@ -254,8 +254,8 @@ class Objects:
                 final = isinstance(error, errors.PermissionDeniedError | errors.UnauthenticatedError)
                 over = time.monotonic() - since + pause > patience or preempt.requested()
                 if final or over or _NO_BUCKET in str(error):
-                    raise OutOfReach(f"{self._url} is out of reach: {_first_line(error)}") from error
-                _log.warning("%s does not answer; trying again: %s", self._url, _first_line(error))
+                    raise OutOfReach(f"{self._url} is out of reach: {_short(error)}") from error
+                _log.warning("%s does not answer; trying again: %s", self._url, _short(error))
             time.sleep(pause)
             pause = min(30.0, pause * 2)
 
@@ -283,5 +283,5 @@ def _parts(path: Path, size: int, seen: Callable[[bytes], object]) -> Iterator[b
             yield body
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:500]
+def _short(error: Exception) -> str:
+    return " ".join(str(error).partition("Debug source")[0].split())[:500]
