@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import subprocess
 import sys
@@ -82,7 +81,7 @@ class Travelling(Kept):
     def close(self) -> None:
         for cache in getattr(self, "caches", ()):
             cache.close()
-        left = [p for machine in self.tmp_path.iterdir() for p in machine.glob("*/*") if machine.name.startswith("on")]
+        left = list(self.tmp_path.glob("*/pbt-cache-*/*"))
         assert not left, "a cache is empty when nobody uses it"
 
 
@@ -374,20 +373,16 @@ def test_a_manifest_of_the_first_version_is_read(kept: Kept) -> None:
 
 MEMORY = """
 import os, resource, sys
-from pathlib import Path
 from pbt.checkpoints.cache import Cache
 from pbt.population.entries import Checkpoint
 kind, where, files, size = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 if kind == "objects":
     from pbt.checkpoints.objects import ObjectStore
     make = lambda cache: ObjectStore(where, cache)
-elif kind == "upload":
+else:
     from pbt.checkpoints.upload import UploadStore
     from pbt.remote import Remote
     make = lambda cache: UploadStore(Remote(where), cache)
-else:
-    from pbt.checkpoints.folder import FolderStore
-    make = lambda cache: FolderStore(Path(where))
 store = make(Cache("p"))
 staging = store.staging(0, 1)
 block = os.urandom(1 << 20)
@@ -418,11 +413,10 @@ def test_a_large_checkpoint_takes_no_more_memory_than_a_small_one(kept: Kept, tm
     elif isinstance(kept, Uploaded):
         arguments, env = ["upload", kept.world.url], env | {"PBT_KEY": KEY}
     else:
-        arguments = ["folder", str(kept.folder)]  # type: ignore[attr-defined]
+        return  # nothing travels
     done = subprocess.run(
         [sys.executable, "-c", MEMORY, *arguments, "5", "40"], env=environment(**env), capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     up, down = map(int, done.stdout.split())
     assert max(up, down) < 150, f"{up} MiB up, {down} MiB down, for a checkpoint of 200 MiB"
-    assert os.path.isdir(tmp_path)

@@ -20,11 +20,12 @@ from pbt.checkpoints.cache import Cache
 from pbt.checkpoints.objects import ObjectStore
 from pbt.checkpoints.store import MANIFEST, CheckpointStore
 from pbt.checkpoints.upload import UploadStore
-from pbt.errors import CheckpointError, LeaseLost, OutOfReach
+from pbt.errors import CheckpointError, Conflict, LeaseLost, OutOfReach
 from pbt.population.entries import Checkpoint, Entry, Leased, Released, Reported, decode
 from pbt.population.fold import refold
 from pbt.population.value import Population
 from pbt.remote import Remote
+from pbt.settings import Wanted, compare
 from tests.population import Script
 from tests.scripts import TURNS, pbt_run, start, write
 from tests.services import BUCKET, S3, Proxy
@@ -140,24 +141,62 @@ def test_a_download_that_is_cut_half_way_ends_whole(way: Way) -> None:
     assert cuts[0] > 0
 
 
-@pytest.mark.parametrize("up", [True, False])
-def test_a_byte_that_is_flipped_on_its_way_is_noticed_and_sent_again(way: Way, up: bool) -> None:
-    store, other, flips = way.store(), way.store(), [0]
+def flip_one(direction: bool, flips: list[int]) -> Callable[[bool, int, bytes], bytes]:
+    """Flip one bit, once, in the middle of what goes up, or down."""
 
-    def flip(going_up: bool, seen: int, data: bytes) -> bytes | None:
-        if going_up == up and seen > SIZE // 2 and flips[0] < 1:
-            flips[0] += 1
+    def flip(up: bool, seen: int, data: bytes) -> bytes:
+        if up == direction and seen > SIZE // 2 and not flips:
+            flips.append(seen)
             return bytes([data[0] ^ 1]) + data[1:]
         return data
 
-    if up:
-        if way.kind == "objects":
-            pytest.xfail("an S3 server checks the hash that comes with each part; moto does not")
-        way.spoil(flip)
+    return flip
+
+
+def test_a_byte_that_is_flipped_on_its_way_down_is_noticed_and_sent_again(way: Way) -> None:
+    store, flips = way.store(), list[int]()
+    publish(way.store())
+    way.spoil(flip_one(False, flips))
+    assert (store.fetch("0/1-1") / "weights").read_bytes() == BODY
+    assert flips
+
+
+def test_a_byte_that_is_flipped_on_its_way_to_the_server_is_noticed_and_sent_again(world: ServerWorld) -> None:
+    Script(world).join(0)
+    proxy, flips = Proxy(world.port), list[int]()
+    proxy.spoil = flip_one(True, flips)
+    publish(UploadStore(Remote(f"http://127.0.0.1:{proxy.port}/digits", KEY), Cache("p")))
+    assert flips
+    assert (UploadStore(world.face(), Cache("q")).fetch("0/1-1") / "weights").read_bytes() == BODY
+    proxy.close()
+
+
+def test_s3_is_given_a_hash_with_everything_that_goes_up(way: Way) -> None:
+    """With which it refuses what was damaged on its way; the server of these tests does not look at it."""
+    if way.kind != "objects":
+        return
+    requests: list[bytes] = []
+    way.spoil(lambda up, seen, data: (requests.append(data), data)[1] if up else data)
+    publish(way.store())
+    puts = [r for r in requests if r.startswith(b"PUT ")]
+    assert len(puts) == 3
+    assert all(b"x-amz-checksum-sha256: " in r.lower() for r in puts)
+
+
+def test_a_store_that_can_not_delete_now_stops_nobody(way: Way, caplog: pytest.LogCaptureFixture) -> None:
+    if way.kind != "objects":
+        return
+    store = ObjectStore(f"s3://{BUCKET}/{way.prefix}", Cache("p"), patience=0.1)
     publish(store)
-    way.spoil(flip)
-    assert (other.fetch("0/1-1") / "weights").read_bytes() == BODY
-    assert flips == [1]
+    publish(store, "0/1-2")
+    way.spoil(lambda up, seen, data: None)
+    store.delete("0/1-1")
+    store.collect(0, 1, 2, ["0/1-2"])
+    store.sweep(["0/1-2"])
+    assert caplog.text.count("could not delete") == 3
+    way.spoil(lambda up, seen, data: data)
+    store.collect(0, 1, 2, ["0/1-2"])
+    assert way.ids() == {"0/1-2"}
 
 
 def test_what_comes_damaged_again_and_again_is_given_up(way: Way) -> None:
@@ -174,18 +213,11 @@ def test_bytes_without_a_hash_in_the_manifest_are_hashed_by_the_server(world: Se
 
     Script(world).join(0)
     publish(FolderStore(world.folder / "digits"))
-    proxy, flips = Proxy(world.port), [0]
-
-    def flip(up: bool, seen: int, data: bytes) -> bytes | None:
-        if not up and seen > SIZE // 2 and flips[0] < 1:
-            flips[0] += 1
-            return bytes([data[0] ^ 1]) + data[1:]
-        return data
-
-    proxy.spoil = flip
+    proxy, flips = Proxy(world.port), list[int]()
+    proxy.spoil = flip_one(False, flips)
     store = UploadStore(Remote(f"http://127.0.0.1:{proxy.port}/digits", KEY), Cache("p"))
     assert (store.fetch("0/1-1") / "weights").read_bytes() == BODY
-    assert flips == [1]
+    assert flips
     proxy.close()
 
 
@@ -231,8 +263,9 @@ def test_what_somebody_may_need_is_not_deleted_whoever_asks(world: ServerWorld) 
     s.report(0, 1.0)
     store.delete("0/1-1")
     store.collect(0, 1, 1, [])
-    with pytest.raises(pbt.PBTError, match="not finished"):
-        store.sweep([])
+    store.sweep([])
+    with pytest.raises(Conflict, match="not finished"):
+        world.face().ask("sweep", b"{}")
     assert (UploadStore(world.face(), Cache("q")).fetch("0/1-1") / "small").read_bytes() == b"small"
 
 
@@ -353,10 +386,10 @@ def run_and_kill(script: Path, where: object, published: Callable[[], set[str]],
     """Train with workers that share nothing but the store, kill some, and see how many checkpoints there were."""
     rng = random.Random(5)
     workers = {n: start(script, where, PBT_CACHE=script.parent / f"disk-{n}", **env) for n in range(3)}
-    most, kills, next_kill = 0, 0, time.monotonic() + 1.5
+    most, kills, next_kill = 0, 0, time.monotonic() + 1.2
     while any(w.poll() is None for w in workers.values()):
         most = max(most, len(published()))
-        if kills < 4 and time.monotonic() > next_kill:
+        if kills < 3 and time.monotonic() > next_kill:
             victim = rng.choice(list(workers))
             workers[victim].kill()
             workers[victim].communicate()
@@ -366,7 +399,7 @@ def run_and_kill(script: Path, where: object, published: Callable[[], set[str]],
     for worker in workers.values():
         output, _ = worker.communicate(timeout=60)
         assert worker.returncode == 0, output
-    assert kills >= 3
+    assert kills == 3
     return most
 
 
@@ -419,12 +452,12 @@ def test_pbt_run_over_s3(tmp_path: Path, s3: S3) -> None:
     assert f"load it from  {url}/{population.best.id}" in done.stdout  # type: ignore[union-attr]
     left = {key.rpartition("/")[0] for key in s3.keys(url.partition(f"s3://{BUCKET}/")[2])}
     assert left == population.referenced()
-    assert not list((tmp_path / "cache").glob("*/*"))
-    again = pbt_run([*run, "nothing.py"], tmp_path, **env)
-    assert again.returncode == 0, again.stderr
-    other = pbt_run(["run", "--checkpoints", "s3://other/place", "p", "--", "python", "nothing.py"], tmp_path, **env)
-    assert other.returncode == 1
-    assert "but checkpoints='s3://other/place' was asked for" in other.stderr
+    assert not list((tmp_path / "cache").glob("*/*/*"))
+    for same in (f"s3://{BUCKET}/{prefix}", f"s3://{BUCKET}/{prefix}/", url):
+        compare(population.settings, Wanted(checkpoints=same))
+    for other in ("s3://other/place", f"s3://{BUCKET}", "own"):
+        with pytest.raises(pbt.SettingsError, match=f"but checkpoints='{other}' was asked for"):
+            compare(population.settings, Wanted(checkpoints=other))
 
 
 def test_two_populations_may_be_given_the_same_url(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,8 +45,8 @@ class Cache:
         self._stagings = 0
         self._leave = partial(_leave, self._root, self._mine, self._held, os.getpid())
         atexit.register(self._leave)  # not when the store is dropped: somebody may hold a path
-        for population_folder in everything.iterdir():
-            _tidy(population_folder, only_work=population_folder == self._root)
+        for other in everything.iterdir():
+            _tidy(other, only_work=other == self._root)
 
     def staging(self) -> Path:
         """A new empty folder, this process's own."""
@@ -122,20 +122,22 @@ class Cache:
 
 
 def cache_folder() -> Path:
-    """``$PBT_CACHE``, else a folder of this user's own below the platform's folder for temporary files.
+    """A folder of this user's own below ``$PBT_CACHE``, else below the platform's folder for temporary files.
+
+    Nothing else is ever put there: what nobody holds in it is deleted.
 
     Raises:
         SettingsError: it can not be made, or is another user's.
     """
     given = os.environ.get(VARIABLE)
     user = os.getuid() if sys.platform != "win32" else 0
-    path = Path(given).expanduser().absolute() if given else Path(tempfile.gettempdir(), f"pbt-cache-{user}")
+    path = Path(given or tempfile.gettempdir()).expanduser().absolute() / f"pbt-cache-{user}"
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        state = path.stat() if given else path.lstat()
+        state = path.lstat()
     except OSError as error:
         raise SettingsError(f"{path} can not hold checkpoints ({error.strerror}): set ${VARIABLE}") from None
-    if not given and (state.st_uid != user or not stat.S_ISDIR(state.st_mode)):
+    if (sys.platform != "win32" and state.st_uid != user) or not stat.S_ISDIR(state.st_mode):
         raise SettingsError(f"{path} is another user's: set ${VARIABLE} to a folder of your own")
     return path
 

@@ -6,9 +6,11 @@ checkpoint without its manifest does not exist. Every file is hashed while it le
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -21,6 +23,7 @@ from pbt.checkpoints.whole import adopted, check, decoded, encoded, manifest_of,
 from pbt.errors import CheckpointError, Damaged
 from pbt.population.entries import Checkpoint
 
+_log = logging.getLogger("pbt")
 AT_ONCE = 4
 """Files that travel at the same time."""
 T = TypeVar("T")
@@ -164,18 +167,21 @@ class TravellingStore:
     def delete(self, id: str) -> None:
         """Delete a checkpoint; one that is gone already is no error."""
         self._cache.let_go(id)
-        self._transport.delete(id)
+        with _perhaps("delete checkpoint", id):
+            self._transport.delete(id)
 
     def collect(self, member: int, lease: int, seq: int, keep: Iterable[str]) -> None:
         """Delete what the member needs no longer; not asked again before there can be more of it."""
         now = (lease, frozenset(keep))
         if self._collected.get(member) != now:
-            self._transport.collect(member, lease, seq, now[1])
-            self._collected[member] = now
+            with _perhaps("delete old checkpoints of member", member):
+                self._transport.collect(member, lease, seq, now[1])
+                self._collected[member] = now
 
     def sweep(self, referenced: Iterable[str]) -> None:
         """Delete every checkpoint that is not referenced."""
-        self._transport.sweep(referenced)
+        with _perhaps("delete what nobody needs", ""):
+            self._transport.sweep(referenced)
 
     def clear_stagings(self) -> None:
         """Delete what was never published at the far end; only when no worker runs."""
@@ -184,6 +190,15 @@ class TravellingStore:
     def close(self) -> None:
         """Delete what nobody on this machine needs from its disk."""
         self._cache.close()
+
+
+@contextmanager
+def _perhaps(what: str, which: object) -> Iterator[None]:
+    """Nobody stops training because something can not be deleted now; what is left goes at the latest at the end."""
+    try:
+        yield
+    except OSError as error:
+        _log.warning("could not %s %s: %s", what, which, error)
 
 
 def _refuse_links(staging: Path) -> None:

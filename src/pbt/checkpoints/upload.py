@@ -224,12 +224,14 @@ class Uploads:
         self._wire.ask("collect", _encode(Collect(member, lease, seq, tuple(sorted(keep)))))
 
     def sweep(self, referenced: Iterable[str]) -> None:
-        """See `Transport`. What is referenced the server knows itself."""
-        self._wire.ask("sweep", _encode(Sweep()))
+        """See `Transport`. What is referenced the server knows itself, and whether the population is finished."""
+        with suppress(Conflict):
+            self._wire.ask("sweep", _encode(Sweep()))
 
     def clear_stagings(self) -> None:
         """See `Transport`."""
-        self._wire.ask("sweep", _encode(Sweep(stagings=True)))
+        with suppress(Conflict):
+            self._wire.ask("sweep", _encode(Sweep(stagings=True)))
 
 
 class _Reader:
