@@ -30,6 +30,8 @@ from pbt.errors import CheckpointError, Conflict
 
 CHUNK = 16 * 1024 * 1024
 """Bytes of one request with a part of a file."""
+PART = 4 * CHUNK
+"""Bytes that are asked for at once; what of them came before a cut is not asked for again."""
 BLOCK = 1024 * 1024
 """Bytes that are in memory at a time."""
 _encode = msgspec.json.Encoder().encode
@@ -163,17 +165,16 @@ class Uploads:
         """See `Transport`. Where the manifest has no hash, each part brings that of its own bytes."""
         digest = hashlib.sha256()
         with path.open("wb") as file:
-            for start in range(0, size, CHUNK):
-                part = _Part(file, start, min(size, start + CHUNK), digest, sha256 is None)
+            for start in range(0, size, PART):
+                part = _Part(file, start, min(size, start + PART), digest, sha256 is None)
                 self._wire.again(partial(self._get, self._address(id, name), part))
-                digest = part.digest
         if sha256 is not None and digest.hexdigest() != sha256:
             raise CheckpointError(f"checkpoint {id} is not whole: {name} is not what was saved (SHA-256)")
 
     def _get(self, target: str, part: _Part) -> tuple[int, bytes]:
         connection = self._connection()
         try:
-            connection.request("GET", target, headers=self._wire.headers(BYTES) | part.headers)
+            connection.request("GET", target, headers=self._wire.headers(BYTES) | part.headers())
             response = connection.getresponse()
             if response.status >= 300:
                 answer = response.read()
@@ -287,31 +288,40 @@ class _Chunk:
 
 
 class _Part:
-    """Some bytes of a file, as they are received; another attempt begins anew."""
+    """Some bytes of a file, as they are received; after a cut it goes on where it stood.
 
-    def __init__(self, file: BinaryIO, start: int, end: int, before: hashlib._Hash, check: bool) -> None:
+    Args:
+        digest: hashes the file.
+        check: every answer brings a hash of its own bytes, which count only once it was seen to be right.
+    """
+
+    def __init__(self, file: BinaryIO, start: int, end: int, digest: hashlib._Hash, check: bool) -> None:
         self._file = file
-        self._start = start
+        self._at = start
         self._end = end
-        self._before = before
+        self._digest = digest
         self._check = check
-        self.digest = before
-        self.headers = {"Range": f"bytes={start}-{end - 1}"}
-        if check:
-            self.headers["Want-Content-Digest"] = "sha-256=1"
+
+    def headers(self) -> dict[str, str]:
+        """Of a request for what is missing."""
+        wanted = {"Range": f"bytes={self._at}-{self._end - 1}"}
+        return wanted | ({"Want-Content-Digest": "sha-256=1"} if self._check else {})
 
     def receive(self, response: http.client.HTTPResponse) -> None:
         """Read them from an answer."""
-        digest, own = self._before.copy(), hashlib.sha256()
-        self._file.seek(self._start)
-        while block := response.read(BLOCK):
+        digest, at = (hashlib.sha256() if self._check else self._digest), self._at
+        self._file.seek(at)
+        while block := response.read(min(BLOCK, self._end - at)):
             self._file.write(block)
-            (own if self._check else digest).update(block)
-        if self._file.tell() != self._end:
+            digest.update(block)
+            at += len(block)
+            if not self._check:
+                self._at = at
+        if at != self._end:
             raise ConnectionResetError("the connection was cut")
-        if self._check and response.headers.get("Content-Digest") != content_digest(own):
+        if self._check and response.headers.get("Content-Digest") != content_digest(digest):
             raise CheckpointError("bytes were damaged on their way from the server")
-        self.digest = digest
+        self._at = at
 
 
 def content_digest(digest: hashlib._Hash) -> str:
