@@ -45,7 +45,7 @@ docs: .venv/.dev
 
 .venv/.dev: .venv/bin/python pyproject.toml $(PINS)
 	@echo "installing pbt and what its tests need into .venv …"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo,tensorboard,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo,objects,tensorboard,dev]'
 	@touch $@ .venv/.demo
 
 clean:

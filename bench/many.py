@@ -79,7 +79,8 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": ANSWER})
 async def main():
     threading.Thread(target=work, args=(asyncio.get_running_loop(),), daemon=True).start()
-    config = uvicorn.Config(app, http="httptools", lifespan="off", access_log=False, log_level="error", ws="none", timeout_keep_alive=300)
+    config = uvicorn.Config(app, http="httptools", lifespan="off", access_log=False, log_level="error", ws="none",
+                            timeout_keep_alive=300)
     await uvicorn.Server(config).serve(sockets=[listening])
 listening = bind("127.0.0.1", 0)
 print(listening.getsockname()[1], flush=True)

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from pbt import preempt
+from tests import services
 from tests.postgres import stop_postgres
+from tests.services import S3
 from tests.worlds import WORLDS, World
 
 os.environ.pop("PBT_URL", None)
@@ -41,6 +43,13 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     yield made
     made.check()
     made.close()
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    """A process that speaks S3; skipped where there is none."""
+    with services.s3() as service:
+        yield service
 
 
 @pytest.fixture(autouse=True)

@@ -75,6 +75,7 @@ class NotLoaded(PBTError):
 class CheckpointError(PBTError):
     """A checkpoint could not be written, or is not whole."""
 
+    status = 422
     code = "checkpoint"
 
 
@@ -82,6 +83,12 @@ class DiskFull(CheckpointError, OSError):
     """There is no room for a checkpoint now."""
 
     code = "disk-full"
+
+
+class Damaged(CheckpointError):
+    """A checkpoint did not arrive as it was sent: send again what the server has thrown away."""
+
+    code = "damaged"
 
 
 class OutOfReach(PBTError, OSError):

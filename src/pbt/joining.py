@@ -61,7 +61,8 @@ def join(
     _check(when_away)
     worker = _Worker(where, space, settings)
     while True:
-        joined = Member(worker.face, worker.store, worker.next(turn=False, member=member, wait=wait), when_away)
+        answer = worker.next(turn=False, member=member, wait=wait)
+        joined = Member(worker.face, worker.store(answer), answer, when_away)
         if not joined.lost:
             return joined
 
@@ -81,7 +82,12 @@ def turns(
     """
     _check(when_away)
     worker = _Worker(where, space, settings)
-    return Turns(lambda: Turn(worker.face, worker.store, worker.next(turn=True), when_away))
+
+    def take() -> Turn:
+        answer = worker.next(turn=True)
+        return Turn(worker.face, worker.store(answer), answer, when_away)
+
+    return Turns(take)
 
 
 def _check(when_away: str) -> None:
@@ -104,9 +110,20 @@ class _Worker:
         self._trained = False
         self._orders = orders
         self._asked: Wanted | None = asked
-        opened = open_place(os.fspath(place))
-        self.face: Joinable = opened.face
-        self.store: CheckpointStore | None = opened.store
+        self._place = open_place(os.fspath(place))
+        self.face: Joinable = self._place.face
+        self._store: CheckpointStore | None = None
+
+    def store(self, answer: Answer) -> CheckpointStore | None:
+        """What keeps the checkpoints of a member just leased, opened once; it goes back if that can not be done."""
+        if self._store is None and answer.member is not None:
+            try:
+                self._store = self._place.store(answer.checkpoints)
+            except BaseException:
+                self.face.tell(Released(answer.member, answer.lease))
+                self.face.let_go(answer.member)
+                raise
+        return self._store
 
     def _give_back(self, answer: Answer) -> None:
         """A member that failed for good, or that is cured and waits for the barrier's round: another one, please."""

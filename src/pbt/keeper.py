@@ -30,7 +30,7 @@ class Keeper:
 
     Args:
         face: the coordinator, which is told of a checkpoint that is lost.
-        store: where they lie; None where this machine does not see them.
+        store: where they are kept; None where nothing is kept, since they are foreign.
 
     Attributes:
         gave_back: the member was given back, since its checkpoint is lost and its cure must wait.
@@ -49,10 +49,7 @@ class Keeper:
 
     def _seen(self) -> CheckpointStore:
         if self._store is None:
-            raise OutOfReach(
-                "this machine does not see the checkpoints, which lie in the server's folder: mount it here under the "
-                "same path, or create the population with checkpoints='foreign' and report names of your own"
-            )
+            raise Invalid("this population's checkpoints are foreign: report names of your own, with checkpoint=")
         return self._store
 
     def with_checkpoint(self, report: Report, answer: Answer, save: Save | None, given: Any) -> Report:
@@ -163,7 +160,7 @@ class Keeper:
 
         Raises:
             CheckpointError: it is not whole.
-            OutOfReach, OSError: the store can not be seen or read now.
+            OSError: the store can not be reached or read now.
         """
         if answer.checkpoint is None or answer.foreign:
             return None

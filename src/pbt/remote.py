@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -20,7 +20,6 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from pbt import preempt
-from pbt.checkpoints.folder import FolderStore
 from pbt.coordinator.answer import Answer
 from pbt.errors import Forbidden, JournalError, PBTError, SettingsError, Unavailable, Unreachable
 from pbt.place import read_mark
@@ -61,7 +60,7 @@ class Remote:
             raise SettingsError(f"{url}: give a URL such as http://host:7777/name")
         self._url = url
         name = parts.path.strip("/") or "default"
-        self._path = f"/{quote(name, safe='')}/"
+        self.path = f"/{quote(name, safe='')}/"
         given = key if key is not None else os.environ.get(VARIABLE)
         self._key = given.encode() if isinstance(given, str) else given
         self._patience = patience
@@ -109,7 +108,7 @@ class Remote:
 
     def read(self, after: int) -> Iterable[bytes]:
         """The journal's entries after number `after`."""
-        body = self._request("GET", f"{self._path}journal?after={after}", b"")
+        body = self._request("GET", f"{self.path}journal?after={after}", b"")
         return body.splitlines()
 
     def open(self) -> Opened:
@@ -129,14 +128,22 @@ class Remote:
     # --- requests ---
 
     def _post(self, verb: str, body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
-        return decoder.decode(self._request("POST", self._path + verb, body))
+        return decoder.decode(self._request("POST", self.path + verb, body))
 
     def _request(self, method: str, path: str, body: bytes) -> bytes:
         """Send until there is an answer, the same bytes each time."""
+        return self.again(lambda: self._once(method, path, body))
+
+    def ask(self, verb: str, body: bytes) -> bytes:
+        """Say something about this population that is no matter of its coordinator's."""
+        return self._request("POST", self.path + verb, body)
+
+    def again(self, attempt: Callable[[], tuple[int, bytes]]) -> bytes:
+        """Attempt something, which gives an HTTP status and a body, until there is an answer."""
         pause, since, told, tried = 0.05, time.monotonic(), False, 0
         while True:
             try:
-                status, answer = self._once(method, path, body)
+                status, answer = attempt()
                 self._met = True
             except (OSError, http.client.HTTPException) as error:
                 trouble: PBTError = Unreachable(
@@ -171,13 +178,10 @@ class Remote:
                 self._process, self._connection = os.getpid(), None
                 self._beating, self._beater = {}, None
             if self._connection is None:
-                self._connection = http.client.HTTPConnection(*self._hosts[self._at], timeout=_CONNECT_TIMEOUT)
-                self._connection.connect()
-                self._connection.sock.settimeout(_TIMEOUT)
-                self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._connection = self.connect()
                 self._peer = self._connection.sock.getpeername()[0]
             try:
-                self._connection.request(method, path, body, self._headers())
+                self._connection.request(method, path, body, self.headers())
                 response = self._connection.getresponse()
                 if response.length is None and not response.chunked:
                     # http.client takes a head that was cut off for a whole one, with a body that ends where it ends.
@@ -194,8 +198,17 @@ class Remote:
                 self.close()
                 self._at = (self._at + 1) % len(self._hosts)
 
-    def _headers(self) -> dict[str, Any]:
-        headers: dict[str, Any] = {"Content-Type": "application/json"}
+    def connect(self, blocksize: int = 16384) -> http.client.HTTPConnection:
+        """A new connection to the server that is asked at present."""
+        connection = http.client.HTTPConnection(*self._hosts[self._at], timeout=_CONNECT_TIMEOUT, blocksize=blocksize)
+        connection.connect()
+        connection.sock.settimeout(_TIMEOUT)
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def headers(self, content_type: str = "application/json") -> dict[str, Any]:
+        """What every request carries."""
+        headers: dict[str, Any] = {"Content-Type": content_type}
         if self._key:
             headers["Authorization"] = b"Bearer " + wire_form(self._key)
         return headers
@@ -231,7 +244,7 @@ def _beat(url: str, key: bytes | None, beating: dict[int, int]) -> None:
         time.sleep(BEAT_EVERY)
         for member, lease in list(beating.items()):
             try:
-                remote._request("POST", remote._path + "beat", _encode(Holder(member, lease)))
+                remote._request("POST", remote.path + "beat", _encode(Holder(member, lease)))
             except PBTError as error:
                 _log.debug("no sign of life could be given: %s", error)
 
@@ -250,8 +263,8 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def open_remote(url: str) -> tuple[Remote, FolderStore | None]:
-    """The population at a URL, and its checkpoints if this machine sees the server's folder.
+def open_remote(url: str) -> tuple[Remote, Path | None, str]:
+    """The population at a URL, its folder if this machine sees the server's, and its id.
 
     Raises:
         Unreachable: no server answers.
@@ -264,4 +277,4 @@ def open_remote(url: str) -> tuple[Remote, FolderStore | None]:
         seen = read_mark(folder).id == opened.id
     except JournalError:
         seen = False
-    return remote, FolderStore(folder) if seen else None
+    return remote, folder if seen else None, opened.id

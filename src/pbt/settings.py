@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from pbt.checkpoints.setting import OWN, check_setting, place_below, same_place
 from pbt.errors import SettingsError
 from pbt.population.entries import Settings, StrategyRecord
 from pbt.space.space import Space, Values
@@ -101,7 +102,7 @@ def resolve(asked: Wanted) -> Settings:
     bare(strategy)
     given: dict[str, Any] = {
         name: getattr(asked, name)
-        for name in ("goal", "synchronous", "quorum", "barrier_timeout", "checkpoints", "steps", "members")
+        for name in ("goal", "synchronous", "quorum", "barrier_timeout", "steps", "members")
         if getattr(asked, name) is not None
     }
     return Settings(
@@ -112,6 +113,7 @@ def resolve(asked: Wanted) -> Settings:
         strategy=strategy,
         start=start,
         turn=asked.turn or interval,
+        checkpoints=place_below(asked.checkpoints or OWN),
         **given,
     )
 
@@ -134,7 +136,7 @@ def compare(settings: Settings, asked: Wanted, where: str = "this population") -
             want = record(want)
         if name.name == "start":
             want = tuple(settings.space.check(values, f"start[{i}]") for i, values in enumerate(want))
-        if have != want:
+        if have != want and not (name.name == "checkpoints" and same_place(have, want)):
             _differ(name.name, have, want, where)
 
 
@@ -162,5 +164,5 @@ def _check_ranges(asked: Wanted) -> None:
         raise SettingsError(f"goal is {asked.goal}: it must be a finite score")
     if asked.barrier_timeout is not None and not asked.barrier_timeout > 0:
         raise SettingsError(f"barrier_timeout is {asked.barrier_timeout}: a number of seconds above 0")
-    if asked.checkpoints not in (None, "own", "foreign"):
-        raise SettingsError(f"checkpoints is {asked.checkpoints!r}: 'own' or 'foreign'")
+    if asked.checkpoints is not None:
+        check_setting(asked.checkpoints)

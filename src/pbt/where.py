@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pbt.checkpoints.folder import FolderStore
+from pbt.checkpoints.setting import FOREIGN, OWN
+from pbt.checkpoints.store import CheckpointStore
 from pbt.errors import SettingsError
 from pbt.face import Joinable
 from pbt.journals.journal import Reads
+
+if TYPE_CHECKING:
+    from pbt.remote import Remote
 
 
 class Place(NamedTuple):
@@ -16,15 +22,30 @@ class Place(NamedTuple):
 
     Attributes:
         where: the folder, absolute, or the URL.
-        store: its checkpoints, where this machine sees them.
+        own: opens the store of checkpoints that are the population's own.
         logs: where workers of this machine write their output.
     """
 
     where: str
     face: Joinable
     journal: Reads
-    store: FolderStore | None
+    own: Callable[[], CheckpointStore]
     logs: Path
+
+    def store(self, checkpoints: str) -> CheckpointStore | None:
+        """What keeps the checkpoints, from the population's setting; None if they are foreign.
+
+        Raises:
+            SettingsError: a package is missing.
+            OutOfReach: an object store can not be reached.
+        """
+        if checkpoints == FOREIGN:
+            return None
+        if checkpoints == OWN:
+            return self.own()
+        from pbt.checkpoints.objects import ObjectStore
+
+        return ObjectStore(checkpoints)
 
 
 def is_url(where: str) -> bool:
@@ -42,15 +63,28 @@ def open_place(where: str) -> Place:
     if is_url(where):
         from pbt.remote import open_remote
 
-        remote, store = open_remote(where)
-        return Place(where, remote, remote, store, Path("pbt-runs", "logs", where.rpartition("/")[2] or "default"))
+        remote, seen, id = open_remote(where)
+        own = _uploads(remote, id) if seen is None else lambda: FolderStore(seen)
+        return Place(where, remote, remote, own, Path("pbt-runs", "logs", where.rpartition("/")[2] or "default"))
     if "://" in where:
         raise SettingsError(f"{where}: give a folder, or a URL that begins with http://")
     from pbt import place
 
     folder = Path(where).expanduser().absolute()
     coordinator = place.coordinator(folder)
-    return Place(str(folder), coordinator, coordinator.journal, FolderStore(folder), folder / "logs")
+    return Place(str(folder), coordinator, coordinator.journal, lambda: FolderStore(folder), folder / "logs")
+
+
+def _uploads(remote: Remote, id: str) -> Callable[[], CheckpointStore]:
+    """Through the server, where this machine does not see its folder."""
+
+    def opened() -> CheckpointStore:
+        from pbt.checkpoints.cache import Cache
+        from pbt.checkpoints.upload import UploadStore
+
+        return UploadStore(remote, Cache(id))
+
+    return opened
 
 
 def open_journal(where: str) -> Reads:

@@ -13,7 +13,9 @@ from msgspec.structs import replace
 
 import pbt
 from pbt import place
+from pbt.checkpoints.cache import Cache
 from pbt.checkpoints.folder import FolderStore
+from pbt.checkpoints.upload import UploadStore
 from pbt.coordinator.asks import StandAsk, TellAsk
 from pbt.errors import OutOfReach, Unavailable
 from pbt.member import Member
@@ -80,15 +82,15 @@ def test_a_committed_checkpoint_survives_the_retry_of_an_old_holder(tmp_path: Pa
     new.close()
 
 
-def test_a_machine_that_does_not_see_the_checkpoints_loses_none(tmp_path: Path) -> None:
+def test_checkpoints_that_the_server_does_not_see_are_not_lost(tmp_path: Path) -> None:
     world = ServerWorld(tmp_path)
     s = Script(world)
     s.report(0, 1.0)
     world.die(s.coordinator, 0)
     face = world.face()
     answer = face.join("n", member=0)
-    with pytest.raises(OutOfReach, match="mount it here"):
-        Member(face, None, answer)
+    with pytest.raises(OutOfReach, match="out of reach: mount it"):
+        Member(face, UploadStore(face, Cache("p")), answer)
     assert not any(isinstance(e.event, Lost) for e in s.entries)
     assert isinstance(s.entries[-1].event, Released)
     world.close()

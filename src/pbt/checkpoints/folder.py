@@ -10,14 +10,11 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import msgspec
-
+from pbt.checkpoints.names import parsed
 from pbt.checkpoints.store import MANIFEST, Manifest
+from pbt.checkpoints.whole import adopted, check, encoded, manifest_of, saved
 from pbt.errors import CheckpointError
 from pbt.population.entries import Checkpoint
-
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Manifest)
 
 
 class FolderStore:
@@ -44,43 +41,47 @@ class FolderStore:
 
     def publish(self, staging: Path, checkpoint: Checkpoint, parent: str | None) -> Path:
         """Write the manifest, fsync files and folders, rename to the id, fsync the parent folder."""
-        if not staging.is_dir():
-            raise CheckpointError(f"{staging}: save into this folder; what was there is gone")
-        files = {str(p.relative_to(staging)): p.stat().st_size for p in _walk(staging) if p.is_file()}
-        files.pop(MANIFEST, None)
-        if not files:
-            raise CheckpointError(f"{staging}: nothing was saved into it; save= must write at least one file there")
-        (staging / MANIFEST).write_bytes(_encoder.encode(Manifest(checkpoint, parent, files)))
+        files = {name: path.stat().st_size for name, path in saved(staging).items()}
+        (staging / MANIFEST).write_bytes(encoded(Manifest(checkpoint, parent, files)))
+        return self.seal(staging, checkpoint.id)
+
+    def seal(self, staging: Path, id: str) -> Path:
+        """Make a folder that has its manifest already durable, and visible under its id."""
         for path in _walk(staging):
             _sync(path)
         _sync(staging)
-        target = self._path(checkpoint.id)
+        target = self.path(id)
         if target.exists():
             raise CheckpointError(f"{target} exists already: two workers write for one lease")
         staging.rename(target)
         _sync(target.parent)
         return target
 
-    def _path(self, id: str) -> Path:
-        member, _, name = id.partition("/")
-        lease, _, seq = name.partition("-")
-        if not (member.isdecimal() and lease.isdecimal() and seq.isdecimal()):
-            raise CheckpointError(f"{id!r} is no checkpoint of this population")
-        return self._root / member / name
+    def path(self, id: str) -> Path:
+        """Where a checkpoint lies, if it exists.
+
+        Raises:
+            CheckpointError: for what is no id.
+        """
+        member, lease, seq = parsed(id)
+        return self._root / str(member) / f"{lease}-{seq}"
+
+    def arriving(self, member: int, lease: int, token: str) -> Path:
+        """``checkpoints/<member>/.<lease>-u<token>``: where an upload is received."""
+        return self._home(member) / f".{lease}-u{token}"
+
+    def forget_arriving(self, member: int, lease: int) -> None:
+        """Delete what uploads under this lease and earlier ones have left."""
+        for path in self._home(member).glob(".*-u*"):
+            if _staged_under(path.name) <= lease:
+                shutil.rmtree(path, ignore_errors=True)
 
     def adopt(self, source: Path, member: int, lease: int) -> Path:
         """A staging folder with what the user saved at a path of his own: reflinked where possible, else copied.
 
         Never hard-linked: a later save over the same path would change the checkpoint.
         """
-        staging = self.staging(member, lease)
-        if source.is_dir():
-            shutil.copytree(source, staging, dirs_exist_ok=True)
-        elif source.is_file():
-            shutil.copy2(source, staging / source.name)
-        else:
-            raise CheckpointError(f"{source}: there is neither a file nor a folder to publish as a checkpoint")
-        return staging
+        return adopted(source, self.staging(member, lease))
 
     def is_staging(self, path: Path) -> bool:
         """Whether the path is one that `staging` gave, which is published by rename."""
@@ -90,25 +91,13 @@ class FolderStore:
         """The checkpoint's folder, once every file of its manifest is there in its size."""
         if not self._root.is_dir():
             raise OSError(f"{self._root} is out of reach: mount it, then start again")
-        path = self._path(id)
-        try:
-            manifest = _decoder.decode((path / MANIFEST).read_bytes())
-        except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError) as error:
-            raise CheckpointError(f"{path} is not whole: {error}") from None
-        if manifest.checkpoint.id != id:
-            raise CheckpointError(f"{path} holds checkpoint {manifest.checkpoint.id}, not {id}")
-        for name, size in manifest.files.items():
-            try:
-                found = (path / name).stat().st_size
-            except (FileNotFoundError, NotADirectoryError) as error:
-                raise CheckpointError(f"{path} is not whole: {error}") from None
-            if found != size:
-                raise CheckpointError(f"{path} is not whole: {name} has {found} bytes, not {size}")
+        path = self.path(id)
+        check(path, manifest_of(path, id))
         return path
 
     def delete(self, id: str) -> None:
         """Delete it; a half-deleted one has lost its manifest first, and so is seen as not whole."""
-        _remove(self._path(id))
+        _remove(self.path(id))
 
     def collect(self, member: int, lease: int, seq: int, keep: Iterable[str]) -> None:
         """Delete what this member needs no longer. No clock, no scan of others, idempotent."""

@@ -19,12 +19,15 @@ class Manifest(msgspec.Struct, frozen=True):
     Attributes:
         parent: the checkpoint from which the member's present segment began.
         files: names relative to the folder, with sizes in bytes.
+        sha256: hashes of the same files, in hexadecimal, where their bytes travelled; a folder that all workers see
+            has none.
     """
 
     checkpoint: Checkpoint
     parent: str | None
     files: dict[str, int]
     format: int = 1
+    sha256: dict[str, str] = {}
 
 
 class CheckpointStore(Protocol):
@@ -65,4 +68,8 @@ class CheckpointStore(Protocol):
 
     def sweep(self, referenced: Iterable[str]) -> None:
         """Delete every checkpoint that is not referenced; only for a population that is finished."""
+        ...
+
+    def clear_stagings(self) -> None:
+        """Delete what was never published; only when no worker runs."""
         ...

@@ -25,6 +25,8 @@ OPTIONS = [
     click.option("--set", "parameters", multiple=True, metavar="NAME=VALUE",
                  help="A parameter of the strategy, such as quantile=0.25 (repeat for more)."),
     click.option("--synchronous/--asynchronous", default=None, help="Decide for all members at once, at a barrier."),
+    click.option("--checkpoints", metavar="URL",
+                 help="Keep checkpoints in an object store, such as s3://bucket/prefix.  [default: in the folder]"),
     click.option("--seed", type=int, help="Seed of all of pbt's own draws.  [default: drawn and recorded]"),
 ]  # fmt: skip
 

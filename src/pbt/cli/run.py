@@ -13,11 +13,12 @@ from rich.console import Console
 
 from pbt.cli.asking import asked_for, settings_options
 from pbt.cli.duration import duration
-from pbt.errors import SettingsError
+from pbt.errors import PBTError, SettingsError
 from pbt.follow import Follower
 from pbt.launchers.local import LocalRun, command_of
 from pbt.launchers.revive import revive, train_longer
 from pbt.population.entries import decode
+from pbt.population.value import Population
 from pbt.settings import Wanted, compare
 from pbt.views.screen import Screen
 from pbt.views.words import report_of
@@ -112,13 +113,23 @@ def _conclude(place: Place, follower: Follower, run: LocalRun, console: Console)
         console.print("[red]no worker created the population: does the script call pbt.turns or pbt.join?")
         return 1
     population = follower.population
-    if population.finished and place.store is not None and population.settings.checkpoints == "own":
-        place.store.sweep(population.referenced())
-        place.store.clear_stagings()
+    if population.finished:
+        _sweep(place, population, console)
     entries = [decode(body) for body in place.journal.read(0)]
     Console().print(report_of(population, entries, place.where), highlight=False, soft_wrap=True)
     _show_failures(run, console)
     return 0 if population.finished and not any(m.failed for m in population.members) else 1
+
+
+def _sweep(place: Place, population: Population, console: Console) -> None:
+    """Delete every checkpoint that nobody can need; the last report has tried, but some worker may have died since."""
+    try:
+        store = place.store(population.settings.checkpoints)
+        if store is not None:
+            store.sweep(population.referenced())
+            store.clear_stagings()
+    except PBTError as error:
+        console.print(f"checkpoints that nobody needs may be left: {error}", style="yellow", markup=False)
 
 
 def _show_failures(run: LocalRun, console: Console) -> None:

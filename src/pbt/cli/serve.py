@@ -37,16 +37,23 @@ if TYPE_CHECKING:
     help="A PostgreSQL database that keeps the journals, postgresql://user@host/database, so that a second server "
     "can stand beside this one.  [default: $PBT_JOURNAL_URL, else SQLite in FOLDER]",
 )
+@click.option(
+    "--largest-file",
+    default=1024.0,
+    show_default=True,
+    metavar="GIB",
+    help="Size of the largest file that workers may upload as part of a checkpoint.",
+)
 @click.option("--verbose", is_flag=True, help="Print a line for each new worker, report and exploit.")
 def command(
     folder: str, host: str, port: int, key_file: Path | None, no_key: bool, names: tuple[str, ...],
-    maximize: bool | None, strategies: tuple[str, ...], journal: str | None, verbose: bool,
+    maximize: bool | None, strategies: tuple[str, ...], journal: str | None, largest_file: float, verbose: bool,
 ) -> int:  # fmt: skip
     """Serve populations over HTTP to workers on other machines.
 
     Each population has a name and lives in its own folder below FOLDER; workers name it in the URL, as in
-    http://host:7777/digits (without a name it is "default"). Checkpoints lie in the same folder, which the
-    workers must see under the same path.
+    http://host:7777/digits (without a name it is "default"). Checkpoints lie in the same folder: workers that
+    see it under the same path read and write there, others through the server.
 
     Every request must carry the key: from $PBT_KEY or --key-file, else FOLDER/key, made at the first start.
     Workers of the same user on this machine find it by themselves. Ctrl-C or SIGTERM ends the server in
@@ -69,7 +76,7 @@ def command(
     listening = bind(host, port)
     backing = None if journal is None else _in_postgres(where, journal)
     rooms = Rooms(where, Wanted(maximize=maximize), strategies, backing)
-    app = App(rooms, Gate(key, (*names, host)), Verbose() if verbose else None)
+    app = App(rooms, Gate(key, (*names, host)), Verbose() if verbose else None, int(largest_file * 1024**3))
 
     def ready() -> None:
         name = socket.gethostname() if host in ("0.0.0.0", "::") else host

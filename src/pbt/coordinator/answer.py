@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pbt.checkpoints.setting import FOREIGN, OWN
 from pbt.population.entries import Checkpoint, Why
 from pbt.population.value import Population
 from pbt.space.space import Values
@@ -26,6 +27,7 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=F
         referenced: once the population is finished, all checkpoint ids that stay.
         former: the hyperparameters before the last change.
         offer: the original client alone: a checkpoint that it may take over.
+        checkpoints: where they are kept; see `Settings`.
     """
 
     member: int | None = None
@@ -52,7 +54,12 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=F
     why: Why = Why()
     former: Values | None = None
     offer: Checkpoint | None = None
-    foreign: bool = False
+    checkpoints: str = OWN
+
+    @property
+    def foreign(self) -> bool:
+        """Checkpoints are neither kept nor collected here."""
+        return self.checkpoints == FOREIGN
 
 
 def answer(population: Population, member: int, lease: int) -> Answer:
@@ -62,7 +69,6 @@ def answer(population: Population, member: int, lease: int) -> Answer:
     newest = m.lease
     finished = population.finished
     stop = finished or m.done
-    foreign = settings.checkpoints == "foreign"
     return Answer(
         member=member,
         lease=lease,
@@ -82,13 +88,13 @@ def answer(population: Population, member: int, lease: int) -> Answer:
         released=newest is None or newest.number != lease or newest.ended != "",
         failed=m.failed,
         fresh=population.reports == 0,
-        keep=() if foreign else population.kept(member),
+        keep=() if settings.foreign else population.kept(member),
         drop=m.drop,
         referenced=_at_the_end(population) if finished else None,
         why=m.why,
         former=m.former,
         offer=m.offer,
-        foreign=foreign,
+        checkpoints=settings.checkpoints,
     )
 
 
@@ -96,7 +102,7 @@ def _at_the_end(population: Population) -> tuple[str, ...] | None:
     """All checkpoints that stay in a finished population; an open one may always grow again."""
     settings = population.settings
     over = population.reached or settings.members is not None
-    return tuple(sorted(population.referenced())) if over and settings.checkpoints == "own" else None
+    return tuple(sorted(population.referenced())) if over and not settings.foreign else None
 
 
 def nobody(population: Population) -> Answer:

@@ -31,7 +31,7 @@ def admit(population: Population, report: Report) -> Report | None:
     m = population.member(report.member)
     if report.hyperparameters is not None or report.took is not None:
         _check_original(population, report)
-    if population.settings.checkpoints == "foreign":
+    if population.settings.foreign:
         report = replace(report, step=_counted_step(m, report))
     last = m.last
     if last is not None and last.seq == report.seq and _is_repeat(m, report):
@@ -94,7 +94,6 @@ def _check_step(population: Population, m: MemberState, report: Report, reached:
         raise Invalid(
             f"member {m.id}: step {report.step} does not go past step {reached}, which it has reported already"
         )
-    foreign = population.settings.checkpoints == "foreign"
     if report.checkpoint is None:
         s = population.settings
         reason = checkpoint_due(report, m.ready, s.steps, s.goal, s.maximize)
@@ -102,7 +101,7 @@ def _check_step(population: Population, m: MemberState, report: Report, reached:
             raise Invalid(
                 f"member {m.id}, step {report.step}: a checkpoint is due ({reason}); report with save= or checkpoint="
             )
-    elif not foreign and report.checkpoint != f"{report.member}/{report.lease}-{report.seq}":
+    elif not population.settings.foreign and report.checkpoint != f"{report.member}/{report.lease}-{report.seq}":
         raise Invalid(
             f"checkpoint {report.checkpoint!r} is not this report's, {report.member}/{report.lease}-{report.seq}"
         )

@@ -115,10 +115,10 @@ def _train(
     if run.interrupted:
         raise KeyboardInterrupt
     population = follower.population
-    if not population.finished or population.best is None or place.store is None:
+    if not population.finished or population.best is None:
         raise PBTError(f"the demo's workers failed; their output is in {place.logs}")
     network = Network(np.random.default_rng(), WIDTHS)
-    network.load(place.store.fetch(population.best.id) / "network.npz")
+    network.load(place.own().fetch(population.best.id) / "network.npz")
     return Found(
         population,
         [decode(body) for body in place.journal.read(0)],

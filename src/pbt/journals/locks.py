@@ -37,6 +37,13 @@ def open_lock(path: Path) -> int:
     return fd
 
 
+def open_folder(path: Path) -> int:
+    """A descriptor of a folder, to be locked; closed in forked children."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    _open.add(fd)
+    return fd
+
+
 def close_lock(fd: int) -> None:
     """Close a descriptor, which releases its lock."""
     if fd in _open:

@@ -90,7 +90,7 @@ class Draft:
 
     def hold(self, m: MemberState, checkpoint: Checkpoint | None) -> None:
         """Member `m` is about to have `checkpoint` as its current one instead of its present one."""
-        if self.settings.checkpoints == "foreign":
+        if self.settings.foreign:
             return
         if checkpoint is not None and checkpoint.member != m.id:
             self._lend(checkpoint, 1)
@@ -126,7 +126,7 @@ class Draft:
 
     def freeze(self, count: int) -> Population:
         """The value."""
-        if self._stale and self.settings.checkpoints == "own":
+        if self._stale and not self.settings.foreign:
             self._drop_unreferenced()
         return Population(
             self.settings,

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from pbt.checkpoints.setting import FOREIGN, OWN
 from pbt.errors import Invalid, JournalError
 from pbt.space.domains import Value
 from pbt.space.space import Space, Values
@@ -136,7 +137,8 @@ class Settings(_Part, frozen=True, gc=False, kw_only=True, omit_defaults=False):
         synchronous: decide for all members at once, at a barrier.
         barrier_timeout: seconds without a living holder after which the barrier goes on without a member.
         turn: steps that a worker trains a member before it may go to one further behind.
-        checkpoints: "own": kept and collected here; "foreign": strings that only the user understands.
+        checkpoints: "own": kept and collected in the population's folder; a URL: kept and collected in the object
+            store there; "foreign": strings that only the user understands.
     """
 
     space: Space
@@ -152,7 +154,12 @@ class Settings(_Part, frozen=True, gc=False, kw_only=True, omit_defaults=False):
     synchronous: bool = False
     barrier_timeout: float = 600.0
     turn: int = 1
-    checkpoints: Literal["own", "foreign"] = "own"
+    checkpoints: str = OWN
+
+    @property
+    def foreign(self) -> bool:
+        """Checkpoints are neither kept nor collected here."""
+        return self.checkpoints == FOREIGN
 
 
 class Past(_Part, frozen=True, gc=False):

@@ -25,6 +25,7 @@ from pbt.place import read_mark
 from pbt.population.entries import Released, Report
 from pbt.server.gate import Gate
 from pbt.server.rooms import Room, Rooms
+from pbt.server.uploads import FILE_LIMIT, Uploads
 from pbt.server.verbose import Verbose
 from pbt.server.wire import BODY_LIMIT, Failure, Holder, Join, Opened, Tell
 from pbt.settings import Wanted
@@ -50,12 +51,14 @@ class App:
         rooms: the populations.
         gate: what checks requests.
         verbose: prints a line for each new client, save and exploit.
+        file_limit: bytes of the largest file of a checkpoint that is taken.
     """
 
-    def __init__(self, rooms: Rooms, gate: Gate, verbose: Verbose | None = None) -> None:
+    def __init__(self, rooms: Rooms, gate: Gate, verbose: Verbose | None = None, file_limit: int = FILE_LIMIT) -> None:
         self.rooms = rooms
         self._gate = gate
         self._verbose = verbose
+        uploads = Uploads(self._room, file_limit)
         self._verbs: dict[str, Handler] = {
             "report": self._report,
             "join": self._join,
@@ -65,9 +68,10 @@ class App:
             "beat": self._beat,
             "create": self._create,
             "open": self._open,
+            **uploads.verbs,
         }
         self._pages = Starlette(
-            routes=[Route("/", self._populations), Route("/{name}/journal", self._journal)],
+            routes=[Route("/", self._populations), Route("/{name}/journal", self._journal), *uploads.routes],
             exception_handlers={PBTError: _as_response},
         )
 

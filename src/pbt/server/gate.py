@@ -58,6 +58,10 @@ class Gate:
                     f"the request is too large: at most {BODY_LIMIT} bytes; put large values into the checkpoint"
                 )
 
+        elif method == "PUT":
+            if headers.get(b"content-type") != b"application/octet-stream":
+                raise WrongType("send the bytes of a file, with content-type application/octet-stream")
+
     def _expected(self, host: str) -> bool:
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
         if name.lower() not in self._hosts:

@@ -72,7 +72,7 @@ def status_of(population: Population, seen: Status) -> dict[str, Any]:
         "best": None
         if best is None
         else {"score": best.score, "member": best.member, "step": best.step, "checkpoint": best.id,
-              "path": checkpoint_path(seen.where, best),
+              "path": checkpoint_path(seen.where, population.settings, best),
               "hyperparameters": best.hyperparameters},
         "members": members,
         "waiting_for_a_worker": [] if population.finished else waiting,

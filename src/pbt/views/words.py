@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pbt.population.entries import Checkpoint, Entry
+from pbt.checkpoints.setting import is_url as names_store
+from pbt.population.entries import Checkpoint, Entry, Settings
 from pbt.population.lineage import Lineage
 from pbt.population.schedule import Schedule, schedule
 from pbt.population.value import Population
@@ -21,7 +22,7 @@ def report_of(population: Population, entries: Sequence[Entry], where: str) -> s
         lines.append("no member had a finite score with a checkpoint yet")
     else:
         lines.append(f"best score {number_text(best.score)}: member {best.member} at step {best.step}")
-        lines.append(f"  load it from  {checkpoint_path(where, best)}")
+        lines.append(f"  load it from  {checkpoint_path(where, population.settings, best)}")
         found = schedule(Lineage.of(entries), best)
         lines.append(f"  its schedule of hyperparameters ({len(found)} {'piece' if len(found) == 1 else 'pieces'}):")
         lines.extend("  " + line for line in schedule_lines(found))
@@ -35,8 +36,10 @@ def report_of(population: Population, entries: Sequence[Entry], where: str) -> s
     return "\n".join(lines)
 
 
-def checkpoint_path(where: str, checkpoint: Checkpoint) -> str:
-    """Where a checkpoint lies, for a population in a folder; its id for one behind a URL, or of foreign names."""
+def checkpoint_path(where: str, settings: Settings, checkpoint: Checkpoint) -> str:
+    """Where a checkpoint lies, in the population's folder or an object store; its id where only a server sees it."""
+    if names_store(settings.checkpoints):
+        return f"{settings.checkpoints}/{checkpoint.id}"
     path = Path(where, "checkpoints", checkpoint.id)
     return str(path) if not is_url(where) and path.is_dir() else f"checkpoint {checkpoint.id}"
 

@@ -1,0 +1,55 @@
+"""What a population's setting `checkpoints` may say: "own", "foreign", or the URL of an object store."""
+
+from __future__ import annotations
+
+import secrets
+from urllib.parse import urlsplit
+
+from pbt.errors import SettingsError
+
+OWN, FOREIGN = "own", "foreign"
+SCHEMES = ("s3", "gs", "az", "file")
+
+
+def is_url(checkpoints: str) -> bool:
+    """Whether it names an object store."""
+    return "://" in checkpoints
+
+
+def check_setting(checkpoints: str) -> None:
+    """Make sure that it can be recorded, for everybody who reads the journal to see.
+
+    Raises:
+        SettingsError: it can not be understood, or carries a password.
+    """
+    if checkpoints in (OWN, FOREIGN):
+        return
+    try:
+        parts = urlsplit(checkpoints)
+        secret = parts.username is not None or parts.password is not None or parts.query or parts.fragment
+    except ValueError as error:
+        raise SettingsError(f"checkpoints: the URL can not be understood: {error}") from None
+    if secret:
+        raise SettingsError(
+            f"checkpoints={parts.scheme}://…: credentials do not belong into the URL, which is recorded; "
+            "give them to every worker in its environment (AWS_ACCESS_KEY_ID and the like)"
+        )
+    if parts.scheme in ("http", "https"):
+        raise SettingsError(
+            f"checkpoints={checkpoints!r}: give s3://bucket/prefix, and a server of your own in $AWS_ENDPOINT_URL"
+        )
+    if parts.scheme not in SCHEMES or not (parts.netloc or parts.path.strip("/")) or not checkpoints.isprintable():
+        raise SettingsError(
+            f"checkpoints is {checkpoints!r}: 'own', 'foreign', or the URL of an object store such as s3://bucket/prefix"
+        )
+
+
+def place_below(checkpoints: str) -> str:
+    """What a new population records: a place of its own below the URL, so that another one can be given the same."""
+    return f"{checkpoints.rstrip('/')}/{secrets.token_hex(6)}" if is_url(checkpoints) else checkpoints
+
+
+def same_place(have: str, want: str) -> bool:
+    """Whether what is recorded is what somebody asks for: the URL as it was given, or the population's own."""
+    want = want.rstrip("/")
+    return have == want or (is_url(have) and have.rpartition("/")[0] == want)

@@ -1,0 +1,422 @@
+"""What holds of every store of checkpoints: in a folder, in an object store, and through the server."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from pbt.checkpoints.cache import Cache
+from pbt.checkpoints.folder import FolderStore
+from pbt.checkpoints.store import MANIFEST, CheckpointStore, Manifest
+from pbt.checkpoints.upload import UploadStore
+from pbt.errors import CheckpointError
+from pbt.population.entries import Checkpoint, Released
+from tests.population import Script
+from tests.services import BUCKET, S3
+from tests.worlds import ServerWorld
+
+MEMBERS = 3
+
+
+class Kept:
+    """A store, seen from as many machines as one likes, and what lies in it."""
+
+    def store(self, machine: str = "one") -> CheckpointStore:
+        raise NotImplementedError
+
+    def files(self) -> set[str]:
+        """Everything that is published or half-published, as <member>/<lease>-<seq>/<file>."""
+        raise NotImplementedError
+
+    def damage(self, file: str, body: bytes | None) -> None:
+        """Put something else in a file's place; None: nothing."""
+        raise NotImplementedError
+
+    def relet(self, member: int) -> int:
+        """A new lease on the member; its number."""
+        return 2
+
+    def finish(self, *current: str) -> None:
+        """Whatever makes a population finished, with these as its members' current checkpoints."""
+
+    def close(self) -> None:
+        pass
+
+
+class InFolder(Kept):
+    def __init__(self, tmp_path: Path, s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = tmp_path / "p"
+        self.folder.mkdir()
+
+    def store(self, machine: str = "one") -> CheckpointStore:
+        return FolderStore(self.folder)
+
+    def files(self) -> set[str]:
+        root = self.folder / "checkpoints"
+        found = {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()}
+        return {name for name in found if not name.split("/")[1].startswith(".")}
+
+    def damage(self, file: str, body: bytes | None) -> None:
+        path = self.folder / "checkpoints" / file
+        path.unlink() if body is None else path.write_bytes(body)
+
+
+class Travelling(Kept):
+    monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path
+
+    def cache(self, machine: str) -> Cache:
+        """Each machine has a disk of its own."""
+        self.monkeypatch.setenv("PBT_CACHE", str(self.tmp_path / machine))
+        self.caches = [*getattr(self, "caches", ()), Cache("p")]
+        return self.caches[-1]
+
+    def close(self) -> None:
+        for cache in getattr(self, "caches", ()):
+            cache.close()
+        left = list(self.tmp_path.glob("*/pbt-cache-*/*"))
+        assert not left, "a cache is empty when nobody uses it"
+
+
+class InObjects(Travelling):
+    def __init__(self, tmp_path: Path, s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in s3.environment().items():
+            monkeypatch.setenv(name, value)
+        self.tmp_path, self.monkeypatch, self.s3 = tmp_path, monkeypatch, s3
+        self.prefix = secrets.token_hex(4)
+
+    def store(self, machine: str = "one") -> CheckpointStore:
+        from pbt.checkpoints.objects import ObjectStore
+
+        return ObjectStore(f"s3://{BUCKET}/{self.prefix}", self.cache(machine), patience=2)
+
+    def files(self) -> set[str]:
+        return set(self.s3.keys(self.prefix))
+
+    def damage(self, file: str, body: bytes | None) -> None:
+        import obstore
+        from obstore.store import from_url
+
+        store = from_url(f"s3://{BUCKET}/{self.prefix}", client_options={"allow_http": True})
+        obstore.delete(store, file) if body is None else obstore.put(store, file, body)
+
+
+class Uploaded(Travelling):
+    def __init__(self, tmp_path: Path, s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.tmp_path, self.monkeypatch = tmp_path, monkeypatch
+        self.world = ServerWorld(tmp_path)
+        self.script = Script(self.world, members=MEMBERS, steps=2)
+        for member in range(MEMBERS):
+            self.script.join(member)
+        self._folder = InFolder.__new__(InFolder)
+        self._folder.folder = self.world.folder / "digits"
+
+    def store(self, machine: str = "one") -> CheckpointStore:
+        return UploadStore(self.world.face(), self.cache(machine))
+
+    def files(self) -> set[str]:
+        return self._folder.files()
+
+    def damage(self, file: str, body: bytes | None) -> None:
+        self._folder.damage(file, body)
+
+    def relet(self, member: int) -> int:
+        self.script.coordinator.tell(Released(member, self.script.answers[member].lease))
+        return self.script.join(member).lease
+
+    def finish(self, *current: str) -> None:
+        for id in current:
+            member, _, seq = id.replace("-", "/").split("/")
+            self.script.report(int(member), 1.0, step=2, seq=int(seq))
+        assert self.world.population.finished
+
+    def close(self) -> None:
+        super().close()
+        self.world.close()
+
+
+KEPT: dict[str, Any] = {"folder": InFolder, "objects": InObjects, "upload": Uploaded}
+
+
+@pytest.fixture(params=list(KEPT))
+def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    service = request.getfixturevalue("s3") if request.param == "objects" else None
+    made = KEPT[request.param](tmp_path, service, monkeypatch)
+    yield made
+    made.close()
+
+
+def publish(store: CheckpointStore, id: str, files: dict[str, bytes] | None = None) -> Path:
+    member, lease, _ = map(int, id.replace("-", "/").split("/"))
+    staging = store.staging(member, lease)
+    for name, body in (files or {"state": id.encode()}).items():
+        (staging / name).parent.mkdir(parents=True, exist_ok=True)
+        (staging / name).write_bytes(body)
+    return store.publish(staging, Checkpoint(id, member, 1, 0.5, {"lr": 0.1}), None)
+
+
+def read(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def ids(kept: Kept) -> set[str]:
+    return {name.rpartition("/")[0] for name in kept.files() if name.endswith(f"/{MANIFEST}")}
+
+
+MANY = {
+    "state": b"weights",
+    "empty": b"",
+    "deep/er/and deeper": b"x" * 1000,
+    "with space and ünïcode ☃.bin": b"snow",
+    "50%.txt": b"per cent",
+    "a#b?c&d=e+f": b"odd",
+    "new\nline": b"odder",
+    ".hidden": b"h",
+    "deep/pbt.json": b"not the manifest",
+    "-": b"dash",
+}
+
+
+def test_what_is_staged_is_invisible_and_what_is_published_is_whole(kept: Kept) -> None:
+    store = kept.store()
+    staging = store.staging(0, 1)
+    (staging / "state").write_bytes(b"half")
+    assert store.is_staging(staging)
+    assert not store.is_staging(staging / "state")
+    assert kept.files() == set()
+    publish(store, "1/1-1")
+    with pytest.raises(CheckpointError):
+        store.fetch("0/1-1")
+    publish(store, "0/1-1", MANY)
+    for machine in ("one", "other"):
+        found = read(kept.store(machine).fetch("0/1-1"))
+        manifest = msgspec.json.decode(found.pop(MANIFEST), type=Manifest)
+        assert found == MANY
+        assert manifest.files == {name: len(body) for name, body in MANY.items()}
+        assert manifest.checkpoint.id == "0/1-1"
+
+
+def test_a_checkpoint_is_there_once_its_last_file_is(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it travels nobody can fetch it: the files are there before the manifest is."""
+    store = kept.store()
+    publish(store, "1/1-1")
+    seen: list[bool] = []
+    for owner, name in ((FolderStore, "seal"), (getattr(store, "_transport", None), "seal")):
+        if owner is None or (owner is FolderStore and isinstance(kept, Uploaded)):
+            continue
+        inner = getattr(owner, name)
+
+        def sealing(*arguments: Any, inner: Any = inner) -> Any:
+            with pytest.raises(CheckpointError):
+                kept.store("other").fetch("0/1-1")
+            seen.append(True)
+            return inner(*arguments)
+
+        monkeypatch.setattr(owner, name, sealing)
+    publish(store, "0/1-1")
+    assert seen
+    assert read(kept.store("other").fetch("0/1-1"))["state"] == b"0/1-1"
+
+
+@pytest.mark.parametrize(
+    ("file", "body"),
+    [
+        ("deep/er/and deeper", None),
+        ("deep/er/and deeper", b"short"),
+        ("deep/er/and deeper", b"X" * 1001),
+        ("empty", None),
+        ("empty", b"x"),
+        (MANIFEST, None),
+        (MANIFEST, b'{"checkpoint":'),
+    ],
+)
+def test_what_is_not_whole_is_noticed_at_fetch(kept: Kept, file: str, body: bytes | None) -> None:
+    store = kept.store()
+    publish(store, "0/1-1", {k: v for k, v in MANY.items() if k in ("deep/er/and deeper", "empty")})
+    kept.damage(f"0/1-1/{file}", body)
+    with pytest.raises(CheckpointError, match="not whole"):
+        kept.store("other").fetch("0/1-1")
+
+
+def test_a_flipped_byte_is_noticed_where_bytes_travel(kept: Kept) -> None:
+    store = kept.store()
+    publish(store, "0/1-1", {"state": b"weights"})
+    kept.damage("0/1-1/state", b"weighty")
+    if isinstance(kept, InFolder):
+        return
+    with pytest.raises(CheckpointError, match="not what was saved"):
+        kept.store("other").fetch("0/1-1")
+
+
+def test_the_manifest_of_another_checkpoint_is_none(kept: Kept) -> None:
+    store = kept.store()
+    publish(store, "0/1-1")
+    other = publish(store, "1/1-1")
+    kept.damage(f"0/1-1/{MANIFEST}", (other / MANIFEST).read_bytes())
+    with pytest.raises(CheckpointError, match="holds checkpoint 1/1-1"):
+        kept.store("other").fetch("0/1-1")
+
+
+def test_publishing_an_id_again_is_refused(kept: Kept) -> None:
+    publish(kept.store(), "0/1-1")
+    with pytest.raises(CheckpointError, match="exists already"):
+        publish(kept.store("other"), "0/1-1", {"state": b"other"})
+    assert read(kept.store("another").fetch("0/1-1"))["state"] == b"0/1-1"
+
+
+def test_deleted_twice_is_deleted_once(kept: Kept) -> None:
+    store = kept.store()
+    publish(store, "0/1-1", MANY)
+    publish(store, "0/1-2")
+    store.delete("0/1-1")
+    store.delete("0/1-1")
+    assert ids(kept) == {"0/1-2"}
+    assert {name.split("/")[1] for name in kept.files()} == {"1-2"}
+    with pytest.raises(CheckpointError):
+        store.fetch("0/1-1")
+
+
+def test_collect_keeps_what_it_is_told_and_what_is_newer_and_others(kept: Kept) -> None:
+    store = kept.store()
+    for id in ("0/1-1", "0/1-2", "0/1-3", "1/1-1", "0/1-10"):
+        publish(store, id)
+    store.collect(0, 1, 3, ["0/1-2"])
+    store.collect(0, 1, 3, ["0/1-2"])
+    assert ids(kept) == {"0/1-2", "0/1-10", "1/1-1"}
+    lease = kept.relet(0)
+    publish(store, f"0/{lease}-1")
+    store.collect(0, lease, 1, [f"0/{lease}-1"])
+    assert ids(kept) == {f"0/{lease}-1", "1/1-1"}
+
+
+def test_collect_and_sweep_take_half_checkpoints_along(kept: Kept) -> None:
+    store = kept.store()
+    for id in ("0/1-1", "1/1-1", "2/1-1"):
+        publish(store, id)
+    for id in ("0/1-1", "1/1-1"):
+        kept.damage(f"{id}/{MANIFEST}", None)
+    store.collect(0, 1, 1, [])
+    assert {name.rpartition("/")[0] for name in kept.files()} == {"1/1-1", "2/1-1"}
+    if isinstance(kept, Uploaded):
+        return  # the server sweeps by what it knows itself
+    store.sweep(["2/1-1"])
+    assert kept.files() == {"2/1-1/state", f"2/1-1/{MANIFEST}"}
+
+
+def test_sweep_leaves_the_referenced_alone(kept: Kept) -> None:
+    store = kept.store()
+    for id in ("0/1-1", "0/1-2", "1/1-1", "1/1-2", "2/1-1"):
+        publish(store, id)
+    kept.finish("0/1-2", "1/1-2", "2/1-1")
+    store.sweep(["0/1-2", "1/1-2", "2/1-1"])
+    store.sweep(["0/1-2", "1/1-2", "2/1-1"])
+    store.clear_stagings()
+    assert ids(kept) == {"0/1-2", "1/1-2", "2/1-1"}
+
+
+@pytest.mark.parametrize(
+    "id", ["", "0", "0/1", "x/1-1", "../1-1", "0/1-1/..", "0/../1-1", "٣/1-1", "00/1-1", "0/1-1\n"]
+)
+def test_ids_that_are_none(kept: Kept, id: str) -> None:
+    store = kept.store()
+    publish(store, "0/1-1")
+    with pytest.raises(CheckpointError, match="no checkpoint of this population"):
+        store.fetch(id)
+    with pytest.raises(CheckpointError, match="no checkpoint of this population"):
+        store.delete(id)
+    assert ids(kept) == {"0/1-1"}
+
+
+def test_an_empty_save_is_no_checkpoint(kept: Kept) -> None:
+    store = kept.store()
+    with pytest.raises(CheckpointError, match="nothing was saved"):
+        store.publish(store.staging(0, 1), Checkpoint("0/1-1", 0, 1, 0.5, {}), None)
+    with pytest.raises(CheckpointError, match="save into this folder"):
+        store.publish(store.staging(0, 1) / "gone", Checkpoint("0/1-1", 0, 1, 0.5, {}), None)
+
+
+def test_a_path_of_the_users_own_is_copied(kept: Kept, tmp_path: Path) -> None:
+    store = kept.store()
+    mine = tmp_path / "mine"
+    (mine / "deep").mkdir(parents=True)
+    (mine / "deep" / "model").write_bytes(b"weights")
+    for n, source in enumerate((mine, mine / "deep" / "model"), start=1):
+        staging = store.adopt(source, 0, 1)
+        store.publish(staging, Checkpoint(f"0/1-{n}", 0, n, 0.5, {}), None)
+    (mine / "deep" / "model").write_bytes(b"changed")
+    other = kept.store("other")
+    assert (other.fetch("0/1-1") / "deep" / "model").read_bytes() == b"weights"
+    assert (other.fetch("0/1-2") / "model").read_bytes() == b"weights"
+    with pytest.raises(CheckpointError, match="neither a file nor a folder"):
+        store.adopt(tmp_path / "nothing", 0, 1)
+
+
+def test_a_manifest_of_the_first_version_is_read(kept: Kept) -> None:
+    """Without hashes, as workers write them that see the folder."""
+    store = kept.store()
+    publish(store, "0/1-1", {"state": b"weights", "deep/empty": b""})
+    old = (
+        b'{"checkpoint":{"id":"0/1-1","member":0,"step":1,"score":0.5,"hyperparameters":{"lr":0.1}},"parent":null,'
+        b'"files":{"state":7,"deep/empty":0},"format":1}'
+    )
+    kept.damage(f"0/1-1/{MANIFEST}", old)
+    found = kept.store("other").fetch("0/1-1")
+    assert read(found) == {"state": b"weights", "deep/empty": b"", MANIFEST: old}
+
+
+MEMORY = """
+import os, resource, sys
+from pbt.checkpoints.cache import Cache
+from pbt.population.entries import Checkpoint
+kind, where, files, size = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+if kind == "objects":
+    from pbt.checkpoints.objects import ObjectStore
+    make = lambda cache: ObjectStore(where, cache)
+else:
+    from pbt.checkpoints.upload import UploadStore
+    from pbt.remote import Remote
+    make = lambda cache: UploadStore(Remote(where), cache)
+store = make(Cache("p"))
+staging = store.staging(0, 1)
+block = os.urandom(1 << 20)
+for n in range(files):
+    with open(staging / f"shard-{n}", "wb") as file:
+        for _ in range(size):
+            file.write(block)
+del block
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+store.publish(staging, Checkpoint("0/1-1", 0, 1, 0.5, {}), None)
+up = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+os.environ["PBT_CACHE"] += "-other"
+found = make(Cache("p")).fetch("0/1-1")
+down = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert sum(f.stat().st_size for f in found.glob("shard-*")) == files * size << 20
+print((up - before) // 1024, (down - before) // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_a_large_checkpoint_takes_no_more_memory_than_a_small_one(kept: Kept, tmp_path: Path) -> None:
+    from tests.scripts import environment
+    from tests.worlds import KEY
+
+    env: dict[str, Any] = {"PBT_CACHE": tmp_path / "memory"}
+    if isinstance(kept, InObjects):
+        arguments, env = ["objects", f"s3://{BUCKET}/{kept.prefix}"], env | kept.s3.environment()
+    elif isinstance(kept, Uploaded):
+        arguments, env = ["upload", kept.world.url], env | {"PBT_KEY": KEY}
+    else:
+        return  # nothing travels
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, *arguments, "5", "40"], env=environment(**env), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    up, down = map(int, done.stdout.split())
+    assert max(up, down) < 150, f"{up} MiB up, {down} MiB down, for a checkpoint of 200 MiB"
