@@ -1,10 +1,11 @@
 """A place: from a folder to the journal, the checkpoints and the coordinator of a population.
 
-``population.json`` fixes the kind of journal for ever; looking at the file system only chooses at creation.
+``population.json`` fixes the kind of journal for ever; the file system only chooses it at creation.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import sys
@@ -17,9 +18,17 @@ from pbt.errors import JournalError, SettingsError
 
 if TYPE_CHECKING:
     from pbt.coordinator.coordinator import Coordinator
-    from pbt.journals.sqlite import SQLiteReader
+    from pbt.counter import Counter
+    from pbt.flock import Flock
+    from pbt.journals.files import FilesJournal
+    from pbt.journals.sqlite import SQLiteJournal, SQLiteReader
 
+_log = logging.getLogger("pbt")
 MARK = "population.json"
+KINDS = ("sqlite", "files")
+"""Kinds of journals: one file for the processes of one machine; many, for machines that share the folder."""
+VARIABLE = "PBT_JOURNAL"
+"""In the environment: the kind of journal of new folders."""
 NETWORK = frozenset(
     [
         *("nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "afs", "afpfs", "9p"),
@@ -38,40 +47,71 @@ class Mark(msgspec.Struct, frozen=True):
     id: str = ""
 
 
-def coordinator(folder: str | Path) -> Coordinator:
+def coordinator(folder: str | Path, kind: str | None = None) -> Coordinator:
     """The coordinator of the population in `folder`, which is made if need be.
+
+    Args:
+        kind: of the journal, if the folder is new; see `prepare`.
 
     Raises:
         SettingsError: the folder can not hold one.
         JournalError: what lies there is damaged, or newer than this version.
     """
-    path = prepare(folder)
+    path = prepare(folder, kind)
     from pbt.coordinator.coordinator import Coordinator
-    from pbt.flock import Flock
+
+    return Coordinator(journal(path), alive(path))
+
+
+def journal(path: Path) -> SQLiteJournal | FilesJournal:
+    """The journal of a folder that `prepare` gave."""
+    if read_mark(path).journal == "files":
+        from pbt.journals.files import FilesJournal
+
+        return FilesJournal(path)
     from pbt.journals.sqlite import SQLiteJournal
 
-    return Coordinator(SQLiteJournal(path), Flock(path))
+    return SQLiteJournal(path)
 
 
-def reader(folder: str | Path) -> SQLiteReader:
+def alive(path: Path) -> Flock | Counter:
+    """The sign of life that workers in this folder give: what every machine can see that may have one there."""
+    if read_mark(path).journal == "files":
+        from pbt.counter import Counter
+
+        return Counter(path)
+    from pbt.flock import Flock
+
+    return Flock(path)
+
+
+def reader(folder: str | Path) -> SQLiteReader | FilesJournal:
     """The journal of the population in `folder`, read-only.
 
     Raises:
         JournalError: there is none.
     """
-    from pbt.journals.sqlite import SQLiteReader
-
     path = Path(folder)
     if not (path / MARK).is_file():
         inside = ", ".join(sorted(p.parent.name for p in path.glob(f"*/{MARK}"))[:12])
         hint = f"name one of those inside: {inside}" if inside else "name the folder given to pbt run or pbt.turns"
         raise JournalError(f"{path} holds no population: {hint}")
-    read_mark(path)
+    if read_mark(path).journal == "files":
+        from pbt.journals.files import FilesJournal
+
+        return FilesJournal(path)
+    from pbt.journals.sqlite import SQLiteReader
+
     return SQLiteReader(path)
 
 
-def prepare(folder: str | Path) -> Path:
-    """Make the folder of a population and mark it, or check the mark that it has."""
+def prepare(folder: str | Path, kind: str | None = None) -> Path:
+    """Make the folder of a population and mark it, or check the mark that it has.
+
+    Args:
+        kind: of a new folder's journal, one of `KINDS`; by default ``$PBT_JOURNAL``, else "files" on a network file
+            system and "sqlite" elsewhere. A folder that has a mark keeps its kind.
+    """
     path = Path(folder).expanduser().absolute()
     if sys.platform == "win32":
         raise SettingsError(
@@ -81,25 +121,46 @@ def prepare(folder: str | Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
         if not (path / MARK).exists():
-            _refuse_network(path)
-            _write_mark(path)
+            _write_mark(path, _chosen(path, kind))
     except OSError as error:
         raise SettingsError(f"{path} can not hold a population: {error.strerror}") from None
-    read_mark(path)
+    kept = read_mark(path).journal
+    if kind is not None and kind != kept:
+        _log.warning("%s keeps its journal as %r: a kind can be chosen for new folders alone", path, kept)
     return path
 
 
-def _write_mark(path: Path) -> None:
+def _chosen(path: Path, kind: str | None) -> str:
+    """The kind of a new folder's journal, made ready where it needs that."""
+    file_system_here = file_system(path)
+    shared = file_system_here in NETWORK
+    kind = kind or os.environ.get(VARIABLE) or ("files" if shared else "sqlite")
+    if kind not in KINDS:
+        raise SettingsError(f"{VARIABLE}={kind}: a journal is kept as one of {', '.join(KINDS)}")
+    if kind == "sqlite" and shared:
+        raise SettingsError(
+            f"{path} lies on a network file system ({file_system_here}), where SQLite loses commits without a word: "
+            "keep the journal as files, or run pbt serve on one machine with a local folder"
+        )
+    if kind == "files":
+        from pbt.journals import names
+
+        names.prepare(path)
+    return kind
+
+
+def _write_mark(path: Path, kind: str) -> None:
     """Written aside and linked, so that it is whole and only the first of several writers makes it."""
     aside = path / f".{MARK}.{os.getpid()}.{os.urandom(4).hex()}"
     with aside.open("wb") as file:
-        file.write(msgspec.json.encode(Mark(id=secrets.token_hex(16))))
+        file.write(msgspec.json.encode(Mark(journal=kind, id=secrets.token_hex(16))))
         file.flush()
         os.fsync(file.fileno())
     try:
         os.link(aside, path / MARK)
-    except FileExistsError:
-        pass
+    except OSError:
+        if not (path / MARK).exists():
+            raise
     finally:
         aside.unlink()
     fd = os.open(path, os.O_RDONLY)
@@ -117,18 +178,9 @@ def read_mark(path: Path) -> Mark:
         mark = msgspec.json.decode((path / MARK).read_bytes(), type=Mark)
     except (OSError, msgspec.DecodeError) as error:
         raise JournalError(f"{path / MARK} can not be read: {error}") from None
-    if mark.format > Mark().format or mark.journal != "sqlite":
+    if mark.format > Mark().format or mark.journal not in KINDS:
         raise JournalError(f"{path} was made by a newer pbt (journal {mark.journal!r}): pip install -U pbtrain")
     return mark
-
-
-def _refuse_network(path: Path) -> None:
-    kind = file_system(path)
-    if kind in NETWORK:
-        raise SettingsError(
-            f"{path} lies on a network file system ({kind}), where SQLite loses commits without a word: "
-            "run pbt serve on one machine with a local folder, and give every worker its URL"
-        )
 
 
 def file_system(path: Path) -> str:

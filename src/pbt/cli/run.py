@@ -16,6 +16,7 @@ from pbt.errors import SettingsError
 from pbt.follow import Follower
 from pbt.launchers.local import LocalRun, command_of
 from pbt.launchers.revive import revive, train_longer
+from pbt.place import KINDS
 from pbt.population.entries import decode
 from pbt.settings import Wanted, compare
 from pbt.views.screen import Screen
@@ -31,12 +32,20 @@ _NOTHING_LEFT = (
 @settings_options
 @click.option("--workers", type=int, help="Processes at once.  [default: members, at most the number of cores]")
 @click.option("--gpus", help='GPUs to deal out to the workers: "0,1,2,3".  [default: leave them alone]')
+@click.option(
+    "--journal",
+    "kind",
+    type=click.Choice(KINDS),
+    help="How a new folder keeps its journal: files can be "
+    "shared by machines.  [default: $PBT_JOURNAL, else files on a network file system]",
+)
 @click.option("--plain", is_flag=True, help="Lines instead of the live table (as when the output is no terminal).")
 @click.argument("where", metavar="FOLDER")
 @click.argument("arguments", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
 def command(
-    where: str, arguments: tuple[str, ...], workers: int | None, gpus: str | None, plain: bool, **given: Any
-) -> int:
+    where: str, arguments: tuple[str, ...], workers: int | None, gpus: str | None, kind: str | None, plain: bool,
+    **given: Any,
+) -> int:  # fmt: skip
     """Train a population with workers on this machine.
 
     FOLDER is where the population lives; started again on the same folder, it goes on where it stood.
@@ -53,7 +62,7 @@ def command(
     asked = asked_for(**given)
     if workers is not None and workers < 1:
         raise SettingsError(f"--workers {workers}: at least 1")
-    place = open_place(where)
+    place = open_place(where, kind)
     follower = Follower(place.journal)
     follower.catch_up()
     if follower.exists:

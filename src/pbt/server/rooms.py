@@ -17,14 +17,11 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from pbt import place
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.asks import Ask, ReportAsk, TellAsk
 from pbt.coordinator.coordinator import Coordinator, Outcome
 from pbt.errors import Invalid, PBTError, SettingsError
-from pbt.flock import Flock
-from pbt.journals.locks import close_lock, open_lock, try_lock
-from pbt.journals.sqlite import SQLiteJournal
-from pbt.place import prepare
 from pbt.population.entries import Report
 from pbt.server.alive import Beats
 from pbt.server.wire import HOLD
@@ -46,13 +43,12 @@ class Room:
     """One population."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = prepare(folder)
-        self._lock = open_lock(self.folder / "server.lock")
-        if not try_lock(self._lock):
-            close_lock(self._lock)
+        self.folder = place.prepare(folder)
+        self._here = place.alive(self.folder)
+        if not self._here.serve():
             raise SettingsError(f"another server serves {self.folder} already: use that one, or stop it")
-        self.alive = Beats(Flock(self.folder))
-        self.coordinator = Coordinator(SQLiteJournal(self.folder), self.alive)
+        self.alive = Beats(self._here)
+        self.coordinator = Coordinator(place.journal(self.folder), self.alive)
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="commit", daemon=True)
         self._thread.start()
@@ -204,7 +200,7 @@ class Room:
         self._jobs.put(None)
         self._thread.join()
         self.coordinator.close()
-        close_lock(self._lock)
+        self._here.close()
 
 
 def _unforeseen(error: BaseException) -> PBTError:
