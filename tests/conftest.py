@@ -15,6 +15,7 @@ from tests.worlds import WORLDS, World
 os.environ.pop("PBT_URL", None)
 os.environ.pop("PBT_KEY", None)
 os.environ.pop("PBT_RUN", None)
+os.environ.pop("PBT_JOURNAL", None)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -29,7 +30,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.fixture(params=list(WORLDS))
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    """A population in memory, in a folder, and behind a server."""
+    """A population in memory, in a folder, in one that machines share, and behind a server."""
     made = WORLDS[request.param](tmp_path)
     yield made
     made.check()

@@ -56,7 +56,7 @@ def test_memory_folder_and_server_decide_alike(tmp_path: Path, strategy: Any) ->
     for kind in WORLDS:
         (tmp_path / kind).mkdir()
         journals[kind] = play(kind, tmp_path / kind, strategy)
-    assert journals["memory"] == journals["folder"] == journals["server"]
+    assert journals["memory"] == journals["folder"] == journals["files"] == journals["server"]
     assert any(b'"copy"' in body for body in journals["memory"])
 
 

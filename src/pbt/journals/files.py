@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pbt.errors import JournalError, Unavailable
-from pbt.journals.frames import Frame, framed, unframed
+from pbt.journals.frames import WRITER, Frame, framed, unframed
 from pbt.journals.journal import Raced
 from pbt.journals.names import aside, look_anew, name, read_file, remove, sync_folder, write_file
 from pbt.journals.packing import blocks, pack
@@ -46,8 +46,10 @@ class FilesJournal:
             raise JournalError(f"{self._folder} is missing: restore the folder from a copy, or start a new one")
         self._snapshot = SnapshotFile(folder)
         self._patience = Patience()
+        self._writer = os.urandom(WRITER)
         self._end = 0
         self._looked = -LOOK_ANEW
+        self._ahead: list[Frame] | None = None
         self._packer: threading.Thread | None = None
 
     def read(self, after: int) -> Iterable[bytes]:
@@ -68,6 +70,8 @@ class FilesJournal:
         frames = self._beginning(after + 1) if after == self._end else self._around(after)
         while frames:
             for frame in frames:
+                if frame.writer != self._writer:
+                    self._patience.saw(frame.writer)
                 bodies += frame.entries[max(0, end + 1 - frame.first) :]
                 end = max(end, frame.last)
             self._end = end
@@ -78,6 +82,7 @@ class FilesJournal:
         """Append after number `expected`, durable when it returns; or raise `Raced`."""
         if not entries:
             return
+        began = time.monotonic()
         try:
             if expected != self._end and not self._is_end(expected):
                 raise Raced
@@ -91,12 +96,12 @@ class FilesJournal:
                 "make room or mend the file system, then go on"
             ) from None
         self._end = expected + len(entries)
-        self._patience.won()
+        self._patience.won(time.monotonic() - began)
         for block in blocks(expected + 1, self._end):
             self._pack(block)
 
     def _publish(self, number: int, entries: Sequence[bytes]) -> None:
-        key = os.urandom(16)
+        key = self._writer + os.urandom(8)
         written, target = aside(self._folder), name(self._folder, number)
         fd = -1
         try:
@@ -120,22 +125,25 @@ class FilesJournal:
             Raced: somebody else's.
             OSError: nobody's.
         """
-        look_anew(self._folder)
-        frames = self._beginning(number)
+        frames = self._beginning(number, anew=True)
         if not frames and not isinstance(error, FileExistsError):
             raise error
         if not frames or frames[0].key != key:
+            self._ahead = frames
             raise Raced
 
     # --- files ---
 
-    def _beginning(self, number: int) -> list[Frame] | None:
+    def _beginning(self, number: int, anew: bool = False) -> list[Frame] | None:
         """The frames from this number on in the file of this name; None if there is none."""
+        ahead, self._ahead = self._ahead, None
+        if ahead and ahead[0].first == number:
+            return ahead
         give_up = None
         while True:
             try:
                 data = read_file(name(self._folder, number))
-                if data is None and self._must_look_anew():
+                if data is None and self._must_look_anew(anew):
                     data = read_file(name(self._folder, number))
             except OSError as error:
                 if error.errno != errno.ESTALE:  # replaced by a segment while it was open
@@ -154,9 +162,9 @@ class FilesJournal:
                 )
             time.sleep(0.05)
 
-    def _must_look_anew(self) -> bool:
+    def _must_look_anew(self, anew: bool) -> bool:
         now = time.monotonic()
-        if now - self._looked < LOOK_ANEW:
+        if not anew and now - self._looked < LOOK_ANEW:
             return False
         self._looked = now
         look_anew(self._folder)

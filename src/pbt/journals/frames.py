@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from pbt.errors import JournalError
 
+WRITER = 8
+"""Bytes of a key that name the writer."""
 _FORMAT = b"pbt1"
 _LONGEST_LINE = 160
 
@@ -22,7 +24,7 @@ class Frame(NamedTuple):
 
     Attributes:
         first: the number of the first one.
-        key: drawn by who appended it, to know it again.
+        key: drawn by who appended it, to know it again; it begins with the writer's own name.
         raw: the frame as it lies in the file.
     """
 
@@ -30,6 +32,11 @@ class Frame(NamedTuple):
     key: bytes
     entries: tuple[bytes, ...]
     raw: bytes
+
+    @property
+    def writer(self) -> bytes:
+        """The writer's name: random bytes, too."""
+        return self.key[:WRITER]
 
     @property
     def last(self) -> int:

@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
+import random
+import time
 from types import TracebackType
+
+MEMORY = 2.0
+"""Seconds for which somebody who appended is taken for a rival."""
+LONG = 0.1
+"""Seconds: an append that took longer than this was held up, and says nothing about the next one."""
 
 
 class Patience:
-    """Who has just won waits a little before the next append, if others append too; who lost tries again at once.
+    """Who has just won leaves time for one append of every rival; who lost tries again soon, the sooner the oftener.
 
-    The winner knows the end already and would win again, while the others are still reading what it wrote.
+    The winner knows the end already and would win again and again, while the others still read what it wrote. Time
+    spent on training counts as waiting, so that nobody waits unless appends alone keep everybody busy.
     """
 
     def __init__(self) -> None:
-        pass
+        self._rivals: dict[bytes, float] = {}
+        self._took = 0.01
+        self._free_from = 0.0
+        self._races = 0
 
-    def saw(self, others: int) -> None:
-        """So many entries of others were read."""
+    def saw(self, writer: bytes) -> None:
+        """Somebody else has appended."""
+        self._rivals[writer] = time.monotonic()
 
     def lost(self) -> None:
-        """Somebody else was quicker."""
+        """Somebody else was quicker: wait a little, lest all who lost collide again."""
+        self._races += 1
+        time.sleep(random.uniform(0, self._took * self._count() / 2 / self._races))
 
-    def won(self) -> None:
-        """An append succeeded."""
+    def won(self, took: float) -> None:
+        """An append succeeded, in so many seconds."""
+        self._races = 0
+        self._took += (min(took, LONG) - self._took) / 5
+        self._free_from = time.monotonic() + random.uniform(0.5, 1.5) * self._took * self._count()
+
+    def _count(self) -> int:
+        past = time.monotonic() - MEMORY
+        self._rivals = {writer: at for writer, at in self._rivals.items() if at > past}
+        return len(self._rivals)
 
     def __enter__(self) -> None:
-        pass
+        wait = self._free_from - time.monotonic()
+        if wait > 0:
+            time.sleep(wait)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        pass
+        """Nothing to give back."""

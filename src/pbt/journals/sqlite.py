@@ -52,7 +52,8 @@ class SQLiteJournal:
     def read(self, after: int) -> Iterable[bytes]:
         """The entries after number `after`."""
         rows = _rows(self._db, self._path, after)
-        self._last = after + len(rows)
+        if rows:
+            self._last = after + len(rows)
         return rows
 
     def append(self, expected: int, entries: Sequence[bytes]) -> None:
