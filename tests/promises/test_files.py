@@ -209,6 +209,7 @@ def test_appends_of_any_size_are_packed_and_read_from_anywhere(sizes: list[int],
         journal = FilesJournal(folder)
         assert list(journal.read(after)) == bodies[after:]
         journal.append(at, [b"more"])
+        journal.close()
         assert list(FilesJournal(folder).read(0)) == [*bodies, b"more"]
 
 

@@ -26,6 +26,7 @@ from pbt.journals.names import aside, look_anew, name, read_file, remove, sync_f
 from pbt.journals.packing import blocks, pack
 from pbt.journals.patience import Patience
 from pbt.journals.snapshot import SnapshotFile
+from pbt.journals.tail import Tail, newest
 
 LOOK_ANEW = 1.0
 """Seconds for which "there is no such name" may be believed to a file system that remembers its answers."""
@@ -46,6 +47,7 @@ class FilesJournal:
             raise JournalError(f"{self._folder} is missing: restore the folder from a copy, or start a new one")
         self._snapshot = SnapshotFile(folder)
         self._patience = Patience()
+        self._tail = Tail()
         self._writer = os.urandom(WRITER)
         self._end = 0
         self._looked = -LOOK_ANEW
@@ -65,18 +67,35 @@ class FilesJournal:
             raise Unavailable(f"{self._folder} can not be read now: {error.strerror}") from None
 
     def _read(self, after: int) -> list[bytes]:
+        if time.monotonic() - self._looked > LOOK_ANEW:
+            self._look_anew()
         bodies: list[bytes] = []
-        end = after
-        frames = self._beginning(after + 1) if after == self._end else self._around(after)
+        end, stride = after, self._tail.stride()
+        frames = self._leap(after, stride) if after == self._end else self._around(after)
         while frames:
             for frame in frames:
-                if frame.writer != self._writer:
-                    self._patience.saw(frame.writer)
-                bodies += frame.entries[max(0, end + 1 - frame.first) :]
-                end = max(end, frame.last)
+                if frame.last > end:
+                    bodies += frame.entries[max(0, end + 1 - frame.first) :]
+                    end = frame.last
+                    self._saw(frame)
             self._end = end
-            frames = self._beginning(end + 1)
+            stride //= 4
+            frames = self._leap(end, stride)
+        self._tail.note()
         return bodies
+
+    def _saw(self, frame: Frame) -> None:
+        self._tail.add(frame)
+        if frame.writer != self._writer:
+            self._patience.saw(frame.writer)
+
+    def _leap(self, end: int, stride: int) -> list[Frame] | None:
+        """What follows entry number `end`: in a file further on, which carries it, or in its own."""
+        if stride > 1:
+            frames = self._file(end + newest(lambda ahead: name(self._folder, end + ahead).exists(), stride))
+            if frames and frames[0].first <= end + 1 and frames[-1].last > end:
+                return frames
+        return self._beginning(end + 1)
 
     def append(self, expected: int, entries: Sequence[bytes]) -> None:
         """Append after number `expected`, durable when it returns; or raise `Raced`."""
@@ -86,7 +105,7 @@ class FilesJournal:
         try:
             if expected != self._end and not self._is_end(expected):
                 raise Raced
-            self._publish(expected + 1, entries)
+            appended = self._publish(expected + 1, entries)
         except Raced:
             self._patience.lost()
             raise
@@ -96,16 +115,19 @@ class FilesJournal:
                 "make room or mend the file system, then go on"
             ) from None
         self._end = expected + len(entries)
+        self._tail.add(appended)
         self._patience.won(time.monotonic() - began)
         for block in blocks(expected + 1, self._end):
             self._pack(block)
 
-    def _publish(self, number: int, entries: Sequence[bytes]) -> None:
+    def _publish(self, number: int, entries: Sequence[bytes]) -> Frame:
         key = self._writer + os.urandom(8)
+        own = Frame(number, key, tuple(entries), framed(number, key, entries))
+        carried = self._tail.before(number) if self._patience.rivals() else b""
         written, target = aside(self._folder), name(self._folder, number)
         fd = -1
         try:
-            fd = write_file(written, framed(number, key, entries))
+            fd = write_file(written, carried + own.raw)
             try:
                 os.link(written, target)
             except OSError as error:
@@ -113,6 +135,7 @@ class FilesJournal:
                 self._make_sure(number, key, error)
             os.fsync(fd)  # makes the name durable too, where a folder can not be synced
             sync_folder(self._folder)
+            return own
         finally:
             if fd >= 0:
                 os.close(fd)
@@ -125,7 +148,8 @@ class FilesJournal:
             Raced: somebody else's.
             OSError: nobody's.
         """
-        frames = self._beginning(number, anew=True)
+        self._look_anew()
+        frames = self._beginning(number)
         if not frames and not isinstance(error, FileExistsError):
             raise error
         if not frames or frames[0].key != key:
@@ -134,24 +158,17 @@ class FilesJournal:
 
     # --- files ---
 
-    def _beginning(self, number: int, anew: bool = False) -> list[Frame] | None:
+    def _beginning(self, number: int) -> list[Frame] | None:
         """The frames from this number on in the file of this name; None if there is none."""
         ahead, self._ahead = self._ahead, None
         if ahead and ahead[0].first == number:
             return ahead
         give_up = None
         while True:
-            try:
-                data = read_file(name(self._folder, number))
-                if data is None and self._must_look_anew(anew):
-                    data = read_file(name(self._folder, number))
-            except OSError as error:
-                if error.errno != errno.ESTALE:  # replaced by a segment while it was open
-                    raise
-                data = b""
-            if data is None:
+            found = self._file(number)
+            if found is None:
                 return None
-            frames = [frame for frame in unframed(data) if frame.first >= number]
+            frames = [frame for frame in found if frame.first >= number]
             if frames and frames[0].first == number:
                 return frames
             give_up = time.monotonic() + WHOLE if give_up is None else give_up
@@ -162,13 +179,19 @@ class FilesJournal:
                 )
             time.sleep(0.05)
 
-    def _must_look_anew(self, anew: bool) -> bool:
-        now = time.monotonic()
-        if not anew and now - self._looked < LOOK_ANEW:
-            return False
-        self._looked = now
+    def _file(self, number: int) -> list[Frame] | None:
+        """The frames that can be read now in the file of this name; None if there is none."""
+        try:
+            data = read_file(name(self._folder, number))
+        except OSError as error:
+            if error.errno != errno.ESTALE:  # replaced by a segment while it was open
+                raise
+            data = b""
+        return None if data is None else unframed(data)
+
+    def _look_anew(self) -> None:
+        self._looked = time.monotonic()
         look_anew(self._folder)
-        return True
 
     def _around(self, number: int) -> list[Frame] | None:
         """The frames that hold entry `number` and what follows in the same file; None if it does not exist yet."""

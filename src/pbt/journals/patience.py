@@ -8,7 +8,7 @@ from types import TracebackType
 
 MEMORY = 2.0
 """Seconds for which somebody who appended is taken for a rival."""
-LONG = 0.1
+LONG = 0.02
 """Seconds: an append that took longer than this was held up, and says nothing about the next one."""
 
 
@@ -21,7 +21,7 @@ class Patience:
 
     def __init__(self) -> None:
         self._rivals: dict[bytes, float] = {}
-        self._took = 0.01
+        self._took = LONG / 2
         self._free_from = 0.0
         self._races = 0
 
@@ -32,15 +32,16 @@ class Patience:
     def lost(self) -> None:
         """Somebody else was quicker: wait a little, lest all who lost collide again."""
         self._races += 1
-        time.sleep(random.uniform(0, self._took * self._count() / 2 / self._races))
+        time.sleep(random.uniform(0, self._took * self.rivals() / 2 / self._races))
 
     def won(self, took: float) -> None:
         """An append succeeded, in so many seconds."""
         self._races = 0
         self._took += (min(took, LONG) - self._took) / 5
-        self._free_from = time.monotonic() + random.uniform(0.5, 1.5) * self._took * self._count()
+        self._free_from = time.monotonic() + random.uniform(0.5, 1.5) * self._took * self.rivals()
 
-    def _count(self) -> int:
+    def rivals(self) -> int:
+        """How many others have appended lately."""
         past = time.monotonic() - MEMORY
         self._rivals = {writer: at for writer, at in self._rivals.items() if at > past}
         return len(self._rivals)
