@@ -64,7 +64,7 @@ print(json.dumps(took))
 
 def measure(title: str, mounts: Sequence[Path], real: Path, workers: int, seconds: float, pause: float) -> None:
     """Start workers, wait until all are there, let them go, and print a line."""
-    name = title.partition(":")[0]
+    name = title.partition(",")[0].replace(":", "").replace(" ", "-")
     home = real.parent / name
     home.mkdir()
     script = home / "worker.py"
@@ -113,6 +113,7 @@ def main() -> None:
         print(f"{'':34s}{'reports/s':>9s}{'lost':>6s}{'p50 ms':>9s}{'p99 ms':>9s}{'max ms':>9s}{'per worker':>15s}")
         title = f"paced: {arguments.workers} workers, one a second"
         measure(title, mounts, real, arguments.workers, arguments.seconds, pause=1.0)
+        measure("raw: 1 worker, no pause", mounts, real, 1, arguments.seconds / 2, pause=0.0)
         measure("raw: 8 workers, no pause", mounts, real, 8, arguments.seconds / 2, pause=0.0)
 
 

@@ -17,11 +17,13 @@ from typing import Any
 import pytest
 
 import pbt
+from pbt import place
 from pbt.population.fold import refold
 from pbt.remote import Remote
 from pbt.server.keys import Key, key_for
+from pbt.server.rooms import Room
 from pbt.settings import wanted
-from tests.population import SPACE
+from tests.population import SPACE, Script
 from tests.scripts import PBT, TURNS, environment, start, status, write
 from tests.worlds import KEY, ServerWorld
 
@@ -295,3 +297,23 @@ def test_no_key_stands_in_a_process_list_or_a_log(tmp_path: Path) -> None:
     assert key not in process.stdout.read()
     assert os.environ.get("PBT_KEY") is None
     assert sys.executable
+
+
+def test_a_server_and_a_worker_in_the_folder_share_a_journal_of_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PBT_JOURNAL", "files")
+    world = ServerWorld(tmp_path)
+    s = Script(world)
+    s.round(4, 3, 2)
+    here = place.coordinator(world.folder / "digits")
+    assert s.join(None, face=here).member == 3
+    s.send(s.draft(3, 1), face=here)
+    assert [m.lease.sign for m in s.population.members] == ["server"] * 3 + ["counter"]
+    assert s.answers[3].given == 2
+    with pytest.raises(pbt.SettingsError, match="another server"):
+        Room(world.folder / "digits")
+    here.let_go(3)
+    here.close()
+    world.check()
+    world.close()

@@ -32,7 +32,7 @@ class Patience:
     def lost(self) -> None:
         """Somebody else was quicker: wait a little, lest all who lost collide again."""
         self._races += 1
-        time.sleep(random.uniform(0, self._took * self.rivals() / 2 / self._races))
+        time.sleep(random.uniform(0, self._took * self.rivals() / self._races))
 
     def won(self, took: float) -> None:
         """An append succeeded, in so many seconds."""
