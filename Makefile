@@ -1,7 +1,7 @@
 # make demo    watch a population train on real data, and see what it found
 # make test    all tests
 # make lint    lint, format and types
-# make bench   measure report cycles and the toy
+# make bench   measure report cycles, the toy, and a shared folder (needs sshfs and sshd)
 # make docs    the API reference, into build/docs
 #
 # Everything is installed into .venv; nothing but Python 3.11 or newer, make and git is needed.
@@ -30,6 +30,7 @@ lint: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/python bench/cycle.py
 	$(BIN)/python bench/toy.py
+	$(BIN)/python bench/shared.py
 
 docs: .venv/.dev
 	$(BIN)/pdoc --output-directory build/docs pbt '!pbt.__main__' '!pbt.server.__main__' '!pbt.demo'

@@ -18,6 +18,7 @@ from tests.worlds import WORLDS, World
 os.environ.pop("PBT_URL", None)
 os.environ.pop("PBT_KEY", None)
 os.environ.pop("PBT_RUN", None)
+os.environ.pop("PBT_JOURNAL", None)
 os.environ.pop("PBT_JOURNAL_URL", None)
 
 
@@ -38,7 +39,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.fixture(params=list(WORLDS))
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    """A population in memory, in a folder, behind a server, and behind two."""
+    """A population in memory, in a folder, in one that machines share, behind a server, and behind two."""
     made = WORLDS[request.param](tmp_path)
     yield made
     made.check()

@@ -205,3 +205,16 @@ def test_a_folder_of_a_newer_version_says_so(tmp_path: Path) -> None:
     done = pbt_run(["status", "p"], tmp_path)
     assert done.returncode == 1
     assert "newer pbt" in done.stderr
+
+
+def test_run_chooses_how_a_new_folder_keeps_its_journal(tmp_path: Path) -> None:
+    script = write(tmp_path, TURNS)
+    done = pbt_run(["run", "--journal", "files", "--workers", 2, "p", "--", "python", script], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "p" / "journal" / "000000000001").is_file()
+    assert status("p", tmp_path)["state"] == "finished"
+    again = pbt_run(["run", "--journal", "sqlite", "p", "--", "python", script], tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "keeps its journal as 'files'" in again.stderr
+    refused = pbt_run(["run", "--journal", "files", "http://127.0.0.1:1/p", "--", "python", script], tmp_path)
+    assert "the server chooses" in refused.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -16,7 +17,7 @@ import pytest
 import pbt
 from pbt import place
 from pbt.follow import Follower
-from pbt.population.entries import Released, Report
+from pbt.population.entries import Leased, Released, Report
 from pbt.population.fold import refold
 from pbt.views.status import Status, status_of
 
@@ -351,11 +352,53 @@ def test_a_dead_workers_lock_dies_with_it_even_if_a_child_lives_on(tmp_path: Pat
     assert time.monotonic() - began < 20, "the child itself must close its copy, as soon as it runs"
 
 
-def test_a_network_file_system_is_refused_with_the_advice_to_use_a_server(
+def test_a_new_folder_on_a_network_file_system_keeps_its_journal_as_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(place, "file_system", lambda path: "nfs4")
-    with pytest.raises(pbt.SettingsError, match="pbt serve"):
+    pbt.join(tmp_path / "p", **SETTINGS).close()
+    assert place.read_mark(tmp_path / "p").journal == "files"
+    assert [e.event.sign for e in entries(tmp_path / "p") if isinstance(e.event, Leased)] == ["counter"]
+
+
+def test_sqlite_on_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(place, "file_system", lambda path: "nfs4")
+    monkeypatch.setenv("PBT_JOURNAL", "sqlite")
+    with pytest.raises(pbt.SettingsError, match="loses commits"):
+        pbt.join(tmp_path / "p", **SETTINGS)
+
+
+def test_the_environment_chooses_the_journal_of_new_folders_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PBT_JOURNAL", "files")
+    pbt.join(tmp_path / "p", **SETTINGS).close()
+    assert (tmp_path / "p" / "journal").is_dir()
+    monkeypatch.setenv("PBT_JOURNAL", "sqlite")
+    pbt.join(tmp_path / "p", **SETTINGS).close()
+    assert not (tmp_path / "p" / "journal.db").exists()
+    monkeypatch.setenv("PBT_JOURNAL", "papyrus")
+    with pytest.raises(pbt.SettingsError, match="sqlite, files"):
+        pbt.join(tmp_path / "q", **SETTINGS)
+
+
+def test_a_kind_of_journal_that_this_version_does_not_know_is_a_newer_ones(tmp_path: Path) -> None:
+    pbt.join(tmp_path / "p", **SETTINGS).close()
+    mark = tmp_path / "p" / "population.json"
+    mark.write_text(mark.read_text().replace("sqlite", "papyrus"))
+    with pytest.raises(pbt.JournalError, match="newer pbt"):
+        pbt.join(tmp_path / "p", **SETTINGS)
+
+
+def test_a_file_system_that_can_not_link_is_refused_with_the_advice_to_use_a_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(source: object, target: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setenv("PBT_JOURNAL", "files")
+    with pytest.raises(pbt.SettingsError, match=r"can not link files.*pbt serve"):
         pbt.join(tmp_path / "p", **SETTINGS)
 
 

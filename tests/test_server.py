@@ -19,11 +19,13 @@ from typing import Any
 import pytest
 
 import pbt
+from pbt import place
 from pbt.population.fold import refold
 from pbt.remote import Remote
+from pbt.server.backing import InFolders
 from pbt.server.keys import Key, key_for
 from pbt.settings import wanted
-from tests.population import SPACE
+from tests.population import SPACE, Script
 from tests.scripts import PBT, TURNS, environment, start, status, write
 from tests.worlds import KEY, ServerWorld
 
@@ -160,7 +162,6 @@ def test_populations_live_side_by_side(served: ServerWorld) -> None:
 
 
 def test_a_second_server_on_the_same_folder_is_refused(served: ServerWorld) -> None:
-    from pbt.server.backing import InFolders
 
     request(served)
     with pytest.raises(pbt.SettingsError, match="another server serves"):
@@ -350,3 +351,23 @@ def test_a_server_killed_between_its_refusal_and_the_look_at_its_key_is_waited_f
     assert keys == [False, False, True]
     remote.close()
     listening.close()
+
+
+def test_a_server_and_a_worker_in_the_folder_share_a_journal_of_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PBT_JOURNAL", "files")
+    world = ServerWorld(tmp_path)
+    s = Script(world)
+    s.round(4, 3, 2)
+    here = place.coordinator(world.folder / "digits")
+    assert s.join(None, face=here).member == 3
+    s.send(s.draft(3, 1), face=here)
+    assert [m.lease.sign for m in s.population.members] == ["server"] * 3 + ["counter"]
+    assert s.answers[3].given == 2
+    with pytest.raises(pbt.SettingsError, match="another server"):
+        InFolders(world.folder).open("digits")
+    here.let_go(3)
+    here.close()
+    world.check()
+    world.close()

@@ -1,4 +1,4 @@
-"""The same population seen in several ways: in memory, in a folder, behind a server, behind two on PostgreSQL."""
+"""The same population seen in memory, in a folder, in one that machines share, behind a server, behind two."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import uvicorn
 from pbt import place
 from pbt.alive import Here
 from pbt.coordinator.coordinator import Coordinator
+from pbt.counter import TERM, Counter, beat_now
 from pbt.journals.memory import MemoryJournal
 from pbt.population.entries import Entry, decode, encode
 from pbt.population.fold import refold
@@ -102,10 +103,12 @@ class MemoryWorld(World):
 
 
 class FolderWorld(World):
+    kind = "sqlite"
+
     def __init__(self, tmp_path: Path) -> None:
         self.folder = tmp_path / "population"
         self.faces: list[Coordinator] = []
-        place.prepare(self.folder)
+        place.prepare(self.folder, self.kind)
 
     @property
     def journal(self) -> Any:  # type: ignore[override]
@@ -124,6 +127,29 @@ class FolderWorld(World):
     def close(self) -> None:
         for face in self.faces:
             face.close()
+
+
+class Watched(Counter):
+    """Whoever judges has looked on for a whole term, in which everybody who lives has counted."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = 0.0
+        super().__init__(folder, clock=lambda: self.now)
+
+    def dead(self, member: int, lease: Any) -> bool:
+        for _ in range(5):
+            gone = super().dead(member, lease)
+            beat_now()
+            self.now += TERM / 4
+        return gone
+
+
+class FilesWorld(FolderWorld):
+    kind = "files"
+
+    def face(self) -> Coordinator:
+        self.faces.append(Coordinator(place.journal(self.folder), Watched(self.folder)))
+        return self.faces[-1]
 
 
 class ServerWorld(World):
@@ -205,4 +231,6 @@ class PostgresWorld(World):
         self.journal.close()
 
 
-WORLDS = {"memory": MemoryWorld, "folder": FolderWorld, "server": ServerWorld, "postgres": PostgresWorld}
+WORLDS = {
+    "memory": MemoryWorld, "folder": FolderWorld, "files": FilesWorld, "server": ServerWorld, "postgres": PostgresWorld,
+}  # fmt: skip

@@ -30,6 +30,22 @@ class Flock:
         self._clock = clock
         self._held: dict[int, int] = {}
         self._server_gone_since: float | None = None
+        self._serving: int | None = None
+
+    def serve(self) -> bool:
+        """Give a server's sign of life; False: another server lives in this folder."""
+        fd = open_lock(self._server)
+        if not try_lock(fd):
+            close_lock(fd)
+            return False
+        self._serving = fd
+        return True
+
+    def close(self) -> None:
+        """Serve no longer."""
+        if self._serving is not None:
+            close_lock(self._serving)
+            self._serving = None
 
     def hold(self, member: int, number: int) -> bool:
         """Lock the member's file; False if another living worker has it."""

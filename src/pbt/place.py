@@ -1,10 +1,11 @@
 """A place: from a folder to the journal, the checkpoints and the coordinator of a population.
 
-``population.json`` fixes the kind of journal for ever; looking at the file system only chooses at creation.
+``population.json`` fixes the kind of journal for ever; the file system only chooses it at creation.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import sys
@@ -17,10 +18,19 @@ from pbt.errors import JournalError, SettingsError
 
 if TYPE_CHECKING:
     from pbt.coordinator.coordinator import Coordinator
-    from pbt.journals.sqlite import SQLiteReader
+    from pbt.counter import Counter
+    from pbt.flock import Flock
+    from pbt.journals.files import FilesJournal
+    from pbt.journals.sqlite import SQLiteJournal, SQLiteReader
 
+_log = logging.getLogger("pbt")
 MARK = "population.json"
-SQLITE, POSTGRES = "sqlite", "postgres"
+POSTGRES = "postgres"
+"""The kind of a folder whose journal lies in a database, which its servers know."""
+KINDS = ("sqlite", "files")
+"""Kinds of journals: one file for the processes of one machine; many, for machines that share the folder."""
+VARIABLE = "PBT_JOURNAL"
+"""In the environment: the kind of journal of new folders."""
 NETWORK = frozenset(
     [
         *("nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "afs", "afpfs", "9p"),
@@ -35,51 +45,78 @@ class Mark(msgspec.Struct, frozen=True):
     """What ``population.json`` says; `id` tells this folder from every other."""
 
     format: int = 1
-    journal: str = SQLITE
+    journal: str = "sqlite"
     id: str = ""
 
 
-def coordinator(folder: str | Path) -> Coordinator:
+def coordinator(folder: str | Path, kind: str | None = None) -> Coordinator:
     """The coordinator of the population in `folder`, which is made if need be.
+
+    Args:
+        kind: of the journal, if the folder is new; see `prepare`.
 
     Raises:
         SettingsError: the folder can not hold one.
         JournalError: what lies there is damaged, or newer than this version.
     """
-    path = prepare(folder)
+    path = prepare(folder, kind)
     from pbt.coordinator.coordinator import Coordinator
-    from pbt.flock import Flock
+
+    return Coordinator(journal(path), alive(path))
+
+
+def journal(path: Path) -> SQLiteJournal | FilesJournal:
+    """The journal of a folder that `prepare` gave."""
+    if kept_in(path) == "files":
+        from pbt.journals.files import FilesJournal
+
+        return FilesJournal(path)
     from pbt.journals.sqlite import SQLiteJournal
 
-    return Coordinator(SQLiteJournal(path), Flock(path))
+    return SQLiteJournal(path)
 
 
-def reader(folder: str | Path) -> SQLiteReader:
+def alive(path: Path) -> Flock | Counter:
+    """The sign of life that workers in this folder give: what every machine can see that may have one there."""
+    if kept_in(path) == "files":
+        from pbt.counter import Counter
+
+        return Counter(path)
+    from pbt.flock import Flock
+
+    return Flock(path)
+
+
+def reader(folder: str | Path) -> SQLiteReader | FilesJournal:
     """The journal of the population in `folder`, read-only.
 
     Raises:
         JournalError: there is none.
     """
-    from pbt.journals.sqlite import SQLiteReader
-
     path = Path(folder)
     if not (path / MARK).is_file():
         inside = ", ".join(sorted(p.parent.name for p in path.glob(f"*/{MARK}"))[:12])
         hint = f"name one of those inside: {inside}" if inside else "name the folder given to pbt run or pbt.turns"
         raise JournalError(f"{path} holds no population: {hint}")
-    _check_kind(path, SQLITE)
+    if kept_in(path) == "files":
+        from pbt.journals.files import FilesJournal
+
+        return FilesJournal(path)
+    from pbt.journals.sqlite import SQLiteReader
+
     return SQLiteReader(path)
 
 
-def prepare(folder: str | Path, kind: str = SQLITE) -> Path:
+def prepare(folder: str | Path, kind: str | None = None) -> Path:
     """Make the folder of a population and mark it, or check the mark that it has.
 
     Args:
-        kind: of its journal.
+        kind: of a new folder's journal, one of `KINDS`, or `POSTGRES` for its servers; by default ``$PBT_JOURNAL``,
+            else "files" on a network file system and "sqlite" elsewhere. A folder that has a mark keeps its kind.
 
     Raises:
         SettingsError: it can not be made.
-        JournalError: its journal is of another kind, or of a newer version.
+        JournalError: its journal lies elsewhere, or is of a newer version.
     """
     path = Path(folder).expanduser().absolute()
     if sys.platform == "win32":
@@ -90,27 +127,53 @@ def prepare(folder: str | Path, kind: str = SQLITE) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
         if not (path / MARK).exists():
-            if kind == SQLITE:
-                _refuse_network(path)
-            _write_mark(path, kind)
+            _write_mark(path, _chosen(path, kind))
     except OSError as error:
         raise SettingsError(f"{path} can not hold a population: {error.strerror}") from None
-    _check_kind(path, kind)
+    kept = read_mark(path).journal
+    if kind == POSTGRES and kept != POSTGRES:
+        raise JournalError(
+            f"{path} has a journal of its own ({kept}): serve it without --journal, or give another folder"
+        )
+    if kind != POSTGRES and kept_in(path) != kind is not None:
+        _log.warning("%s keeps its journal as %r: a kind can be chosen for new folders alone", path, kept)
     return path
 
 
-def _check_kind(path: Path, kind: str) -> None:
-    mark = read_mark(path)
-    if mark.journal == kind:
-        return
-    if mark.journal == POSTGRES:
+def kept_in(path: Path) -> str:
+    """The kind of journal that lies in a population's folder.
+
+    Raises:
+        JournalError: it lies in a database.
+    """
+    kept = read_mark(path).journal
+    if kept == POSTGRES:
         raise JournalError(
             f"the journal of {path} is in PostgreSQL: go through its server, as in http://HOST:7777/{path.name} "
             "(pbt serve --journal starts one)"
         )
-    raise JournalError(
-        f"{path} has a journal of its own ({mark.journal}): serve it without --journal, or give another folder"
-    )
+    return kept
+
+
+def _chosen(path: Path, kind: str | None) -> str:
+    """The kind of a new folder's journal, made ready where it needs that."""
+    if kind == POSTGRES:
+        return kind
+    file_system_here = file_system(path)
+    shared = file_system_here in NETWORK
+    kind = kind or os.environ.get(VARIABLE) or ("files" if shared else "sqlite")
+    if kind not in KINDS:
+        raise SettingsError(f"{VARIABLE}={kind}: a journal is kept as one of {', '.join(KINDS)}")
+    if kind == "sqlite" and shared:
+        raise SettingsError(
+            f"{path} lies on a network file system ({file_system_here}), where SQLite loses commits without a word: "
+            "keep the journal as files, or run pbt serve on one machine with a local folder"
+        )
+    if kind == "files":
+        from pbt.journals import names
+
+        names.prepare(path)
+    return kind
 
 
 def _write_mark(path: Path, kind: str) -> None:
@@ -122,8 +185,9 @@ def _write_mark(path: Path, kind: str) -> None:
         os.fsync(file.fileno())
     try:
         os.link(aside, path / MARK)
-    except FileExistsError:
-        pass
+    except OSError:
+        if not (path / MARK).exists():
+            raise
     finally:
         aside.unlink()
     fd = os.open(path, os.O_RDONLY)
@@ -141,18 +205,9 @@ def read_mark(path: Path) -> Mark:
         mark = msgspec.json.decode((path / MARK).read_bytes(), type=Mark)
     except (OSError, msgspec.DecodeError) as error:
         raise JournalError(f"{path / MARK} can not be read: {error}") from None
-    if mark.format > Mark().format or mark.journal not in (SQLITE, POSTGRES):
+    if mark.format > Mark().format or mark.journal not in (*KINDS, POSTGRES):
         raise JournalError(f"{path} was made by a newer pbt (journal {mark.journal!r}): pip install -U pbtrain")
     return mark
-
-
-def _refuse_network(path: Path) -> None:
-    kind = file_system(path)
-    if kind in NETWORK:
-        raise SettingsError(
-            f"{path} lies on a network file system ({kind}), where SQLite loses commits without a word: "
-            "run pbt serve on one machine with a local folder, and give every worker its URL"
-        )
 
 
 def file_system(path: Path) -> str:

@@ -53,14 +53,19 @@ def is_url(where: str) -> bool:
     return where.startswith(("http://", "https://"))
 
 
-def open_place(where: str) -> Place:
+def open_place(where: str, kind: str | None = None) -> Place:
     """The population at `where`, for training it; a folder is made if need be.
+
+    Args:
+        kind: of a new folder's journal; see `pbt.place.prepare`.
 
     Raises:
         SettingsError: the folder can not hold a population, or the URL can not be understood.
         Unreachable: no server answers.
     """
     if is_url(where):
+        if kind is not None:
+            raise SettingsError(f"{where}: the server chooses how its journal is kept")
         from pbt.remote import open_remote
 
         remote, seen, id = open_remote(where)
@@ -71,7 +76,7 @@ def open_place(where: str) -> Place:
     from pbt import place
 
     folder = Path(where).expanduser().absolute()
-    coordinator = place.coordinator(folder)
+    coordinator = place.coordinator(folder, kind)
     return Place(str(folder), coordinator, coordinator.journal, lambda: FolderStore(folder), folder / "logs")
 
 

@@ -58,7 +58,7 @@ def test_all_ways_of_running_decide_alike(tmp_path: Path, strategy: Any) -> None
     for kind in kinds:
         (tmp_path / kind).mkdir()
         journals[kind] = play(kind, tmp_path / kind, strategy)
-    assert {"memory", "folder", "server"} <= set(kinds)
+    assert {"memory", "folder", "files", "server"} <= set(kinds)
     assert all(journals[kind] == journals["memory"] for kind in kinds)
     assert any(b'"copy"' in body for body in journals["memory"])
 

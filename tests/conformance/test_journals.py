@@ -21,7 +21,7 @@ from tests.postgres import postgres
 Open = Callable[[], Journal]
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
+@pytest.fixture(params=["memory", "sqlite", "files", "postgres"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """Opens the same journal, each time as another process would."""
     made: list[Any] = []
@@ -31,8 +31,10 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     def open_journal() -> Journal:
         if request.param == "memory":
             return memory
-        sqlite = request.param == "sqlite"
-        made.append(SQLiteJournal(place.prepare(tmp_path / "p")) if sqlite else PostgresJournal(url, "p"))
+        if request.param == "postgres":
+            made.append(PostgresJournal(url, "p"))
+        else:
+            made.append(place.journal(place.prepare(tmp_path / "p", request.param)))
         return made[-1]
 
     yield open_journal
@@ -68,6 +70,22 @@ def test_an_append_never_leaves_a_gap(opened: Open) -> None:
     with pytest.raises(Raced):
         opened().append(5, [b"x", b"y"])
     assert list(journal.read(0)) == [b"one"]
+
+
+def test_reading_may_begin_in_the_middle_of_an_append(opened: Open) -> None:
+    opened().append(0, [b"one", b"two", b"three"])
+    opened().append(3, [b"four"])
+    for after in range(6):
+        assert list(opened().read(after)) == [b"one", b"two", b"three", b"four"][after:]
+    journal = opened()
+    assert list(journal.read(2)) == [b"three", b"four"]
+    with pytest.raises(Raced):
+        journal.append(2, [b"x"])
+    assert list(journal.read(9)) == []
+    with pytest.raises(Raced):
+        journal.append(9, [b"x"])
+    journal.append(4, [b"five"])
+    assert list(journal.read(3)) == [b"four", b"five"]
 
 
 def test_turns_can_be_taken_within_turns(opened: Open) -> None:

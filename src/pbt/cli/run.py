@@ -17,6 +17,7 @@ from pbt.errors import PBTError, SettingsError
 from pbt.follow import Follower
 from pbt.launchers.local import LocalRun, command_of
 from pbt.launchers.revive import revive, train_longer
+from pbt.place import KINDS
 from pbt.population.entries import decode
 from pbt.population.value import Population
 from pbt.settings import Wanted, compare
@@ -39,18 +40,20 @@ _NOTHING_LEFT = (
     metavar="TIME",
     help="End and restart a worker that says nothing for so long, such as 30m.",
 )
+@click.option(
+    "--journal",
+    "kind",
+    type=click.Choice(KINDS),
+    help="How a new folder keeps its journal: files can be "
+    "shared by machines.  [default: $PBT_JOURNAL, else files on a network file system]",
+)
 @click.option("--plain", is_flag=True, help="Lines instead of the live table (as when the output is no terminal).")
 @click.argument("where", metavar="FOLDER")
 @click.argument("arguments", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
 def command(
-    where: str,
-    arguments: tuple[str, ...],
-    workers: int | None,
-    gpus: str | None,
-    stall: float | None,
-    plain: bool,
-    **given: Any,
-) -> int:
+    where: str, arguments: tuple[str, ...], workers: int | None, gpus: str | None, stall: float | None,
+    kind: str | None, plain: bool, **given: Any,
+) -> int:  # fmt: skip
     """Train a population with workers on this machine.
 
     FOLDER is where the population lives; started again on the same folder, it goes on where it stood.
@@ -67,7 +70,7 @@ def command(
     asked = asked_for(**given)
     if workers is not None and workers < 1:
         raise SettingsError(f"--workers {workers}: at least 1")
-    place = open_place(where)
+    place = open_place(where, kind)
     follower = Follower(place.journal)
     follower.catch_up()
     if follower.exists:

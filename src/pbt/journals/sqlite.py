@@ -56,7 +56,8 @@ class SQLiteJournal:
     def read(self, after: int) -> Iterable[bytes]:
         """The entries after number `after`."""
         rows = _rows(self._db, self._path, after)
-        self._last = after + len(rows)
+        if rows:  # a read beyond the end says nothing about where the end is
+            self._last = after + len(rows)
         return rows if len(rows) < _BATCH else self._read_on(rows)
 
     def _read_on(self, rows: list[bytes]) -> Iterator[bytes]:

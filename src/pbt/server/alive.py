@@ -5,19 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from pbt.flock import TERM, Flock
+from pbt.alive import Alive
+from pbt.flock import TERM
 from pbt.population.member import Lease
 
 
 class Beats:
-    """Leases given by this server; those that workers took in the folder itself are judged by their locks.
+    """Leases given by this server; those that workers took in the folder itself are judged by their signs there.
 
     After the server's restart every lease has a full term.
     """
 
     kind = "server"
 
-    def __init__(self, folder: Flock, clock: Callable[[], float] = time.monotonic, term: float = TERM) -> None:
+    def __init__(self, folder: Alive, clock: Callable[[], float] = time.monotonic, term: float = TERM) -> None:
         self._folder = folder
         self._clock = clock
         self._term = term

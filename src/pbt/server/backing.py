@@ -6,13 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from pbt import place
 from pbt.alive import Alive
 from pbt.errors import SettingsError
-from pbt.flock import Flock
 from pbt.journals.journal import Journal
-from pbt.journals.locks import close_lock, open_lock, try_lock
-from pbt.journals.sqlite import SQLiteJournal
-from pbt.place import MARK, prepare
+from pbt.place import MARK
 from pbt.server.alive import Beats
 
 
@@ -49,7 +47,7 @@ class Backing(Protocol):
 
 
 class InFolders:
-    """Journals in SQLite, each in its population's folder below the server's. One server at a time."""
+    """Journals each in its population's folder below the server's. One server at a time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -60,12 +58,11 @@ class InFolders:
         Raises:
             SettingsError: another server has it.
         """
-        folder = prepare(self._folder / name)
-        lock = open_lock(folder / "server.lock")
-        if not try_lock(lock):
-            close_lock(lock)
+        folder = place.prepare(self._folder / name)
+        here = place.alive(folder)
+        if not here.serve():
             raise SettingsError(f"another server serves {folder} already: use that one, or stop it")
-        return Kept(folder, SQLiteJournal(folder), Beats(Flock(folder)), True, lambda: close_lock(lock))
+        return Kept(folder, place.journal(folder), Beats(here), place.kept_in(folder) == "sqlite", here.close)
 
     def names(self) -> list[str]:
         """All populations in the folder."""

@@ -84,10 +84,10 @@ def _judge(where: str) -> Any:
     """Whether a lease's holder lives, where this machine can see that."""
     if is_url(where):
         return None
-    from pbt.flock import Flock
+    from pbt import place
 
-    flock = Flock(Path(where))
-    return lambda m: held(m, flock)
+    alive = place.alive(Path(where))
+    return lambda m: held(m, alive)
 
 
 def _warnings(population: Population) -> list[str]:

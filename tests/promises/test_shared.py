@@ -1,0 +1,87 @@
+"""One folder that two machines share, with workers on both and no server: two sshfs mounts."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pbt import place
+from pbt.population.entries import Leased, decode
+from tests.mounts import lacking, two_mounts
+from tests.promises.test_killed import check, folders
+from tests.scripts import TURNS, pbt_run, start, status, write
+
+IMPATIENT = "import pbt.counter\npbt.counter.TERM, pbt.counter.BEAT_EVERY = 3.0, 0.3\n"
+"""A death is seen after three seconds instead of two minutes."""
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Iterator[tuple[Path, Path, Path]]:
+    reason = lacking()
+    if reason is not None:
+        pytest.skip(reason)
+    with two_mounts(tmp_path) as mounts:
+        yield mounts
+
+
+def test_workers_on_two_mounts_share_a_population_though_some_are_killed(
+    tmp_path: Path, shared: tuple[Path, Path, Path]
+) -> None:
+    real, *mounts = shared
+    script = write(tmp_path, IMPATIENT + TURNS)
+
+    def worker(i: int) -> subprocess.Popen[str]:
+        return start(script, mounts[i % 2] / "p", PAUSE=0.02)
+
+    rng = random.Random(2)
+    running = [worker(i) for i in range(4)]
+    while not (real / "p" / "checkpoints").exists():
+        time.sleep(0.05)
+    for i in range(4):
+        time.sleep(rng.uniform(0.3, 0.9))
+        running[i].kill()
+        running[i].communicate()
+        running[i] = worker(i + rng.randrange(2))
+    for process in running:
+        output, _ = process.communicate(timeout=90)
+        assert process.returncode == 0, output
+    population = check(real / "p")
+    assert population.finished
+    assert all(m.step == 20 for m in population.members)
+    assert place.read_mark(real / "p").journal == "files"
+    seen = [list(place.reader(folder / "p").read(0)) for folder in shared]
+    assert seen[0] == seen[1] == seen[2]
+    assert {e.sign for e in (decode(body).event for body in seen[0]) if isinstance(e, Leased)} == {"counter"}
+    assert folders(real / "p") == population.referenced()
+
+
+def test_pbt_run_on_both_mounts(tmp_path: Path, shared: tuple[Path, Path, Path]) -> None:
+    """Two machines, each with a launcher of its own, on one population."""
+    _, one, two = shared
+    script = write(tmp_path, TURNS)
+    first = subprocess.Popen(
+        [*_run(one / "p"), "--", "python", script], env=_environment(), stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    second = pbt_run([*_run(two / "p")[3:], "--", "python", script], tmp_path)
+    output, _ = first.communicate(timeout=60)
+    assert first.returncode == 0, output
+    assert second.returncode == 0, second.stderr
+    assert status(one / "p", tmp_path)["state"] == status(two / "p", tmp_path)["state"] == "finished"
+
+
+def _run(where: Path) -> list[str]:
+    from tests.scripts import PBT
+
+    return [*PBT, "run", "--plain", "--workers", "2", str(where)]
+
+
+def _environment() -> dict[str, str]:
+    from tests.scripts import environment
+
+    return environment(PAUSE=0.02)
