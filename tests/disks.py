@@ -37,7 +37,7 @@ def ram_disk(folder: Path, size: str) -> Iterator[Path]:
 
 def read_only(folder: Path, on: bool = True) -> None:
     """Make a mounted disk read-only, or writable again."""
-    _mount("-o", f"remount,{'ro' if on else 'rw'}", folder)
+    subprocess.run(["mount", "-o", f"remount,{'ro' if on else 'rw'}", str(folder)], check=True)
 
 
 class PoweredDisk:

@@ -12,6 +12,7 @@ import pytest
 from pbt import counter, place
 from pbt.counter import TERM, Counter, beat_now
 from pbt.population.member import Lease
+from pbt.server.backing import InFolders
 from pbt.server.rooms import Room
 
 
@@ -108,7 +109,7 @@ def test_only_signs_that_can_be_seen_are_judged(folder: Path, clock: Clock) -> N
 
 
 def test_a_server_counts_for_the_leases_that_it_gave(folder: Path, clock: Clock) -> None:
-    room, observer = Room(folder), Counter(folder, clock)
+    room, observer = Room(InFolders(folder.parent).open(folder.name)), Counter(folder, clock)
     served = lease(sign="server")
 
     def dead_after(seconds: float) -> bool:

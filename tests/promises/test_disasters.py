@@ -133,6 +133,7 @@ def test_a_read_only_folder_is_refused_for_training_and_can_be_looked_at(tmp_pat
     with ram_disk(tmp_path / "disk", "16M") as disk:
         with pbt.join(disk / "p", **SETTINGS) as member:
             member.report(1.0, step=1, save=lambda folder: (folder / "w").write_text("x"))
+        member._face.close()  # type: ignore[attr-defined]
         read_only(disk)
         with pytest.raises(pbt.PBTError, match=r"read-only|Read-only|readonly"):
             pbt.join(disk / "p")

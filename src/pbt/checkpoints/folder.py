@@ -117,6 +117,15 @@ class FolderStore:
                 if not path.name.startswith(".") and f"{home.name}/{path.name}" not in kept:
                     _remove(path)
 
+    def ids(self) -> list[str]:
+        """All published checkpoints."""
+        return [
+            f"{home.name}/{path.name}"
+            for home in _children(self._root)
+            for path in _children(home)
+            if _numbers(path.name) is not None
+        ]
+
     def clear_stagings(self) -> None:
         """Delete what was never published; only when no worker runs."""
         for home in _children(self._root):

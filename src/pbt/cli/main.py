@@ -16,6 +16,7 @@ COMMANDS = {
     "run": ("pbt.cli.run", "Train a population with workers on this machine."),
     "serve": ("pbt.cli.serve", "Serve populations over HTTP to workers on other machines."),
     "status": ("pbt.cli.status", "How a population stands."),
+    "doctor": ("pbt.cli.doctor", "What is wrong with a population, and what to do about it."),
     "journal": ("pbt.cli.journal", "Everything that happened to a population, as JSON lines."),
     "tensorboard": ("pbt.cli.tensorboard", "Write scores and hyperparameters as TensorBoard files."),
 }
