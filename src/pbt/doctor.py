@@ -14,8 +14,8 @@ from pbt.checkpoints.setting import OWN
 from pbt.coordinator.leases import held
 from pbt.coordinator.snapshot import load
 from pbt.errors import CheckpointError, PBTError
+from pbt.flock import free
 from pbt.journals.journal import Reads
-from pbt.journals.locks import close_lock, open_lock, try_lock
 from pbt.journals.snapshot import SnapshotFile
 from pbt.population.entries import Checkpoint, Created, Entry, decode
 from pbt.population.fold import apply
@@ -121,11 +121,8 @@ def _disk(folder: Path) -> Iterator[Finding]:
             "problem", f"an SQLite journal on a network file system ({kind}), where it loses commits without a word",
             "let one machine alone use the folder, through pbt serve there",
         )  # fmt: skip
-    lock = open_lock(folder / "server.lock") if (folder / "server.lock").exists() else None
-    if lock is not None:
-        free = try_lock(lock, shared=True)
-        close_lock(lock)
-        yield Finding("ok", "no server serves this folder now" if free else "a server serves this folder")
+    if (folder / "server.lock").exists() and not free(folder / "server.lock"):
+        yield Finding("ok", "a server serves this folder")
 
 
 def _members(population: Population) -> Iterator[Finding]:
@@ -149,7 +146,10 @@ def _members(population: Population) -> Iterator[Finding]:
 
 
 def _snapshot(folder: Path, population: Population) -> Iterator[Finding]:
-    found = load(SnapshotFile(folder).read(), build)
+    try:
+        found = load(SnapshotFile(folder).read(), build)
+    except PBTError:  # its strategy can not be loaded, as was said of the journal's
+        return
     if found is not None and found.count == population.count and found.fold.population != population:
         yield Finding(
             "problem", "the snapshot is not what the journal folds to: that is an error of pbt",

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pbt.journals.locks import close_lock, open_lock, try_lock, unlock
+from pbt.journals.locks import close_lock, open_lock, open_seen, try_lock, unlock
 from pbt.population.member import Lease
 
 TERM = 60.0
@@ -71,13 +71,13 @@ class Flock:
     def dead(self, member: int, lease: Lease) -> bool:
         """Whether nobody holds the lock; a lease that a server gave is dead once the server is, for a term."""
         if lease.sign == self.kind:
-            return member not in self._held and _free(self._folder / f"{member}.lock")
+            return member not in self._held and free(self._folder / f"{member}.lock")
         if lease.sign == "server":
             return self._server_is_gone()
         return lease.sign == "here"
 
     def _server_is_gone(self) -> bool:
-        if not _free(self._server):
+        if not free(self._server):
             self._server_gone_since = None
             return False
         if self._server_gone_since is None:
@@ -85,9 +85,12 @@ class Flock:
         return self._clock() - self._server_gone_since >= TERM
 
 
-def _free(path: Path) -> bool:
-    """A *shared* lock succeeds: two observers with exclusive ones would take each other for the holder."""
-    fd = open_lock(path)
+def free(path: Path) -> bool:
+    """Whether a *shared* lock succeeds: two observers with exclusive ones would take each other for the holder."""
+    try:
+        fd = open_seen(path)
+    except FileNotFoundError:
+        return True
     try:
         return try_lock(fd, shared=True)
     finally:

@@ -62,7 +62,10 @@ def coordinator(folder: str | Path, kind: str | None = None) -> Coordinator:
     path = prepare(folder, kind)
     from pbt.coordinator.coordinator import Coordinator
 
-    return Coordinator(journal(path), alive(path))
+    try:
+        return Coordinator(journal(path), alive(path))
+    except OSError as error:
+        raise SettingsError(f"{path} can not be written ({error.strerror}): training needs that") from None
 
 
 def journal(path: Path) -> SQLiteJournal | FilesJournal:

@@ -156,10 +156,10 @@ def _use(folder: Path) -> int | None:
     """A shared lock on a folder that is there and stays there; None if it is not."""
     if sys.platform == "win32":
         return -1 if folder.is_dir() else None
-    from pbt.journals.locks import open_folder, try_lock
+    from pbt.journals.locks import open_seen, try_lock
 
     try:
-        lock = open_folder(folder)
+        lock = open_seen(folder)
     except OSError:
         return None
     if try_lock(lock, shared=True) and _same(lock, folder):
@@ -188,7 +188,7 @@ def _tidy(population: Path, only_work: bool = False) -> None:
     """Delete what no living process holds: what dead ones were working on, and checkpoints that are not in use."""
     if sys.platform == "win32":
         return
-    from pbt.journals.locks import open_folder, try_lock
+    from pbt.journals.locks import open_seen, try_lock
 
     with suppress(OSError):
         for name in os.listdir(population):
@@ -196,7 +196,7 @@ def _tidy(population: Path, only_work: bool = False) -> None:
             if only_work and not name.startswith(_WORK):
                 continue
             with suppress(OSError):
-                lock = open_folder(folder)
+                lock = open_seen(folder)
                 if try_lock(lock) and _same(lock, folder):
                     _delete(folder)
                 _close(lock)

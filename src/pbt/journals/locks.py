@@ -37,8 +37,8 @@ def open_lock(path: Path) -> int:
     return fd
 
 
-def open_folder(path: Path) -> int:
-    """A descriptor of a folder, to be locked; closed in forked children."""
+def open_seen(path: Path) -> int:
+    """A descriptor of a file or folder that is there, to be locked; closed in forked children."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     _open.add(fd)
     return fd

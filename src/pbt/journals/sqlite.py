@@ -129,8 +129,12 @@ class SQLiteReader:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
+        wal = self._path.with_name(f"{FILE}-wal")
+        # Where nothing can be written SQLite finds no place for its index of the WAL; without a WAL it needs none.
+        still = not os.access(folder, os.W_OK) and not (wal.exists() and wal.stat().st_size)
+        mode = "immutable=1" if still else "mode=ro"
         try:
-            self._db = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, check_same_thread=False, timeout=60)
+            self._db = sqlite3.connect(f"file:{self._path}?{mode}", uri=True, check_same_thread=False, timeout=60)
         except sqlite3.OperationalError as error:
             raise _damaged(self._path, error) from None
 
