@@ -250,7 +250,8 @@ def _steered(draft: Draft, event: Steered) -> None:
     if steps is not None:
         draft.settings = replace(draft.settings, steps=steps)
         for m in tuple(draft.members):
-            draft.put(m)
+            # What its last report would have brought, had there been more to do, is decided now.
+            draft.put(replace(m, due=True) if m.done and not m.stopped and m.step >= m.ready else m)
 
 
 _HAPPENED: dict[type[Any], Callable[[Draft, Any], None]] = {

@@ -1,0 +1,30 @@
+"""What the machine found, one by one."""
+
+from __future__ import annotations
+
+import pbt
+from pbt.launchers.revive import train_longer
+from tests.population import Script
+
+
+def test_whom_the_end_left_undecided_is_decided_on_when_the_end_moves() -> None:
+    """Else it would be decided on one report later than in a run that was longer from the beginning."""
+    s = Script(members=2, steps=4, interval=2, strategy=pbt.PBT(quantile=0.5))
+    for step in (2, 4):
+        s.report(0, 2.0, step=step)
+        s.report(1, 1.0, step=step)
+    assert s.population.finished
+    train_longer(s.coordinator, 8)
+    assert [d.member for d in s.entries[-1].decisions] == [0, 1]
+    assert [m.ready for m in s.population.members] == [6, 6]
+    train_longer(s.coordinator, 8)
+    assert not s.entries[-1].decisions
+
+
+def test_whom_a_hand_stopped_is_not_decided_on_when_the_end_moves() -> None:
+    s = Script(members=2, steps=4, interval=4)
+    s.report(0, 1.0, step=4)
+    s.join(1)
+    s.coordinator.finish(1, 1)
+    train_longer(s.coordinator, 8)
+    assert [d.member for d in s.entries[-1].decisions] == [0]
