@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 import pbt
 from pbt.launchers.revive import train_longer
 from tests.population import Script
@@ -28,3 +30,12 @@ def test_whom_a_hand_stopped_is_not_decided_on_when_the_end_moves() -> None:
     s.coordinator.finish(1, 1)
     train_longer(s.coordinator, 8)
     assert [d.member for d in s.entries[-1].decisions] == [0]
+
+
+@pytest.mark.parametrize("seq", [0, -1])
+def test_seq_counts_from_one(seq: int) -> None:
+    """An answer's seq of 0 says that nothing was committed."""
+    s = Script()
+    s.join(0)
+    with pytest.raises(pbt.Conflict, match="comes after report 0"):
+        s.report(0, 1.0, seq=seq)
