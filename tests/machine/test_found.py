@@ -39,3 +39,11 @@ def test_seq_counts_from_one(seq: int) -> None:
     s.join(0)
     with pytest.raises(pbt.Conflict, match="comes after report 0"):
         s.report(0, 1.0, seq=seq)
+
+
+def test_a_holder_presumed_dead_does_not_give_way_to_itself() -> None:
+    s = Script(members=2)
+    s.join(0, turn=True)
+    s.join(1)
+    s.world.die(s.coordinator, 0)
+    assert not s.report(0, 1.0).released

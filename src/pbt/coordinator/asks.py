@@ -82,7 +82,7 @@ class ReportAsk:
         if lease is None or not lease.turn or report.checkpoint is None or report.release:
             return report
         over = report.step >= lease.began + population.settings.turn
-        if over and further_behind(population, report.step, self._alive):
+        if over and further_behind(population, report.member, report.step, self._alive):
             return replace(report, release=True)
         return report
 
