@@ -6,6 +6,7 @@ import pytest
 
 import pbt
 from pbt.launchers.revive import train_longer
+from pbt.population.entries import Released
 from tests.population import Script
 
 
@@ -47,3 +48,17 @@ def test_a_holder_presumed_dead_does_not_give_way_to_itself() -> None:
     s.join(1)
     s.world.die(s.coordinator, 0)
     assert not s.report(0, 1.0).released
+
+
+def test_nobody_gives_way_once_the_goal_is_reached() -> None:
+    s = Script(members=3, synchronous=True, goal=5.0)
+    s.join(0, turn=True)
+    waiting = s.draft(0, 1.0)
+    s.join(1)
+    s.join(2)
+    assert s.send(waiting).wait
+    s.report(1, 5.0)
+    s.coordinator.tell(Released(2, 1))
+    n = len(s.entries)
+    assert s.send(waiting).stop
+    assert len(s.entries) == n
