@@ -6,7 +6,7 @@ import pytest
 
 import pbt
 from pbt.launchers.revive import train_longer
-from pbt.population.entries import Released
+from pbt.population.entries import Lost, Released
 from tests.population import Script
 
 
@@ -48,6 +48,17 @@ def test_a_holder_presumed_dead_does_not_give_way_to_itself() -> None:
     s.join(1)
     s.world.die(s.coordinator, 0)
     assert not s.report(0, 1.0).released
+
+
+def test_who_is_stopped_while_its_cure_waits_has_not_failed() -> None:
+    """Its worker said that it was trained enough: the run ends well."""
+    s = Script(members=2, synchronous=True, interval=5)
+    s.report(0, 1.0)
+    s.report(1, 1.0)
+    s.coordinator.tell(Lost(0, 1, "0/1-1"))
+    assert s.population.members[0].cure
+    assert s.coordinator.finish(0, 1).stop
+    assert not s.population.members[0].failed
 
 
 def test_nobody_gives_way_once_the_goal_is_reached() -> None:

@@ -123,7 +123,7 @@ def _decide(draft: Draft, decision: Decision, entry: int) -> None:
     if decision.gives:
         common["given"] = count
     if decision.stop:
-        common.update(stopped=True, failed=m.cure)
+        common.update(stopped=True, failed=m.cure and m.losses >= 2 * CURE_AFTER)
     draft.put(replace(m, **common))
 
 
