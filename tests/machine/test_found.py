@@ -5,9 +5,17 @@ from __future__ import annotations
 import pytest
 
 import pbt
-from pbt.launchers.revive import train_longer
+from pbt.launchers.revive import revive, train_longer
 from pbt.population.entries import Lost, Released
 from tests.population import Script
+
+
+def fail(s: Script, member: int, times: int) -> None:
+    """So many workers of a member die one after the other while another member reports."""
+    for _ in range(times):
+        s.join(member)
+        s.report(0, 1.0)
+        s.world.die(s.coordinator, member)
 
 
 def test_whom_the_end_left_undecided_is_decided_on_when_the_end_moves() -> None:
@@ -59,6 +67,18 @@ def test_who_is_stopped_while_its_cure_waits_has_not_failed() -> None:
     assert s.population.members[0].cure
     assert s.coordinator.finish(0, 1).stop
     assert not s.population.members[0].failed
+
+
+def test_who_is_tried_again_has_three_losses_before_it_as_at_first() -> None:
+    s = Script(members=2)
+    s.report(0, 1.0)
+    fail(s, 1, 6)
+    assert s.join(1).failed
+    s.world.die(s.coordinator, 1)
+    revive(s.coordinator, s.population)
+    assert s.population.members[1].losses == 0
+    fail(s, 1, 2)
+    assert not s.join(1).failed
 
 
 def test_nobody_gives_way_once_the_goal_is_reached() -> None:

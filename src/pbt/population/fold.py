@@ -119,6 +119,7 @@ def _decide(draft: Draft, decision: Decision, entry: int) -> None:
             broken=False,
             stopped=False,
             failed=False,
+            losses=0 if m.stopped else m.losses,
         )
     if decision.gives:
         common["given"] = count
