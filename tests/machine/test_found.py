@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 import pbt
+from pbt.coordinator.coordinator import Coordinator
 from pbt.launchers.revive import revive, train_longer
 from pbt.population.entries import Lost, Released
+from tests.deferring import Deferring
 from tests.population import Script
 
 
@@ -93,3 +95,25 @@ def test_nobody_gives_way_once_the_goal_is_reached() -> None:
     n = len(s.entries)
     assert s.send(waiting).stop
     assert len(s.entries) == n
+
+
+def test_who_begins_again_while_its_exploration_is_owed_keeps_what_its_weights_depend_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its coordinator died between the decision and the exploration, and so did three workers; nobody can be parent."""
+    space = {"width": pbt.Int(1, 10**6, explore=False), "lr": pbt.Float(0.1, 1)}
+    s = Script(members=2, space=space, strategy=Deferring(quantile=0.5), quorum=2)
+    s.report(0, 2.0)
+    monkeypatch.setattr(Coordinator, "_settled", lambda self, answer: answer)
+    s.report(1, 1.0)
+    assert s.population.members[1].owed
+    width = s.population.members[1].checkpoint.hyperparameters["width"]
+    s.report(0, float("nan"))
+    for _ in range(3):
+        s.world.die(s.coordinator, 1)
+        s.join(1)
+        s.report(0, float("nan"))
+    s.world.die(s.coordinator, 1)
+    s.join(1)
+    assert s.entries[-1].decisions[0].start == "copy"
+    assert s.population.members[1].hyperparameters["width"] == width
