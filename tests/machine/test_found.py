@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 import pbt
 from pbt.coordinator.coordinator import Coordinator
 from pbt.launchers.revive import revive, train_longer
-from pbt.population.entries import Lost, Released
+from pbt.population.entries import Decision, Lost, Released, Steered
 from tests.deferring import Deferring
 from tests.population import Script
 
@@ -117,3 +118,15 @@ def test_who_begins_again_while_its_exploration_is_owed_keeps_what_its_weights_d
     s.join(1)
     assert s.entries[-1].decisions[0].start == "copy"
     assert s.population.members[1].hyperparameters["width"] == width
+
+
+@pytest.mark.parametrize("member", [9, -1])
+def test_a_decision_that_names_a_checkpoint_of_nobody_is_refused_with_a_reason(member: int) -> None:
+    """In an open population a coordinator that is behind does not know the newest members."""
+    s = Script(members=2)
+    s.report(0, 1.0)
+    known = s.population.members[0].checkpoint
+    gone = replace(known, id=f"{member}/1-1", member=member)
+    decision = Decision(1, 5, "copy", (gone,), known.hyperparameters)
+    with pytest.raises(pbt.StrategyError, match="which is gone"):
+        s.coordinator.tell(Steered({"again": [1]}), (decision,))
