@@ -29,10 +29,10 @@ class Moves(Drawing):
         return self.choice([i for i in range(len(self.table.faces)) if i != self.table.busy])
 
     def worker(self) -> Worker | None:
-        """Mostly one that holds its member still; those of a haunted member seldom get so far."""
+        """Mostly one that holds its member still; those of a haunted member seldom get so far as to report twice."""
         holders = [w for w in self.workers if self._holds(w)]
-        if self.haunted is not None and self.chance(95):
-            holders = [w for w in holders if w.member != self.haunted]
+        if self.chance(95):
+            holders = [w for w in holders if w.member != self.haunted or self.table.model.members[w.member].own is None]
         if holders and not self.chance(8):
             return self.choice(holders)
         return self.choice(self.workers[-12:]) if self.workers else None

@@ -15,7 +15,7 @@ from pbt.coordinator import snapshot
 from tests.machine.journals import JOURNALS
 from tests.machine.moves import Moves
 
-EXAMPLES = {"memory": 60, "sqlite": 15}
+EXAMPLES = {"memory": 120, "sqlite": 30}
 """How many histories are played on each journal; disks are slow."""
 
 
