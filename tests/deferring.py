@@ -29,7 +29,8 @@ class Deferring(pbt.PBT, frozen=True):
         space = population.settings.space
         count = memory % 10 / 10
         return {
-            d.member: {n: domain.clip(domain.perturb(d.parents[0].hyperparameters[n], count, (0.8, 1.25))[0])
+            d.member: {n: domain.perturb(d.parents[0].hyperparameters[n], count, (0.8, 1.25))[0]
+                       if domain.explore else d.parents[0].hyperparameters[n]
                        for n, domain in space.domains.items()}
             for d in owed
         }  # fmt: skip

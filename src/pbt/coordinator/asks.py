@@ -82,7 +82,7 @@ class ReportAsk:
         if lease is None or not lease.turn or report.checkpoint is None or report.release:
             return report
         over = report.step >= lease.began + population.settings.turn
-        if over and further_behind(population, report.step, self._alive):
+        if over and further_behind(population, report.member, report.step, self._alive):
             return replace(report, release=True)
         return report
 
@@ -90,7 +90,8 @@ class ReportAsk:
         """A turn's worker waits at a barrier while a member that the round lacks could be trained by it."""
         m = population.member(report.member)
         mine = m.lease is not None and m.lease.number == report.lease and m.lease.turn and not m.lease.ended
-        return mine and m.due and population.settings.synchronous and round_lacks_free(population, self._alive)
+        waits = m.due and not population.finished
+        return mine and waits and population.settings.synchronous and round_lacks_free(population, self._alive)
 
     def answers(self, population: Population) -> list[Answer]:
         """How each of the members stands."""

@@ -85,8 +85,9 @@ def _check_lease(m: MemberState, report: Report) -> None:
             f"member {m.id}: lease {report.lease} is over, the newest is {lease.number if lease else 0}; "
             f"another worker has taken it, or this one gave it back"
         )
-    if m.last is not None and m.last.lease == report.lease and report.seq <= m.last.seq:
-        raise Conflict(f"member {m.id}: report {report.seq} comes after report {m.last.seq} of the same lease")
+    last = m.last.seq if m.last is not None and m.last.lease == report.lease else 0
+    if report.seq <= last:
+        raise Conflict(f"member {m.id}: report {report.seq} comes after report {last} of the same lease")
 
 
 def _check_step(population: Population, m: MemberState, report: Report, reached: int) -> None:

@@ -29,9 +29,13 @@ def available(population: Population, alive: Alive) -> Iterator[MemberState]:
             yield m
 
 
-def further_behind(population: Population, step: int, alive: Alive) -> bool:
-    """Whether a member that anybody may take is further behind than `step`."""
-    return any(m.saved_step < step and not held(m, alive) for m in population.members if not m.done and not m.due)
+def further_behind(population: Population, than: int, step: int, alive: Alive) -> bool:
+    """Whether a member that anybody may take is further behind than member `than` at `step`."""
+    return any(
+        m.saved_step < step and m.id != than and not held(m, alive)
+        for m in population.members
+        if not m.done and not m.due
+    )
 
 
 def round_lacks_free(population: Population, alive: Alive) -> bool:

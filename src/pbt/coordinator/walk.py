@@ -74,7 +74,8 @@ def _check_all(seen: Population, decisions: Sequence[Decision]) -> None:
 def _check(seen: Population, decision: Decision) -> None:
     """A decision binds checkpoints that exist, and values inside the space, whatever strategy took it."""
     for parent in decision.parents:
-        if not seen.settings.foreign and not seen.references(parent.id, parent.member):
+        known = 0 <= parent.member < len(seen.members)
+        if not seen.settings.foreign and not (known and seen.references(parent.id, parent.member)):
             raise StrategyError(f"a decision names checkpoint {parent.id} for member {decision.member}, which is gone")
     if decision.start == "copy" and not decision.parents:
         raise StrategyError(f"a decision has member {decision.member} copy nobody")

@@ -119,11 +119,12 @@ def _decide(draft: Draft, decision: Decision, entry: int) -> None:
             broken=False,
             stopped=False,
             failed=False,
+            losses=0 if m.stopped else m.losses,
         )
     if decision.gives:
         common["given"] = count
     if decision.stop:
-        common.update(stopped=True, failed=m.cure)
+        common.update(stopped=True, failed=m.cure and m.losses >= 2 * CURE_AFTER)
     draft.put(replace(m, **common))
 
 
@@ -250,7 +251,8 @@ def _steered(draft: Draft, event: Steered) -> None:
     if steps is not None:
         draft.settings = replace(draft.settings, steps=steps)
         for m in tuple(draft.members):
-            draft.put(m)
+            # What its last report would have brought, had there been more to do, is decided now.
+            draft.put(replace(m, due=True) if m.done and not m.stopped and m.step >= m.ready else m)
 
 
 _HAPPENED: dict[type[Any], Callable[[Draft, Any], None]] = {

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pbt.chance import Chance
 from pbt.population.entries import Decision, Entry, Why
 from pbt.population.fold import CURE_AFTER, decided
 from pbt.population.member import MemberState
 from pbt.population.value import Population
-from pbt.space.space import Values
+from pbt.space.space import Space, Values
 from pbt.strategies.explore import redraw
 from pbt.strategies.strategy import Memory, Strategy
 
@@ -71,11 +72,16 @@ def _sick(m: MemberState) -> str:
     return f"{m.losses} workers in a row ended without a report that had a checkpoint; no parent"
 
 
+def _born(space: Space, chance: Chance) -> Values:
+    return space.sample(lambda name: chance.uniform(f"birth/{name}"))
+
+
 def again(population: Population, m: MemberState, note: str) -> Decision:
     """One's own checkpoint, or birth, with redrawn hyperparameters."""
     space, chance = population.settings.space, population.chance(m.id)
-    old = m.hyperparameters or space.sample(lambda name: chance.uniform(f"birth/{name}"))
     parent = None if m.broken else m.checkpoint
+    # While its own are owed, those of its weights: what is never explored decides their shapes.
+    old = m.hyperparameters or (parent.hyperparameters if parent else _born(space, chance))
     return Decision(
         m.id,
         (parent.step if parent else 0) + population.settings.interval,

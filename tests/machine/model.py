@@ -1,0 +1,332 @@
+"""A population as PROTOCOL.md describes it, in plain words: everything is looked up anew whenever somebody asks.
+
+It shares the words of the journal with the code under test (`pbt.population.entries`) and nothing else: not the
+fold, not the ranking, not the rules. It applies the decisions that the journal records; `judge.py` says whether
+they are right.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pbt.population.entries import (
+    Absent,
+    Checkpoint,
+    Created,
+    Decision,
+    Entry,
+    Explored,
+    Leased,
+    Lost,
+    Past,
+    Released,
+    Report,
+    Reported,
+    Settings,
+    Steered,
+)
+
+CURED_AFTER = 3
+FAILED_AFTER = 6
+
+
+def as_float(written: Any) -> float:
+    """A number of the journal: "nan", "inf" and "-inf" are words there."""
+    return math.nan if written is None else float(written)
+
+
+def as_written(x: float) -> Any:
+    """A float as the journal has it."""
+    if math.isnan(x):
+        return "nan"
+    if math.isinf(x):
+        return "inf" if x > 0 else "-inf"
+    return x
+
+
+def list_of(report: Report | Past) -> list[Any]:
+    """The evaluations of a report: a number counts as a list of one."""
+    return list(report.score) if isinstance(report.score, tuple) else [report.score]
+
+
+def mean_of(report: Report | Past) -> Any:
+    """The score of a report, as written: a list counts as its mean."""
+    if not isinstance(report.score, tuple):
+        return report.score
+    return as_written(sum(as_float(x) for x in report.score) / len(report.score))
+
+
+def owner(checkpoint: str) -> int:
+    """The member that wrote it."""
+    return int(checkpoint.split("/")[0])
+
+
+@dataclass
+class Lease:
+    """A member's newest lease."""
+
+    number: int
+    nonce: str
+    turn: bool
+    began: int
+    saved: bool = False
+    ended: str = ""
+    others_spoke: bool = False
+
+
+@dataclass
+class Member:
+    """One member: what was last said of it."""
+
+    id: int
+    born: bool = False
+    hyperparameters: dict[str, Any] | None = None
+    checkpoint: Checkpoint | None = None
+    step: int = 0
+    score: Any = None
+    evaluations: list[Any] = field(default_factory=list)
+    ready: int = 0
+    decisions: int = 0
+    given: int = 0
+    since: int = 0
+    reached_ready: bool = True  # nobody has decided on it since it came to `ready`
+    cure: bool = False
+    owed: int = 0
+    own: Any = None  # the score of its own last report with a checkpoint
+    saved_since: bool = False  # a report with a checkpoint since its last exploit or birth
+    broken: bool = False
+    losses: int = 0
+    stopped: bool = False
+    failed: bool = False
+    absent: bool = False
+    lease: Lease | None = None
+    last: Report | None = None
+    drop: set[str] = field(default_factory=set)
+
+    @property
+    def saved_step(self) -> int:
+        return 0 if self.checkpoint is None else self.checkpoint.step
+
+
+class Model:
+    """Folds entries, one after the other."""
+
+    def __init__(self) -> None:
+        self.settings: Settings | None = None
+        self.members: list[Member] = []
+        self.count = 0
+        self.lost: set[str] = set()
+        self.best: Checkpoint | None = None
+        self.goal_reached = False
+        self.steered = ""
+        self.cured: list[int] = []  # by the last entry
+        self.untold: list[tuple[set[str], tuple[int, ...], bool]] = []  # dropped; by one of these; must it be?
+
+    # Who is what
+
+    def done(self, m: Member) -> bool:
+        assert self.settings is not None
+        steps = self.settings.steps
+        return m.stopped or m.failed or (steps is not None and m.step >= steps)
+
+    def living(self) -> list[Member]:
+        return [m for m in self.members if not self.done(m) and not m.absent]
+
+    def due(self) -> list[Member]:
+        """Members that somebody must decide on; nothing is decided once the goal is reached."""
+        if self.goal_reached:
+            return []
+        return [m for m in self.members if (m.reached_ready or m.cure) and not self.done(m)]
+
+    def waits(self, m: Member) -> bool:
+        return m in self.due() or m.owed > 0
+
+    def finished(self) -> bool:
+        assert self.settings is not None
+        if self.goal_reached:
+            return True
+        left = self.living() if self.settings.members is None else [m for m in self.members if not self.done(m)]
+        return bool(self.members) and not left
+
+    def value(self, score: Any) -> float:
+        """The larger the better, whatever is optimised; what is not finite is worst."""
+        assert self.settings is not None
+        x = as_float(score)
+        if not math.isfinite(x):
+            return -math.inf
+        return x if self.settings.maximize else -x
+
+    def ranked(self) -> list[Member]:
+        """Best first; equal scores: the lower id ranks higher."""
+        seen = [m for m in self.living() if m.own is not None]
+        return sorted(seen, key=lambda m: (-self.value(m.own), m.id))
+
+    def standing(self, m: Member) -> bool:
+        return m.own is not None and m.saved_since and not m.broken
+
+    def cut(self, quantile: float) -> int:
+        n = len(self.ranked())
+        return 0 if quantile == 0 else min(max(1, math.floor(quantile * n + 0.5)), n // 2)
+
+    def referenced(self) -> set[str]:
+        ids = {m.checkpoint.id for m in self.members if m.checkpoint is not None}
+        return ids | ({self.best.id} if self.best is not None else set())
+
+    def keep(self, m: Member) -> set[str]:
+        return {i for i in self.referenced() if owner(i) == m.id}
+
+    def held(self, m: Member, gone: set[tuple[int, int]]) -> bool:
+        """A living worker has it."""
+        return m.lease is not None and not m.lease.ended and (m.id, m.lease.number) not in gone
+
+    def available(self, gone: set[tuple[int, int]]) -> list[Member]:
+        """In the order in which they are taken: furthest behind, standing first, lowest id."""
+        if self.goal_reached:
+            return []
+        free = [m for m in self.members if not self.done(m) and m not in self.due() and not self.held(m, gone)]
+        return sorted(free, key=lambda m: (m.saved_step, not self.standing(m), m.id))
+
+    def reaches_goal(self, score: Any) -> bool:
+        assert self.settings is not None
+        goal, x = self.settings.goal, as_float(score)
+        if goal is None or not math.isfinite(x):
+            return False
+        return x >= goal if self.settings.maximize else x <= goal
+
+    # What happens
+
+    def happen(self, entry: Entry) -> list[int]:
+        """What the event says, without the decisions; returns whose report or lease it was."""
+        event = entry.event
+        self.count += 1
+        speakers: list[int] = []
+        if isinstance(event, Created):
+            self.settings = event.settings
+            self.members = [Member(i) for i in range(event.settings.members or 0)]
+        elif isinstance(event, Leased):
+            self._leased(event)
+            speakers = [event.member]
+        elif isinstance(event, Released):
+            self._released(event.member, event.lease, event.failed)
+        elif isinstance(event, Reported):
+            for report in event.reports:
+                self._reported(report)
+            speakers = [r.member for r in event.reports]
+        elif isinstance(event, Explored):
+            for id, values in event.values.items():
+                if self.members[id].owed == event.entry:
+                    self.members[id].hyperparameters, self.members[id].owed = values, 0
+        elif isinstance(event, Lost):
+            self._lost(event)
+        elif isinstance(event, Absent):
+            for id, number in event.members:
+                newest = self.members[id].lease
+                if number == (0 if newest is None else newest.number):
+                    self.members[id].absent = True
+        elif isinstance(event, Steered):
+            self.steered = event.nonce
+            self._steered(event.change)
+        return speakers
+
+    def _steered(self, change: dict[str, Any]) -> None:
+        if "steps" in change:
+            from msgspec.structs import replace
+
+            assert self.settings is not None
+            self.settings = replace(self.settings, steps=change["steps"])
+
+    def _leased(self, event: Leased) -> None:
+        if event.member == len(self.members):
+            self.members.append(Member(event.member))
+        m = self.members[event.member]
+        old = m.lease
+        counts = old is not None and not old.saved and old.ended != "orderly" and old.others_spoke
+        if counts:
+            m.losses += 1
+            m.cure = m.cure or m.losses == CURED_AFTER or m.losses >= FAILED_AFTER
+        m.cure = m.cure or m.broken
+        m.step = m.saved_step
+        m.score = None if m.checkpoint is None else m.checkpoint.score
+        m.evaluations = [] if m.checkpoint is None else list(m.checkpoint.evaluations)
+        m.absent = False
+        m.lease = Lease(event.number, event.nonce, event.turn, m.step)
+
+    def _released(self, id: int, number: int, failed: bool) -> None:
+        m = self.members[id]
+        assert m.lease is not None and m.lease.number == number and not m.lease.ended
+        m.lease.ended = "failed" if failed else "orderly"
+        if not failed and not m.cure:  # whose cure waits for a round has had nothing to train
+            m.losses = 0
+
+    def _reported(self, r: Report) -> None:
+        m = self.members[r.member]
+        assert m.lease is not None
+        for other in self.members:
+            if other is not m and other.lease is not None:
+                other.lease.others_spoke = True
+        for said in (*r.history, r):
+            m.step, m.score = said.step, mean_of(said)
+            m.evaluations = [*m.evaluations, *list_of(said)][-10:]
+        m.last = r
+        m.drop = set()
+        if r.checkpoint is not None:
+            assert m.hyperparameters is not None
+            m.checkpoint = Checkpoint(r.checkpoint, m.id, m.step, m.score, m.hyperparameters, tuple(m.evaluations))
+            m.own, m.saved_since, m.broken, m.losses, m.lease.saved = m.score, True, False, 0, True
+            self._best_of([m.checkpoint])
+        if m.step >= m.ready:
+            m.reached_ready = True
+        if self.reaches_goal(m.score):
+            self.goal_reached = True
+        if r.release:
+            self._released(m.id, r.lease, failed=False)
+
+    def _best_of(self, candidates: Iterable[Checkpoint]) -> None:
+        for c in candidates:
+            if self.value(c.score) > (-math.inf if self.best is None else self.value(self.best.score)):
+                self.best = c
+
+    def _lost(self, event: Lost) -> None:
+        self.lost.add(event.checkpoint)
+        for m in self.members:
+            if m.checkpoint is not None and m.checkpoint.id == event.checkpoint:
+                m.broken = True
+        self.members[event.member].cure = True
+        if self.best is not None and self.best.id == event.checkpoint:
+            self.best = None
+            current = [m.checkpoint for m in self.members if m.checkpoint is not None]
+            self._best_of(c for c in current if c.id not in self.lost)
+
+    # What is decided
+
+    def decide(self, decisions: Sequence[Decision]) -> None:
+        for d in decisions:
+            m = self.members[d.member]
+            failing = m.cure and m.losses >= FAILED_AFTER
+            m.decisions += 1
+            m.born, m.ready, m.reached_ready, m.cure = True, d.ready, False, False
+            if d.start != "on" or d.stop:
+                m.given = m.decisions
+            if d.stop:
+                m.stopped, m.failed = True, failing
+            elif d.start != "on":
+                self._begin_anew(m, d)
+            if d.hyperparameters is not None:
+                m.hyperparameters, m.owed = d.hyperparameters, 0
+            elif d.start != "on" and not d.stop:
+                m.hyperparameters, m.owed = None, self.count
+
+    def _begin_anew(self, m: Member, d: Decision) -> None:
+        """A new segment, from a checkpoint or from nothing."""
+        parent = d.parents[0] if d.start == "copy" else None
+        m.checkpoint = parent
+        m.step = 0 if parent is None else parent.step
+        m.score = None if parent is None else parent.score
+        m.evaluations = [] if parent is None else list(parent.evaluations)
+        m.since, m.saved_since, m.broken = m.step, False, False
+        if m.stopped:
+            m.losses = 0
+        m.stopped = m.failed = False
