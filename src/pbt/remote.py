@@ -9,20 +9,20 @@ from __future__ import annotations
 import http.client
 import logging
 import os
-import socket
 import threading
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
 from pbt import preempt
 from pbt.checkpoints.folder import FolderStore
 from pbt.coordinator.answer import Answer
-from pbt.errors import Forbidden, JournalError, PBTError, SettingsError, Unavailable, Unreachable
+from pbt.dial import Dial, split
+from pbt.errors import Forbidden, JournalError, PBTError, SettingsError, Unavailable, Unreachable, Untrusted
 from pbt.place import read_mark
 from pbt.population.entries import Decision, Event, Report, Settings
 from pbt.server.keys import VARIABLE, key_beside, wire_form
@@ -43,6 +43,8 @@ T = TypeVar("T")
 class Remote:
     """The population at a URL such as ``http://host:7777/digits``; without a name it is ``default``.
 
+    Over TLS it is ``https://``; ``#sha256=…`` at its end pins the server's certificate (see `pbt.dial`).
+
     Args:
         url: the population's.
         key: the server's; by default ``$PBT_KEY``, else the file that a server on this machine points at.
@@ -50,11 +52,13 @@ class Remote:
     """
 
     def __init__(self, url: str, key: str | bytes | None = None, patience: float | None = None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme != "http" or not parts.hostname or parts.query or parts.fragment:
-            raise SettingsError(f"{url}: give a URL such as http://host:7777/name")
+        parts = split(url)
+        self._dial = Dial(parts)
+        try:
+            self._host, self._port = parts.hostname or "", parts.port or 7777
+        except ValueError as error:
+            raise SettingsError(f"{url}: {error}; give a URL such as http://host:7777/name") from None
         self._url = url
-        self._host, self._port = parts.hostname, parts.port or 7777
         name = parts.path.strip("/") or "default"
         self._path = f"/{quote(name, safe='')}/"
         given = key if key is not None else os.environ.get(VARIABLE)
@@ -132,9 +136,13 @@ class Remote:
             try:
                 status, answer = self._once(method, path, body)
                 self._met = True
+            except Untrusted as error:
+                if not self._met:
+                    raise
+                trouble: PBTError = error
             except (OSError, http.client.HTTPException) as error:
-                trouble: PBTError = Unreachable(
-                    f"no pbt server answers at {self._url} ({_reason(error)}): is pbt serve running?"
+                trouble = Unreachable(
+                    f"no pbt server answers at {self._url} ({_reason(error)}): is pbt serve running{self._dial.hint}?"
                 )
             else:
                 if status < 300:
@@ -160,9 +168,7 @@ class Remote:
                 self._process, self._connection = os.getpid(), None
                 self._beating, self._beater = {}, None
             if self._connection is None:
-                self._connection = http.client.HTTPConnection(self._host, self._port, timeout=_TIMEOUT)
-                self._connection.connect()
-                self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._connection = self._dial.connect(self._host, self._port, _TIMEOUT)
                 self._peer = self._connection.sock.getpeername()[0]
             try:
                 self._connection.request(method, path, body, self._headers())
@@ -189,7 +195,7 @@ class Remote:
             if self._key is not None:
                 return None
         error = raised(failure)
-        return Forbidden(f"{self._url}: {error}") if isinstance(error, Forbidden) else error
+        return type(error)(f"{self._url}: {error}") if isinstance(error, Forbidden) else error
 
     # --- signs of life ---
 

@@ -43,7 +43,8 @@ def open_place(where: str) -> Place:
         from pbt.remote import open_remote
 
         remote, store = open_remote(where)
-        return Place(where, remote, remote, store, Path("pbt-runs", "logs", where.rpartition("/")[2] or "default"))
+        name = where.partition("#")[0].partition("://")[2].partition("/")[2] or "default"
+        return Place(where, remote, remote, store, Path("pbt-runs", "logs", name))
     if "://" in where:
         raise SettingsError(f"{where}: give a folder, or a URL that begins with http://")
     from pbt import place
@@ -61,9 +62,9 @@ def open_journal(where: str) -> Reads:
         Unreachable: no server answers.
     """
     if is_url(where):
-        from pbt.remote import open_remote
+        from pbt.remote import Remote
 
-        return open_remote(where)[0]
+        return Remote(where)
     from pbt import place
 
     return place.reader(where)

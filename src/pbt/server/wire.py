@@ -10,8 +10,14 @@ from pbt.settings import Wanted
 
 BODY_LIMIT = 1024 * 1024
 """Bytes of a request; what is larger is refused before it is read."""
+MEMBERS_LIMIT = 10_000
+"""Of a population that is made by a request: making one takes a second, in which nobody else is served."""
 HOLD = 20.0
 """Seconds for which a question that must wait is held before it is answered with `wait`."""
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """There is nothing to say."""
 
 
 class Join(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,0 +1,58 @@
+"""Every address of the server, as data: the application routes by this table, the API's document is made from it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from pbt.coordinator.answer import Answer
+from pbt.population.entries import Entry, Report, Settings
+from pbt.server.wire import Holder, Join, Nothing, Opened, Tell
+from pbt.settings import Wanted
+
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+"""What may name a population: so that no name leads out of the server's folder."""
+JSON, LINES = "application/json", "application/x-ndjson"
+
+
+class Route(NamedTuple):
+    """One address.
+
+    Attributes:
+        method: GET reads, and POST writes: that is all that the read-only key needs to know.
+        asked: the type of the request's body.
+        answered: the type of the answer, or of each of its lines.
+        begins: the population's folder is made if it is not there.
+        query: names of integers that may stand in the address, with what they mean.
+    """
+
+    method: str
+    path: str
+    summary: str
+    asked: Any = None
+    answered: Any = None
+    media: str = JSON
+    begins: bool = False
+    query: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """By which the application finds what serves it."""
+        return self.path.rpartition("/")[2].partition(".")[0] or "populations"
+
+
+ROUTES = (
+    Route("POST", "/{name}/report", "Record reports; held while they wait.", tuple[Report, ...], list[Answer]),
+    Route("POST", "/{name}/join", "Take a member, in a new population if need be.", Join, Answer, begins=True),
+    Route("POST", "/{name}/tell", "Say that something happened, or change something from outside.", Tell, Answer),
+    Route("POST", "/{name}/finish", "Stop a member: its worker has trained it enough.", Holder, Answer),
+    Route("POST", "/{name}/stand", "Ask how a member stands.", Holder, Answer),
+    Route("POST", "/{name}/beat", "Give a sign of life.", Holder, Answer),
+    Route("POST", "/{name}/create", "Create the population, or compare its settings.", Wanted, Settings, begins=True),
+    Route("POST", "/{name}/open", "Make the population's folder; where it lies.", Nothing, Opened, begins=True),
+    Route("GET", "/", "The names of all populations.", answered=list[str]),
+    Route("GET", "/openapi.json", "This document.", answered=dict[str, Any]),
+    Route(
+        "GET", "/{name}/journal", "What happened, one entry a line.", answered=Entry, media=LINES,
+        query=(("after", "entries up to this number are left out"),),
+    ),
+)  # fmt: skip
