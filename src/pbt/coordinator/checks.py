@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from pbt.errors import Conflict, Invalid, LeaseLost
-from pbt.population.entries import Report, score_of
+from pbt.population.entries import LARGEST, Report, score_of
 from pbt.population.member import MemberState
 from pbt.population.ranking import key_of
 from pbt.population.value import Population
@@ -88,6 +88,8 @@ def _check_step(population: Population, m: MemberState, report: Report) -> None:
         raise Invalid(
             f"member {m.id}: step {report.step} does not go past step {reached}, which it has reported already"
         )
+    if report.step > LARGEST:
+        raise Invalid(f"member {m.id}: step {report.step:.4g} is too large: at most {LARGEST}; count in larger units")
     foreign = population.settings.checkpoints == "foreign"
     if report.checkpoint is None:
         s = population.settings

@@ -174,7 +174,7 @@ class Room:
     def beat(self, member: int, lease: int) -> None:
         """Note a sign of life, if it is that of a member's newest lease: nobody else's life matters."""
         members = self.coordinator.population.members if self.coordinator.exists else ()
-        if member < len(members) and members[member].newest == lease:
+        if 0 <= member < len(members) and members[member].newest == lease:
             self.alive.beat(member, lease)
 
     async def report(self, reports: Sequence[Report], asker: object) -> list[Answer]:

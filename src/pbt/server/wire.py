@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from pbt.errors import PBTError, family
-from pbt.population.entries import Absent, Decision, Lost, Released, Steered
+from pbt.population.entries import Absent, Count, Decision, Lost, Released, Steered, Word
 from pbt.settings import Wanted
 
 BODY_LIMIT = 1024 * 1024
@@ -23,9 +23,9 @@ class Nothing(msgspec.Struct, frozen=True):
 class Join(msgspec.Struct, frozen=True, omit_defaults=True):
     """Take a member."""
 
-    nonce: str
+    nonce: Word
     settings: Wanted | None = None
-    member: int | None = None
+    member: Count | None = None
     turn: bool = False
 
 
@@ -39,8 +39,8 @@ class Tell(msgspec.Struct, frozen=True, omit_defaults=True):
 class Holder(msgspec.Struct, frozen=True):
     """A member and the lease under which somebody asks about it."""
 
-    member: int
-    lease: int
+    member: Count
+    lease: Count
 
 
 class Opened(msgspec.Struct, frozen=True):
