@@ -114,8 +114,8 @@ def _refused(error: BaseException, where: str) -> Untrusted | None:
 
 
 def _shown(parts: SplitResult) -> str:
-    """The URL without what might be a secret."""
-    return f"{parts.scheme or '?'}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    """The URL without what might be a secret, even where the URL is malformed."""
+    return f"{parts.scheme or '?'}://{(parts.netloc + parts.path).rpartition('@')[2]}"
 
 
 def split(url: str) -> SplitResult:

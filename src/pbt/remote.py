@@ -28,6 +28,7 @@ from pbt.population.entries import Decision, Event, Report, Settings
 from pbt.server.keys import VARIABLE, key_beside, wire_form
 from pbt.server.wire import HOLD, Failure, Holder, Join, Opened, Tell, raised
 from pbt.settings import Wanted
+from pbt.unreadable import UNREADABLE
 
 _log = logging.getLogger("pbt")
 FIRST_PATIENCE = 10.0
@@ -60,7 +61,7 @@ class Remote:
             raise SettingsError(f"{url}: {error}; give a URL such as http://host:7777/name") from None
         self._url = url
         name = parts.path.strip("/") or "default"
-        self._path = f"/{quote(name, safe='')}/"
+        self._path = f"/{quote(name, safe='', errors='replace')}/"
         given = key if key is not None else os.environ.get(VARIABLE)
         self._key = given.encode() if isinstance(given, str) else given
         self._patience = patience
@@ -127,7 +128,13 @@ class Remote:
     # --- requests ---
 
     def _post(self, verb: str, body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
-        return decoder.decode(self._request("POST", self._path + verb, body))
+        answer = self._request("POST", self._path + verb, body)
+        try:
+            return decoder.decode(answer)
+        except UNREADABLE as error:
+            raise Unreachable(
+                f"{self._url} answers what can not be read ({error}): is it of another version?"
+            ) from None
 
     def _request(self, method: str, path: str, body: bytes) -> bytes:
         """Send until there is an answer, the same bytes each time."""
@@ -188,7 +195,7 @@ class Remote:
         """What to raise; None: another key was found, so try again."""
         try:
             failure = msgspec.json.decode(body, type=Failure)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return Unreachable(f"{self._url} answers {status}, but is no pbt server: check host and port")
         if failure.key_file is not None and self._key is None:
             self._key = (key_beside(failure.key_file, self._peer, self._port) or "").encode() or None

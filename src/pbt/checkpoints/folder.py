@@ -15,6 +15,7 @@ import msgspec
 from pbt.checkpoints.store import MANIFEST, Manifest
 from pbt.errors import CheckpointError
 from pbt.population.entries import Checkpoint
+from pbt.unreadable import UNREADABLE
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Manifest)
@@ -93,7 +94,7 @@ class FolderStore:
         path = self._path(id)
         try:
             manifest = _decoder.decode((path / MANIFEST).read_bytes())
-        except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError) as error:
+        except (FileNotFoundError, NotADirectoryError, *UNREADABLE) as error:
             raise CheckpointError(f"{path} is not whole: {error}") from None
         if manifest.checkpoint.id != id:
             raise CheckpointError(f"{path} holds checkpoint {manifest.checkpoint.id}, not {id}")

@@ -15,6 +15,7 @@ import msgspec
 from pbt.errors import Invalid, JournalError
 from pbt.space.domains import Value
 from pbt.space.space import Space, Values
+from pbt.unreadable import UNREADABLE
 
 FORMAT = 1
 """Version of the entries that this code writes; it opens every earlier one."""
@@ -310,10 +311,10 @@ def decode(body: bytes) -> Entry:
     """
     try:
         entry = _decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         try:
             newer = msgspec.json.decode(body, type=_Format).format
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             newer = FORMAT
         if newer > FORMAT:
             raise JournalError(_newer(newer)) from None

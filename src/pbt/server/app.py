@@ -30,6 +30,7 @@ from pbt.server.verbose import Verbose
 from pbt.server.wire import BODY_LIMIT, MEMBERS_LIMIT, Failure, Holder, Join, Nothing, Opened, Tell
 from pbt.settings import Wanted
 from pbt.strategies.names import ORIGINAL
+from pbt.unreadable import UNREADABLE
 
 _log = logging.getLogger("pbt.server")
 _encode = msgspec.json.Encoder().encode
@@ -95,7 +96,7 @@ class App:
             status, answer = 200, _encode(await self._answer(verb, name, receive, scope["client"]))
         except PBTError as error:
             status, answer = error.status, self._failure(error, scope)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             status, answer = 422, self._failure(Invalid(f"the request can not be read: {error}"), scope)
         except HTTPException as error:
             refusal = _refused(error, scope)
