@@ -205,7 +205,7 @@ def _inside(said: Any) -> list[Any]:
 def _fit(said: dict[str, Any], m: MemberState, data: st.DataObject) -> None:
     """What is said, made to fit a member as it stands; all else stays as it was made up."""
     seq = 1 + (m.last.seq if m.last is not None and m.last.lease == m.newest else 0)
-    own = data.draw(st.one_of(st.none(), st.just(f"{m.id}/{m.newest}-{seq}")))
+    own = f"{m.id}/{m.newest}-{seq}" if data.draw(st.integers(0, 4)) else None
     fits: dict[str, Any] = {
         "member": m.id, "lease": m.newest, "seq": seq, "decided": m.decisions, "step": m.step + 1, "ready": m.step + 1,
         "hyperparameters": data.draw(st.sampled_from([None, m.hyperparameters])),

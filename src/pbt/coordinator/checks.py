@@ -100,7 +100,7 @@ def _check_step(population: Population, m: MemberState, report: Report) -> None:
             )
     elif not foreign and report.checkpoint != f"{report.member}/{report.lease}-{report.seq}":
         raise Invalid(
-            f"checkpoint {report.checkpoint!r} is not this report's, {report.member}/{report.lease}-{report.seq}"
+            f"checkpoint {report.checkpoint!r:.80} is not this report's, {report.member}/{report.lease}-{report.seq}"
         )
 
 

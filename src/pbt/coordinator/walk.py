@@ -63,7 +63,12 @@ def _decide(strategy: Strategy, view: Population, memory: Memory) -> Sequence[De
 
 
 def _check_outside(seen: Population, decisions: Sequence[Decision]) -> None:
-    """What is told is whole, and nobody's strategy is at fault if it is not."""
+    """What is told is whole, and nobody's strategy is at fault if it is not, nor has to mend it."""
+    for decision in decisions:
+        if decision.owed:
+            raise Invalid(
+                f"a decision on member {decision.member} has no hyperparameters: who decides from outside says them"
+            )
     try:
         _check_all(seen, decisions)
     except StrategyError as error:

@@ -7,6 +7,7 @@ import hmac
 import json
 import os
 import secrets
+import stat
 from pathlib import Path
 
 from pbt.errors import SettingsError
@@ -140,12 +141,19 @@ def key_beside(file: str, peer: str, port: int) -> str | None:
     """
     path = Path(file)
     try:
+        if not (_own(path.parent / SEAT) and _own(path, private=True)):
+            return None
         seat = json.loads((path.parent / SEAT).read_text())
         everywhere = seat["host"] in ("0.0.0.0", "::") and peer in LOOPBACK
         os.kill(int(seat["pid"]), 0)
-        state = path.stat()
         trusted = path.name == FILE and seat["port"] == port and (seat["host"] == peer or everywhere)
-        private = state.st_uid == os.getuid() and not state.st_mode & 0o077
-        return path.read_text().strip() if trusted and private else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return path.read_text().strip() if trusted else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return None
+
+
+def _own(path: Path, private: bool = False) -> bool:
+    """Whether it is a small plain file of this user's: reading another's could lead anywhere, or never end."""
+    state = path.stat()
+    plain = stat.S_ISREG(state.st_mode) and state.st_size < 4096
+    return plain and state.st_uid == os.getuid() and not (private and state.st_mode & 0o077)

@@ -1,0 +1,51 @@
+"""Requests made from the API's document, some hundred; ``python -m tests.chaos.api`` makes more."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+pytest.importorskip("schemathesis", reason="schemathesis is not installed")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_no_request_made_from_the_document_gets_an_answer_that_it_does_not_know() -> None:
+    from tests.chaos.api import run
+
+    found = run(300, seed=1)
+    assert found.requests >= 300
+    assert not found.defects, str(found)
+    assert found.answers["POST /{name}/report", 200] > 0
+    assert found.answers["POST /{name}/tell", 200] > 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "entries",
+        "bodies",
+        "settings",
+        "toml",
+        "csv",
+        "keys",
+        "manifests",
+        "marks",
+        "orders",
+        "seats",
+        "urls",
+        "failures",
+    ],
+)
+def test_every_fuzz_target_reads_what_is_right_and_survives_what_is_cut_or_bent(name: str) -> None:
+    """What atheris does for minutes, here with every prefix and every byte changed once; it needs no atheris."""
+    from tests.chaos.fuzz import TARGETS, seeds
+
+    assert set(TARGETS) >= {name}
+    target = TARGETS[name]()
+    for seed in seeds(name):
+        for cut in range(0, len(seed) + 1, 1 + len(seed) // 80):
+            target(seed[:cut])
+            target(seed[:cut] + b"\xff" + seed[cut + 1 :])
+            target(seed[:cut] + b"[" * 30_000)
+    assert sys.getrecursionlimit()
