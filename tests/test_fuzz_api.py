@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from tests.scripts import ROOT, environment
 
 pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 
@@ -48,4 +52,11 @@ def test_every_fuzz_target_reads_what_is_right_and_survives_what_is_cut_or_bent(
             target(seed[:cut])
             target(seed[:cut] + b"\xff" + seed[cut + 1 :])
             target(seed[:cut] + b"[" * 30_000)
-    assert sys.getrecursionlimit()
+
+
+def test_atheris_runs_a_target(tmp_path: Path) -> None:
+    pytest.importorskip("atheris", reason="atheris is not installed: it has wheels for Linux on x86-64 alone")
+    command = [sys.executable, "-m", "tests.chaos.fuzz", "--only", "entries", "--minutes", "0.04"]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "number_of_executed_units" in done.stderr
