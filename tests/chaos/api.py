@@ -22,6 +22,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.errors import UnsupportedSchema
 from schemathesis.core.failures import FailureGroup
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import (
@@ -143,7 +144,11 @@ def _attack(
     )
     @hypothesis.given(st.data())
     def ask(data: st.DataObject) -> None:
-        case, checks = data.draw(operation.as_strategy(generation_mode=mode)), list(CHECKS)
+        checks = list(CHECKS)
+        try:
+            case = data.draw(operation.as_strategy(generation_mode=mode))
+        except UnsupportedSchema:  # schemathesis can not spell out everything that a schema forbids
+            hypothesis.reject()
         if mode is GenerationMode.POSITIVE:
             _nudge(case, data, world)
         elif "name" in (case.path_parameters or {}) and data.draw(st.booleans()):
