@@ -19,8 +19,8 @@ Target = Callable[[bytes], None]
 
 
 def _folder() -> Path:
-    """For files that are written a thousand times a second: in memory, where there is such a place."""
-    return Path(tempfile.mkdtemp(prefix="pbt-fuzz-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
+    """For files that are written a thousand times a second; `main` sees to it that they go away."""
+    return Path(tempfile.mkdtemp(prefix="pbt-fuzz-"))
 
 
 def entries() -> Target:
@@ -316,15 +316,18 @@ def main() -> None:
     if options.only is not None:
         one(options.only, max(1, round(options.minutes * 60)))
         return
-    failed = [name for name in TARGETS if not _in_turn(name, options.minutes / len(TARGETS))]
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as folder:
+        failed = [name for name in TARGETS if not _in_turn(name, options.minutes / len(TARGETS), folder)]
     print(f"{len(TARGETS)} targets; failed: {', '.join(failed) or 'none'}")
     sys.exit(bool(failed))
 
 
-def _in_turn(name: str, minutes: float) -> bool:
+def _in_turn(name: str, minutes: float, folder: str) -> bool:
     began = time.monotonic()
     command = [sys.executable, "-m", "tests.chaos.fuzz", "--only", name, "--minutes", str(minutes)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    done = subprocess.run(
+        command, env={**os.environ, "TMPDIR": folder}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
     said = done.stdout.decode(errors="replace")
     ran = [line.split()[-1] for line in said.splitlines() if "number_of_executed_units" in line]
     fine = done.returncode == 0
