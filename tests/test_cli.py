@@ -164,7 +164,7 @@ def test_tensorboard_files_of_another_population_are_not_mixed(trained: Path, tm
         (["journal", "nowhere"], "holds no population"),
         (["tensorboard", "nowhere", "--logdir", "x"], "holds no population"),
         (["status", "ftp://host/x"], "holds no population"),
-        (["status", "https://host/x"], "give a URL such as http://"),
+        (["status", "https://host/x?key=1"], "give a URL such as http://"),
         (["run", "p", "--", "no-such-command"], "can not be started"),
         (["run", "p"], "Missing argument"),
         (["run", "--members", "0", "p", "--", "true"], "members is 0"),

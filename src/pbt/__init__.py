@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pbt.errors import Unavailable as Unavailable
     from pbt.errors import UnknownMember as UnknownMember
     from pbt.errors import Unreachable as Unreachable
+    from pbt.errors import Untrusted as Untrusted
     from pbt.joining import join as join
     from pbt.joining import turns as turns
     from pbt.loop import Result as Result
@@ -56,7 +57,7 @@ _HOME = {
     "pbt.errors": (
         "CheckpointError", "Conflict", "Forbidden", "Invalid", "JournalError", "LeaseLost", "NobodyFree", "NotLoaded",
         "OutOfReach", "PBTError", "SettingsError", "SpaceError", "StrategyError", "Unavailable", "UnknownMember",
-        "Unreachable",
+        "ReadOnly", "Unreachable", "Untrusted",
     ),
     "pbt.joining": ("join", "turns"),
     "pbt.loop": ("Result", "train"),

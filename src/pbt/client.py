@@ -75,7 +75,7 @@ class PBTClient:
     ) -> None:
         self._space = read_space(os.fspath(config_path))
         host = f"[{server_ip}]" if ":" in server_ip and not server_ip.startswith(("[", "http")) else server_ip
-        url = server_ip if server_ip.startswith("http://") else f"http://{host}:{int(server_port)}"
+        url = server_ip if server_ip.startswith(("http://", "https://")) else f"http://{host}:{int(server_port)}"
         self._remote = Remote(url, auth_key or None)
         self._draws = random.SystemRandom()
         self._path: str | None = None

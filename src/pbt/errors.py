@@ -103,6 +103,13 @@ class JournalError(PBTError):
     code = "journal"
 
 
+class Uncreated(JournalError):
+    """No population was created here yet."""
+
+    status = 404
+    code = "uncreated"
+
+
 class Unavailable(PBTError):
     """The coordinator could not make an entry durable; nothing was recorded (HTTP 503)."""
 
@@ -115,6 +122,12 @@ class Unreachable(PBTError):
 
     status = 503
     code = "unreachable"
+
+
+class Untrusted(Unreachable):
+    """Who answers can not prove to be the server that is meant: its certificate does not fit."""
+
+    code = "untrusted"
 
 
 class Forbidden(PBTError):
@@ -145,11 +158,25 @@ class WrongHost(Forbidden):
     code = "wrong-host"
 
 
+class ReadOnly(Forbidden):
+    """The key that was given only reads."""
+
+    status = 403
+    code = "read-only"
+
+
 class NotFound(PBTError):
     """There is nothing at this address."""
 
     status = 404
     code = "not-found"
+
+
+class WrongMethod(PBTError):
+    """This address does not take this method."""
+
+    status = 405
+    code = "wrong-method"
 
 
 class StrategyError(PBTError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pbt.errors import JournalError
+from pbt.errors import Uncreated
 from pbt.journals.journal import Reads
 from pbt.population.entries import Entry, decode
 from pbt.population.fold import apply
@@ -47,12 +47,10 @@ class Follower:
         """The population as last seen.
 
         Raises:
-            JournalError: nothing was created yet.
+            Uncreated: nothing was created yet.
         """
         if self._population is None:
-            raise JournalError(
-                "nothing was created here yet: the first worker that brings a space creates the population"
-            )
+            raise Uncreated("nothing was created here yet: the first worker that brings a space creates the population")
         return self._population
 
     @property

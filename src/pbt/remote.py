@@ -9,7 +9,6 @@ from __future__ import annotations
 import http.client
 import logging
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -21,12 +20,14 @@ import msgspec
 
 from pbt import preempt
 from pbt.coordinator.answer import Answer
-from pbt.errors import Forbidden, JournalError, PBTError, SettingsError, Unavailable, Unreachable
+from pbt.dial import Dial, split
+from pbt.errors import Forbidden, JournalError, PBTError, SettingsError, Unavailable, Unreachable, Untrusted
 from pbt.place import read_mark
 from pbt.population.entries import Decision, Event, Report, Settings
 from pbt.server.keys import VARIABLE, key_beside, seat_is_left, wire_form
 from pbt.server.wire import HOLD, Failure, Holder, Join, Opened, Tell, raised
 from pbt.settings import Wanted
+from pbt.unreadable import UNREADABLE
 
 _log = logging.getLogger("pbt")
 FIRST_PATIENCE = 10.0
@@ -44,7 +45,8 @@ class Remote:
     """The population at a URL such as ``http://host:7777/digits``; without a name it is ``default``.
 
     Several servers of one population stand one after the other, as in ``http://a:7777,b:7777/digits``: where
-    one does not answer, the next is asked, with the same bytes.
+    one does not answer, the next is asked, with the same bytes. Over TLS it is ``https://``; ``#sha256=…`` at its
+    end pins the server's certificate (see `pbt.dial`).
 
     Args:
         url: the population's.
@@ -53,14 +55,15 @@ class Remote:
     """
 
     def __init__(self, url: str, key: str | bytes | None = None, patience: float | None = None) -> None:
-        parts = urlsplit(url)
+        parts = split(url)
+        self._dial = Dial(parts)
         self._hosts = _hosts(parts.netloc)
-        self._at = 0
-        if parts.scheme != "http" or not self._hosts or parts.query or parts.fragment:
+        if not self._hosts:
             raise SettingsError(f"{url}: give a URL such as http://host:7777/name")
+        self._at = 0
         self._url = url
         name = parts.path.strip("/") or "default"
-        self.path = f"/{quote(name, safe='')}/"
+        self.path = f"/{quote(name, safe='', errors='replace')}/"
         given = key if key is not None else os.environ.get(VARIABLE)
         self._key = given.encode() if isinstance(given, str) else given
         self._patience = patience
@@ -108,8 +111,9 @@ class Remote:
 
     def read(self, after: int) -> Iterable[bytes]:
         """The journal's entries after number `after`."""
-        body = self._request("GET", f"{self.path}journal?after={after}", b"")
-        return body.splitlines()
+        while entries := self._request("GET", f"{self.path}journal?after={after}", b"").splitlines():
+            yield from entries
+            after += len(entries)
 
     def open(self) -> Opened:
         """Where the population lives on the server; its folder is made if need be."""
@@ -128,7 +132,13 @@ class Remote:
     # --- requests ---
 
     def _post(self, verb: str, body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
-        return decoder.decode(self._request("POST", self.path + verb, body))
+        answer = self._request("POST", self.path + verb, body)
+        try:
+            return decoder.decode(answer)
+        except UNREADABLE as error:
+            raise Unreachable(
+                f"{self._url} answers what can not be read ({error}): is it of another version?"
+            ) from None
 
     def _request(self, method: str, path: str, body: bytes) -> bytes:
         """Send until there is an answer, the same bytes each time."""
@@ -145,9 +155,13 @@ class Remote:
             try:
                 status, answer = attempt()
                 self._met = True
+            except Untrusted as error:
+                if not self._met:
+                    raise
+                trouble: PBTError = error
             except (OSError, http.client.HTTPException) as error:
-                trouble: PBTError = Unreachable(
-                    f"no pbt server answers at {self._url} ({_reason(error)}): is pbt serve running?"
+                trouble = Unreachable(
+                    f"no pbt server answers at {self._url} ({_reason(error)}): is pbt serve running{self._dial.hint}?"
                 )
             else:
                 if status < 300:
@@ -200,10 +214,8 @@ class Remote:
 
     def connect(self, blocksize: int = 16384) -> http.client.HTTPConnection:
         """A new connection to the server that is asked at present."""
-        connection = http.client.HTTPConnection(*self._hosts[self._at], timeout=_CONNECT_TIMEOUT, blocksize=blocksize)
-        connection.connect()
+        connection = self._dial.connect(*self._hosts[self._at], _CONNECT_TIMEOUT, blocksize)
         connection.sock.settimeout(_TIMEOUT)
-        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
     def headers(self, content_type: str = "application/json") -> dict[str, Any]:
@@ -217,7 +229,7 @@ class Remote:
         """What to raise; None: another key was found, so try again."""
         try:
             failure = msgspec.json.decode(body, type=Failure)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return Unreachable(f"{self._url} answers {status}, but is no pbt server: check host and port")
         if failure.key_file is not None and self._key is None:
             self._key = (key_beside(failure.key_file, self._peer, self._hosts[self._at][1]) or "").encode() or None
@@ -225,7 +237,7 @@ class Remote:
                 return None
             self._restarting = seat_is_left(failure.key_file)
         error = raised(failure)
-        return Forbidden(f"{self._url}: {error}") if isinstance(error, Forbidden) else error
+        return type(error)(f"{self._url}: {error}") if isinstance(error, Forbidden) else error
 
     # --- signs of life ---
 

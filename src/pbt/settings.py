@@ -11,7 +11,7 @@ import msgspec
 
 from pbt.checkpoints.setting import OWN, check_setting, place_below, same_place
 from pbt.errors import SettingsError
-from pbt.population.entries import Settings, StrategyRecord
+from pbt.population.entries import Count, Settings, StrategyRecord
 from pbt.space.space import Space, Values
 from pbt.strategies.named import bare, record
 
@@ -25,18 +25,18 @@ class Wanted(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The settings that somebody asks for; None: not asked for. Meanings: see `Settings`."""
 
     space: Space | None = None
-    members: int | None = None
+    members: Count | None = None
     open: bool | None = None
     maximize: bool | None = None
-    steps: int | None = None
-    interval: int | None = None
+    steps: Count | None = None
+    interval: Count | None = None
     goal: float | None = None
     strategy: StrategyRecord | None = None
     synchronous: bool | None = None
-    seed: int | None = None
+    seed: Count | None = None
     start: tuple[Values, ...] | None = None
-    quorum: int | None = None
-    turn: int | None = None
+    quorum: Count | None = None
+    turn: Count | None = None
     barrier_timeout: float | None = None
     checkpoints: str | None = None
 
@@ -162,7 +162,7 @@ def _check_ranges(asked: Wanted) -> None:
         raise SettingsError(f"members is {asked.members}: at most {_MEMBERS_LIMIT}")
     if asked.goal is not None and not math.isfinite(asked.goal):
         raise SettingsError(f"goal is {asked.goal}: it must be a finite score")
-    if asked.barrier_timeout is not None and not asked.barrier_timeout > 0:
+    if asked.barrier_timeout is not None and not 0 < asked.barrier_timeout < math.inf:
         raise SettingsError(f"barrier_timeout is {asked.barrier_timeout}: a number of seconds above 0")
     if asked.checkpoints is not None:
         check_setting(asked.checkpoints)

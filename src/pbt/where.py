@@ -70,7 +70,8 @@ def open_place(where: str, kind: str | None = None) -> Place:
 
         remote, seen, id = open_remote(where)
         own = _uploads(remote, id) if seen is None else lambda: FolderStore(seen)
-        return Place(where, remote, remote, own, Path("pbt-runs", "logs", where.rpartition("/")[2] or "default"))
+        name = where.partition("#")[0].partition("://")[2].partition("/")[2] or "default"
+        return Place(where, remote, remote, own, Path("pbt-runs", "logs", name))
     if "://" in where:
         raise SettingsError(f"{where}: give a folder, or a URL that begins with http://")
     from pbt import place
@@ -100,9 +101,9 @@ def open_journal(where: str) -> Reads:
         Unreachable: no server answers.
     """
     if is_url(where):
-        from pbt.remote import open_remote
+        from pbt.remote import Remote
 
-        return open_remote(where)[0]
+        return Remote(where)
     from pbt import place
 
     return place.reader(where)

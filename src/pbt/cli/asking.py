@@ -11,6 +11,7 @@ import msgspec
 from pbt.errors import SettingsError
 from pbt.settings import Wanted, wanted
 from pbt.space.reading import read_space
+from pbt.unreadable import UNREADABLE
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,5 +53,5 @@ def _parameter(text: str) -> tuple[str, Any]:
         raise SettingsError(f"--set {text}: write NAME=VALUE, such as quantile=0.25")
     try:
         return name, msgspec.json.decode(value)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return name, value

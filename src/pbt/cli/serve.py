@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,11 +21,26 @@ if TYPE_CHECKING:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is all.")
 @click.option("--port", default=7777, show_default=True, help="Port to listen on; 0 takes a free one.")
 @click.option(
-    "--key-file", type=click.Path(path_type=Path), help="File that holds the key.  [default: $PBT_KEY, else FOLDER/key]"
+    "--key-file",
+    type=click.Path(path_type=Path),
+    help="File that holds the key (the secret that requests carry).  [default: $PBT_KEY, else FOLDER/key]",
+)
+@click.option(
+    "--read-key-file",
+    type=click.Path(path_type=Path),
+    help="File that holds the key that only reads.  [default: $PBT_READ_KEY, else FOLDER/key.read]",
 )
 @click.option("--no-key", is_flag=True, help="Let anybody on this machine in; on loopback only.")
 @click.option(
     "--host-name", "names", multiple=True, help="A name by which workers call this machine (repeat for more)."
+)
+@click.option("--tls", is_flag=True, help="Speak TLS, with a certificate made for this server and pinned by its URL.")
+@click.option("--cert", type=click.Path(path_type=Path), help="Speak TLS, with your own certificate (PEM).")
+@click.option(
+    "--key",
+    "cert_key",
+    type=click.Path(path_type=Path),
+    help="The private key of --cert (PEM); not what requests carry.",
 )
 @click.option("--maximize/--minimize", default=None, help="For new populations whose workers do not say it themselves.")
 @click.option(
@@ -46,8 +62,9 @@ if TYPE_CHECKING:
 )
 @click.option("--verbose", is_flag=True, help="Print a line for each new worker, report and exploit.")
 def command(
-    folder: str, host: str, port: int, key_file: Path | None, no_key: bool, names: tuple[str, ...],
-    maximize: bool | None, strategies: tuple[str, ...], journal: str | None, largest_file: float, verbose: bool,
+    folder: str, host: str, port: int, key_file: Path | None, read_key_file: Path | None, no_key: bool,
+    names: tuple[str, ...], tls: bool, cert: Path | None, cert_key: Path | None, maximize: bool | None,
+    strategies: tuple[str, ...], journal: str | None, largest_file: float, verbose: bool,
 ) -> int:  # fmt: skip
     """Serve populations over HTTP to workers on other machines.
 
@@ -56,8 +73,9 @@ def command(
     see it under the same path read and write there, others through the server.
 
     Every request must carry the key: from $PBT_KEY or --key-file, else FOLDER/key, made at the first start.
-    Workers of the same user on this machine find it by themselves. Ctrl-C or SIGTERM ends the server in
-    order; started again on the same folder it goes on where it stood.
+    Workers of the same user on this machine find it by themselves. A second key, FOLDER/key.read, only reads:
+    for pbt status, pbt journal and the like. Off this machine give --tls, unless the network is yours alone.
+    Ctrl-C or SIGTERM ends the server in order; started again on the same folder it goes on where it stood.
 
     With --journal the populations' journals lie in PostgreSQL, and any number of servers with the same key may
     serve them; workers name all of these, as in http://a:7777,b:7777/digits. The password comes from
@@ -68,11 +86,13 @@ def command(
     from pbt.server.keys import key_for
     from pbt.server.rooms import Rooms
     from pbt.server.running import bind, folder_for, serve
+    from pbt.server.tls import certificate_for
     from pbt.server.verbose import Verbose
     from pbt.settings import Wanted
 
     where = folder_for(folder)
-    key = key_for(where, host, key_file, no_key)
+    key = key_for(where, host, key_file, no_key, read_key_file)
+    certificate = certificate_for(where, cert, cert_key, tls, names)
     listening = bind(host, port)
     backing = None if journal is None else _in_postgres(where, journal)
     rooms = Rooms(where, Wanted(maximize=maximize), strategies, backing)
@@ -80,16 +100,19 @@ def command(
 
     def ready() -> None:
         name = socket.gethostname() if host in ("0.0.0.0", "::") else host
+        at = f"{f'[{name}]' if ':' in name else name}:{listening.getsockname()[1]}"
         click.echo(f"serving {where} (Ctrl-C ends it). In each worker's shell:")
-        click.echo(f"  export PBT_URL=http://{f'[{name}]' if ':' in name else name}:{listening.getsockname()[1]}/NAME")
+        pin = f"#sha256={certificate.fingerprint}" if tls and certificate is not None else ""
+        click.echo(f"  export PBT_URL={'http' if certificate is None else 'https'}://{at}/NAME{pin}")
         if not key.open:
-            source = f"$(cat {key.file})" if key.file is not None else "…   (the one given to this server)"
             own = "   (not needed for your own workers on this machine)" if key.file is not None else ""
-            click.echo(f"  export PBT_KEY={source}{own}")
-        if host not in LOOPBACK:
-            click.echo("The wire is in clear: use it on networks you trust, or through an SSH tunnel.")
+            click.echo(f"  export PBT_KEY={_source(key.file)}{own}")
+            click.echo("For those who only look (pbt status, pbt journal):")
+            click.echo(f"  export PBT_KEY={_source(key.read_file)}")
+        if certificate is None and host not in LOOPBACK:
+            click.echo("The wire is in clear: give --tls, or use it on networks you trust, or through an SSH tunnel.")
 
-    serve(app, listening, ready)
+    serve(app, listening, ready, certificate=certificate)
     return 0
 
 
@@ -105,3 +128,7 @@ def _in_postgres(folder: Path, url: str) -> Backing:
             err=True,
         )
     return InPostgres(folder, url)
+
+
+def _source(file: Path | None) -> str:
+    return f"$(cat {shlex.quote(str(file))})" if file is not None else "…   (the one given to this server)"

@@ -7,7 +7,7 @@ from itertools import pairwise
 from msgspec.structs import replace
 
 from pbt.errors import Conflict, Invalid, LeaseLost
-from pbt.population.entries import Report, score_of, size_of
+from pbt.population.entries import LARGEST, Report, score_of, size_of
 from pbt.population.member import MemberState
 from pbt.population.ranking import key_of
 from pbt.population.value import Population
@@ -95,6 +95,8 @@ def _check_step(population: Population, m: MemberState, report: Report, reached:
         raise Invalid(
             f"member {m.id}: step {report.step} does not go past step {reached}, which it has reported already"
         )
+    if report.step > LARGEST:
+        raise Invalid(f"member {m.id}: step {report.step:.4g} is too large: at most {LARGEST}; count in larger units")
     if report.checkpoint is None:
         s = population.settings
         reason = checkpoint_due(report, m.ready, s.steps, s.goal, s.maximize)
@@ -104,7 +106,7 @@ def _check_step(population: Population, m: MemberState, report: Report, reached:
             )
     elif not population.settings.foreign and report.checkpoint != f"{report.member}/{report.lease}-{report.seq}":
         raise Invalid(
-            f"checkpoint {report.checkpoint!r} is not this report's, {report.member}/{report.lease}-{report.seq}"
+            f"checkpoint {report.checkpoint!r:.80} is not this report's, {report.member}/{report.lease}-{report.seq}"
         )
 
 

@@ -17,7 +17,7 @@ from pbt.coordinator.asks import Ask, ExploredAsk, FinishAsk, JoinAsk, Proposal,
 from pbt.coordinator.leases import Missing, held
 from pbt.coordinator.snapshot import crossed, dump, load
 from pbt.coordinator.walk import Fold, fold, walk
-from pbt.errors import JournalError, PBTError, StrategyError
+from pbt.errors import JournalError, PBTError, StrategyError, Uncreated
 from pbt.journals.journal import Journal, Raced
 from pbt.population.entries import Absent, Created, Decision, Entry, Event, Report, Settings, decode
 from pbt.population.value import Population
@@ -86,12 +86,10 @@ class Coordinator:
         """The population as last seen.
 
         Raises:
-            JournalError: if none was created.
+            Uncreated: if none was.
         """
         if self._fold is None:
-            raise JournalError(
-                "nothing was created here yet: the first join that brings a space creates the population"
-            )
+            raise Uncreated(_NOTHING)
         return self._fold.population
 
     @property
@@ -275,7 +273,7 @@ class Coordinator:
     def _propose_and_append(self, asks: Sequence[Ask]) -> tuple[list[PBTError | None], list[bool]]:
         """Each ask's refusal, and whether it brought an entry."""
         if self._fold is None or self._strategy is None:
-            raise JournalError(_NOTHING)
+            raise Uncreated(_NOTHING)
         current = self._fold
         refusals: list[PBTError | None] = []
         appended: list[bool] = []

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pbt.coordinator.asks import Proposal
-from pbt.errors import PBTError, StrategyError
+from pbt.errors import Invalid, PBTError, StrategyError
 from pbt.population.entries import Decision, Entry, canonical, decode, encode
 from pbt.population.fold import apply, decided, happened
 from pbt.population.value import Population
@@ -33,7 +33,7 @@ def walk(before: Fold | None, proposal: Proposal, strategy: Strategy, time: floa
     event, decisions = canonical(proposal.event), proposal.decisions
     remembers = strategy.remembers
     seen = happened(population, event)
-    _check_all(seen, decisions)
+    _check_outside(seen, decisions)
     view = decided(seen, decisions) if decisions else seen
     if view.due and not view.finished:
         now = strategy.remember(memory, population, Entry(time, event, decisions)) if remembers else None
@@ -62,6 +62,19 @@ def _decide(strategy: Strategy, view: Population, memory: Memory) -> Sequence[De
     return decisions
 
 
+def _check_outside(seen: Population, decisions: Sequence[Decision]) -> None:
+    """What is told is whole, and nobody's strategy is at fault if it is not, nor has to mend it."""
+    for decision in decisions:
+        if decision.owed:
+            raise Invalid(
+                f"a decision on member {decision.member} has no hyperparameters: who decides from outside says them"
+            )
+    try:
+        _check_all(seen, decisions)
+    except StrategyError as error:
+        raise Invalid(str(error)) from None
+
+
 def _check_all(seen: Population, decisions: Sequence[Decision]) -> None:
     n = len(seen.members)
     for decision in decisions:
@@ -74,8 +87,9 @@ def _check_all(seen: Population, decisions: Sequence[Decision]) -> None:
 def _check(seen: Population, decision: Decision) -> None:
     """A decision binds checkpoints that exist, and values inside the space, whatever strategy took it."""
     for parent in decision.parents:
-        known = 0 <= parent.member < len(seen.members)
-        if not seen.settings.foreign and not (known and seen.references(parent.id, parent.member)):
+        if not 0 <= parent.member < len(seen.members):
+            raise StrategyError(f"a decision names a checkpoint of member {parent.member}, which does not exist")
+        if not seen.settings.foreign and not seen.references(parent.id, parent.member):
             raise StrategyError(f"a decision names checkpoint {parent.id} for member {decision.member}, which is gone")
     if decision.start == "copy" and not decision.parents:
         raise StrategyError(f"a decision has member {decision.member} copy nobody")

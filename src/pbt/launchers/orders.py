@@ -12,6 +12,7 @@ import msgspec
 
 from pbt.errors import SettingsError
 from pbt.settings import Wanted
+from pbt.unreadable import UNREADABLE
 
 VARIABLE = "PBT_RUN"
 START_TIMEOUT = 30.0
@@ -41,7 +42,7 @@ class Orders(msgspec.Struct, frozen=True):
             return None
         try:
             return msgspec.json.decode(text, type=Orders)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise SettingsError(f"${VARIABLE} can not be read ({error}): it is set by pbt run; unset it") from None
 
     def applied(self, where: Any, asked: Wanted) -> tuple[str, Wanted]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -16,9 +16,19 @@ from pbt.checkpoints.setting import FOREIGN, OWN
 from pbt.errors import Invalid, JournalError
 from pbt.space.domains import Value
 from pbt.space.space import Space, Values
+from pbt.unreadable import UNREADABLE
 
 FORMAT = 1
 """Version of the entries that this code writes; it opens every earlier one."""
+
+LARGEST = 2**53
+"""Of a step, and of every other count: what JSON readers everywhere read exactly."""
+Count = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
+"""Below 0 is refused where it is understood, with a sentence that says more."""
+Ready = Annotated[int, msgspec.Meta(ge=-LARGEST, le=2 * LARGEST)]
+"""A step and an interval."""
+Word = Annotated[str, msgspec.Meta(max_length=200)]
+"""Something short that somebody else chose."""
 
 Number = float | Literal["nan", "inf", "-inf"]
 
@@ -64,8 +74,8 @@ class Checkpoint(_Part, frozen=True, gc=False):
     """The whole training state of a member at one report, and what was known of it then."""
 
     id: str
-    member: int
-    step: int
+    member: Count
+    step: Count
     score: Number
     hyperparameters: Values
     evaluations: tuple[Number, ...] = ()
@@ -96,13 +106,13 @@ class Decision(_Part, frozen=True, gc=False):
         role: set at birth by strategies that know several kinds of members.
     """
 
-    member: int
-    ready: int
+    member: Count
+    ready: Ready
     start: Literal["on", "copy", "fresh"] = "on"
     parents: tuple[Checkpoint, ...] = ()
     hyperparameters: Values | None = None
     stop: bool = False
-    role: str | None = None
+    role: Word | None = None
     why: Why = Why()
 
     @property
@@ -182,11 +192,11 @@ class Report(_Part, frozen=True, gc=False, kw_only=True):
         hyperparameters: the original client alone: those in force.
     """
 
-    member: int
-    lease: int
-    seq: int
-    decided: int
-    step: int
+    member: Count
+    lease: Count
+    seq: Count
+    decided: Count
+    step: Count
     score: Number | tuple[Number, ...]
     checkpoint: str | None = None
     used: dict[str, Value] = {}
@@ -210,18 +220,18 @@ class Created(_Event, frozen=True, gc=False, tag="created"):
 class Leased(_Event, frozen=True, gc=False, tag="leased"):
     """A worker took a member. `sign` names the kind of sign of life that it gives."""
 
-    member: int
-    number: int
-    nonce: str
+    member: Count
+    number: Count
+    nonce: Word
     turn: bool = False
-    sign: str = ""
+    sign: Word = ""
 
 
 class Released(_Event, frozen=True, gc=False, tag="released"):
     """A lease ended. `failed`: not in order."""
 
-    member: int
-    lease: int
+    member: Count
+    lease: Count
     failed: bool = False
 
 
@@ -242,23 +252,23 @@ class Explored(_Event, frozen=True, gc=False, tag="explored"):
 class Lost(_Event, frozen=True, gc=False, tag="lost"):
     """`member` found that its current checkpoint can not be read whole."""
 
-    member: int
-    lease: int
+    member: Count
+    lease: Count
     checkpoint: str
 
 
 class Absent(_Event, frozen=True, gc=False, tag="absent"):
     """Members, with the numbers of their newest leases, that a barrier does not wait for any longer."""
 
-    members: tuple[tuple[int, int], ...]
+    members: tuple[tuple[Count, Count], ...]
 
 
 class Steered(_Event, frozen=True, gc=False, tag="steered"):
     """A change from outside; what it does to members stands in the entry's decisions. `nonce`: told twice is once."""
 
     change: dict[str, Any]
-    by: str = ""
-    nonce: str = ""
+    by: Word = ""
+    nonce: Word = ""
 
 
 Event = Created | Leased | Released | Reported | Explored | Lost | Absent | Steered
@@ -318,10 +328,10 @@ def decode(body: bytes) -> Entry:
     """
     try:
         entry = _decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         try:
             newer = msgspec.json.decode(body, type=_Format).format
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             newer = FORMAT
         if newer > FORMAT:
             raise JournalError(_newer(newer)) from None

@@ -1,4 +1,4 @@
-"""The ASGI application: JSON over HTTP in front of rooms.
+"""The ASGI application: JSON over HTTP in front of rooms, by the table of routes.
 
 What workers say goes a short way of its own (a report costs a quarter less without the router); what
 people and pages ask for goes through Starlette.
@@ -8,40 +8,52 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import islice
+from typing import Any, NamedTuple
 
 import msgspec
-from starlette.applications import Starlette
+from starlette import routing
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.asks import FinishAsk, StandAsk, TellAsk
-from pbt.errors import Invalid, NotFound, PBTError, SettingsError, TooLarge, UnknownMember
+from pbt.errors import Invalid, NotFound, PBTError, SettingsError, TooLarge, WrongMethod
 from pbt.place import read_mark
 from pbt.population.entries import Released, Report
 from pbt.server.gate import Gate
+from pbt.server.openapi import document
 from pbt.server.rooms import Room, Rooms
+from pbt.server.routes import JSON, LINES, ROUTES, Route
 from pbt.server.uploads import FILE_LIMIT, Uploads
 from pbt.server.verbose import Verbose
-from pbt.server.wire import BODY_LIMIT, Failure, Holder, Join, Opened, Tell
+from pbt.server.wire import BODY_LIMIT, MEMBERS_LIMIT, PAGE, Failure, Holder, Join, Nothing, Opened, Tell
 from pbt.settings import Wanted
 from pbt.strategies.names import ORIGINAL
+from pbt.unreadable import UNREADABLE
 
 _log = logging.getLogger("pbt.server")
 _encode = msgspec.json.Encoder().encode
-_reports = msgspec.json.Decoder(tuple[Report, ...])
-_join = msgspec.json.Decoder(Join)
-_tell = msgspec.json.Decoder(Tell)
-_holder = msgspec.json.Decoder(Holder)
-_wanted = msgspec.json.Decoder(Wanted)
-_JSON = (b"content-type", b"application/json")
+_JSON = (b"content-type", JSON.encode())
+Header = tuple[bytes, bytes]
 
-Handler = Callable[[Room, bytes, object], Awaitable[Any]]
-"""From a room, a body and the connection that it came by to what is answered."""
+Handler = Callable[[Room, Any, object], Awaitable[Any]]
+"""From a room, what is asked and the connection that it came by to what is answered."""
+
+
+class Verb(NamedTuple):
+    """What workers say with POST: how it is read, and who answers.
+
+    Attributes:
+        begins: the population's folder is made if need be.
+    """
+
+    read: Callable[[bytes], Any]
+    answer: Handler
+    begins: bool
 
 
 class App:
@@ -58,62 +70,72 @@ class App:
         self.rooms = rooms
         self._gate = gate
         self._verbose = verbose
-        uploads = Uploads(self._room, file_limit)
-        self._verbs: dict[str, Handler] = {
-            "report": self._report,
-            "join": self._join,
-            "tell": self._tell,
-            "finish": self._finish,
-            "stand": self._stand,
-            "beat": self._beat,
-            "create": self._create,
-            "open": self._open,
-            **uploads.verbs,
+        self._uploads = Uploads(self._known, file_limit)
+        self._verbs = {
+            route.name: Verb(msgspec.json.Decoder(route.asked).decode, self._handler(route), route.begins)
+            for route in ROUTES
+            if route.method == "POST"
         }
-        self._pages = Starlette(
-            routes=[Route("/", self._populations), Route("/{name}/journal", self._journal), *uploads.routes],
-            exception_handlers={PBTError: _as_response},
+        self._pages = routing.Router(
+            [
+                routing.Route(r.path, _elsewhere if r.method == "POST" else self._handler(r), methods=[r.method])
+                for r in ROUTES
+            ],
+            redirect_slashes=False,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
+        more: Iterable[Header] = ()
         try:
             self._gate.check(scope["method"], dict(scope["headers"]))
-            if scope["method"] != "POST":
-                await self._pages(scope, receive, send)
+            _, name, said = scope["path"].split("/") if scope["path"].count("/") == 2 else ("", "", "")
+            verb = self._verbs.get(said) if scope["method"] == "POST" else None
+            if verb is None:
+                await self._pages({**scope, "app": self}, receive, send)
                 return
-            _, name, verb = scope["path"].split("/") if scope["path"].count("/") == 2 else ("", "", "")
-            handler = self._verbs.get(verb)
-            if handler is None:
-                raise NotFound(f"there is no POST {scope['path'][:80]}: known are {', '.join(self._verbs)}")
-            body = await _body(receive)
-            status, answer = 200, _encode(await handler(await self._room(name, verb), body, scope["client"]))
+            status, answer = 200, _encode(await self._answer(verb, name, receive, scope["client"]))
         except PBTError as error:
-            status, answer = error.status, self._failure(error)
-        except msgspec.DecodeError as error:
-            status, answer = 422, self._failure(Invalid(f"the request can not be read: {error}"))
+            status, answer = error.status, self._failure(error, scope)
+        except UNREADABLE as error:
+            status, answer = 422, self._failure(Invalid(f"the request can not be read: {error}"), scope)
+        except HTTPException as error:
+            refusal = _refused(error, scope)
+            status, answer = refusal.status, self._failure(refusal, scope)
+            more = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
         except Exception:
             _log.exception("%s %s", scope["method"], scope["path"])
-            status, answer = 500, self._failure(PBTError("the server has failed in an unforeseen way; see its output"))
-        await send({"type": "http.response.start", "status": status, "headers": [_JSON, _length(answer)]})
+            unforeseen = PBTError("the server has failed in an unforeseen way; see its output")
+            status, answer = 500, self._failure(unforeseen, scope)
+        await send({"type": "http.response.start", "status": status, "headers": [_JSON, _length(answer), *more]})
         await send({"type": "http.response.body", "body": answer})
 
-    async def _room(self, name: str, verb: str) -> Room:
-        """The population's room; only verbs that may begin a population make its folder."""
-        room = self.rooms.room(name) if verb in ("open", "create", "join") else await self.rooms.known(name)
+    def _handler(self, route: Route) -> Any:
+        """What serves an address: a method of its name."""
+        name = f"_{route.name}"
+        return getattr(self if hasattr(self, name) else self._uploads, name)
+
+    async def _answer(self, verb: Verb, name: str, receive: Receive, asker: object) -> Any:
+        """Only verbs that may begin a population make its folder, and only for what can be read."""
+        room = None if verb.begins else await self._known(name)
+        asked = verb.read(await _body(receive))
+        return await verb.answer(room or self.rooms.room(name), asked, asker)
+
+    async def _known(self, name: str) -> Room:
+        room = await self.rooms.known(name)
         if room is None:
             raise NotFound(f"no population {name[:80]!r} on this server")
         return room
 
-    def _failure(self, error: PBTError) -> bytes:
+    def _failure(self, error: PBTError, scope: Scope) -> bytes:
+        """What is answered; somebody on this very machine who came without a key is told where it lies."""
         file = self._gate.key.file
-        hint = str(file.absolute()) if error.status == 401 and file is not None else None
-        return _encode(Failure(error.code, str(error), hint))
+        near = error.status == 401 and (scope.get("client") or "?")[0] == (scope.get("server") or "!")[0]
+        return _encode(Failure(error.code, str(error), str(file) if near and file is not None else None))
 
-    async def _report(self, room: Room, body: bytes, asker: object) -> list[Answer]:
-        reports = _reports.decode(body)
+    async def _report(self, room: Room, reports: tuple[Report, ...], asker: object) -> list[Answer]:
         if not reports:
             raise Invalid("no report in the request")
         answers = await room.report(reports, asker)
@@ -121,9 +143,7 @@ class App:
             self._verbose.reported(reports, answers, room.coordinator.population)
         return answers
 
-    async def _join(self, room: Room, body: bytes, asker: object) -> Answer:
-        asked = _join.decode(body)
-
+    async def _join(self, room: Room, asked: Join, asker: object) -> Answer:
         def join() -> Answer:
             settings = None if asked.settings is None else self._completed(room, asked.settings)
             return room.coordinator.join(asked.nonce, settings, asked.member, asked.turn)
@@ -133,12 +153,13 @@ class App:
             self._verbose.joined(answer)
         return answer
 
-    async def _create(self, room: Room, body: bytes, asker: object) -> Any:
-        asked = _wanted.decode(body)
+    async def _create(self, room: Room, asked: Wanted, asker: object) -> Any:
         return await room.call(lambda: room.coordinator.create(self._completed(room, asked)))
 
     def _completed(self, room: Room, asked: Wanted) -> Wanted:
         """For a new population: with the server's own settings. The original never says which way is up: higher."""
+        if (asked.members or 0) > MEMBERS_LIMIT:
+            raise SettingsError(f"members is {asked.members}: a server makes populations of up to {MEMBERS_LIMIT}")
         defaults = self.rooms.defaults
         named = asked.strategy.name if asked.strategy is not None else None
         if named is not None and named not in self.rooms.strategies:
@@ -157,44 +178,43 @@ class App:
         original = completed.strategy is not None and completed.strategy.name == ORIGINAL
         return completed.over(Wanted(maximize=True)) if original else completed
 
-    async def _tell(self, room: Room, body: bytes, asker: object) -> Answer:
-        told = _tell.decode(body)
+    async def _tell(self, room: Room, told: Tell, asker: object) -> Answer:
         (answer,) = await room.ask(TellAsk(told.event, told.decisions))
         if isinstance(told.event, Released):
             room.alive.let_go(told.event.member)
         return answer
 
-    async def _finish(self, room: Room, body: bytes, asker: object) -> Answer:
-        holder = _holder.decode(body)
+    async def _finish(self, room: Room, holder: Holder, asker: object) -> Answer:
         (answer,) = await room.ask(FinishAsk(holder.member, holder.lease))
         return answer
 
-    async def _stand(self, room: Room, body: bytes, asker: object) -> Answer:
-        holder = _holder.decode(body)
+    async def _stand(self, room: Room, holder: Holder, asker: object) -> Answer:
         (answer,) = await room.ask(StandAsk(holder.member, holder.lease))
         return answer
 
-    async def _beat(self, room: Room, body: bytes, asker: object) -> Answer:
-        holder = _holder.decode(body)
-        if not room.coordinator.exists or holder.member >= len(room.coordinator.population.members):
-            raise UnknownMember(f"no member {holder.member} in this population")
-        room.alive.beat(holder.member, holder.lease)
+    async def _beat(self, room: Room, holder: Holder, asker: object) -> Answer:
+        if room.coordinator.exists:
+            room.coordinator.population.member(holder.member)
+        room.beat(holder.member, holder.lease)
         return Answer()
 
-    async def _open(self, room: Room, body: bytes, asker: object) -> Opened:
+    async def _open(self, room: Room, asked: Nothing, asker: object) -> Opened:
         await room.call(room.coordinator.catch_up)
         return Opened(str(room.folder), read_mark(room.folder).id, room.coordinator.exists)
 
+    async def _openapi(self, request: Request) -> Response:
+        return Response(_encode(document()), media_type=JSON)
+
     async def _populations(self, request: Request) -> Response:
-        return Response(_encode(await asyncio.to_thread(self.rooms.names)), media_type="application/json")
+        return Response(_encode(await asyncio.to_thread(self.rooms.names)), media_type=JSON)
 
     async def _journal(self, request: Request) -> Response:
-        room = await self._room(request.path_params["name"], "journal")
+        room = await self._known(request.path_params["name"])
         after = request.query_params.get("after", "0")
         if not (after.isascii() and after.isdigit() and len(after) < 19):
             raise Invalid(f"after={after[:20]!r}: a number of entries")
-        entries = await room.call(lambda: list(room.coordinator.journal.read(int(after))))
-        return StreamingResponse((body + b"\n" for body in entries), media_type="application/x-ndjson")
+        entries = await room.call(lambda: list(islice(room.coordinator.journal.read(int(after)), PAGE)))
+        return StreamingResponse((body + b"\n" for body in entries), media_type=LINES)
 
 
 async def _body(receive: Receive) -> bytes:
@@ -215,6 +235,14 @@ def _length(body: bytes) -> tuple[bytes, bytes]:
     return (b"content-length", str(len(body)).encode())
 
 
-async def _as_response(request: Request, error: Exception) -> Response:
-    assert isinstance(error, PBTError)
-    return Response(_encode(Failure(error.code, str(error))), status_code=error.status, media_type="application/json")
+async def _elsewhere(request: Request) -> Response:
+    """What is said with POST goes the short way; the router knows of it for the sake of other methods."""
+    raise NotFound(f"there is no POST {request.url.path[:80]}")
+
+
+def _refused(error: HTTPException, scope: Scope) -> PBTError:
+    what = f"{scope['method'][:10]} {scope['path'][:80]}"
+    known = ", ".join(f"{route.method} {route.path}" for route in ROUTES)
+    if error.status_code == 405:
+        return WrongMethod(f"{what}: this address does not take that; known are {known}")
+    return NotFound(f"there is nothing at {what}; known are {known}")

@@ -10,8 +10,8 @@ import ipaddress
 import socket
 from collections.abc import Iterable
 
-from pbt.errors import Forbidden, TooLarge, WrongHost, WrongType
-from pbt.server.keys import Key
+from pbt.errors import Forbidden, ReadOnly, TooLarge, WrongHost, WrongType
+from pbt.server.keys import Access, Key
 from pbt.server.wire import BODY_LIMIT
 
 Headers = dict[bytes, bytes]
@@ -35,7 +35,7 @@ class Gate:
         """Let the request in.
 
         Raises:
-            WrongHost, Forbidden, WrongType, TooLarge: why not.
+            WrongHost, Forbidden, ReadOnly, WrongType, TooLarge: why not.
         """
         host = headers.get(b"host", b"").decode("latin-1")
         if host not in self._seen and not self._expected(host):
@@ -45,22 +45,27 @@ class Gate:
         origin = headers.get(b"origin")
         if origin is not None and origin.decode("latin-1").partition("://")[2] != host:
             raise WrongHost("requests from other pages are refused")
-        if not self.key.fits(headers.get(b"authorization")):
-            raise Forbidden(
-                "the key is missing or wrong: export PBT_KEY=… as pbt serve printed it, or give the key to PBTClient"
-            )
+        self._check_key(method, headers.get(b"authorization"))
         if method == "POST":
             if headers.get(b"content-type", b"").partition(b";")[0].strip() != b"application/json":
                 raise WrongType("send JSON, with content-type application/json")
             length = headers.get(b"content-length", b"0")
-            if not length.isdigit() or int(length) > BODY_LIMIT:
+            if not length.isdigit() or len(length) > 18 or int(length) > BODY_LIMIT:
                 raise TooLarge(
                     f"the request is too large: at most {BODY_LIMIT} bytes; put large values into the checkpoint"
                 )
 
-        elif method == "PUT":
-            if headers.get(b"content-type") != b"application/octet-stream":
-                raise WrongType("send the bytes of a file, with content-type application/octet-stream")
+    def _check_key(self, method: str, authorization: bytes | None) -> None:
+        access = self.key.access(authorization)
+        if access is Access.NONE:
+            raise Forbidden(
+                "the key is missing or wrong: export PBT_KEY=… as pbt serve printed it, or give the key to PBTClient"
+            )
+        if access is Access.READ and method not in ("GET", "HEAD"):
+            raise ReadOnly(
+                "this key only reads (pbt status, pbt journal and the like): to train, or to change something, "
+                "export the server's other key as PBT_KEY"
+            )
 
     def _expected(self, host: str) -> bool:
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
@@ -69,6 +74,6 @@ class Gate:
                 ipaddress.ip_address(name.strip("[]"))
             except ValueError:
                 return False
-        if len(self._seen) < 100:
+        if len(self._seen) < 100 and len(host) < 300:
             self._seen.add(host)
         return True

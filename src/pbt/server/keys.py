@@ -1,41 +1,73 @@
-"""The server's key: where it comes from, how it is compared, and how a client on the same machine finds it."""
+"""The server's two keys: where they come from, how they are compared, how a client on the same machine finds one."""
 
 from __future__ import annotations
 
+import enum
 import hmac
 import json
 import os
 import secrets
+import stat
 from contextlib import suppress
 from pathlib import Path
 
 from pbt.errors import SettingsError
 
-VARIABLE = "PBT_KEY"
-FILE = "key"
+VARIABLE, READ_VARIABLE = "PBT_KEY", "PBT_READ_KEY"
+FILE, READ_FILE = "key", "key.read"
 SEAT = "server.json"
 SHORTEST = 16
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
+class Access(enum.Enum):
+    """What a key is good for."""
+
+    NONE = 0
+    READ = 1
+    WRITE = 2
+
+
 class Key:
-    """What every request must carry, or None for ``--no-key``."""
+    """What every request must carry.
 
-    def __init__(self, secret: str | bytes | None, file: Path | None = None) -> None:
-        self._secret = secret.encode() if isinstance(secret, str) else secret
-        self.file = file
+    Args:
+        secret: opens everything; None: whoever comes may do all (``--no-key``).
+        file: where it lies, if in a file.
+        reading: the second key, which only reads; None: there is none.
+        read_file: where that lies, if in a file.
+    """
 
-    @property
-    def open(self) -> bool:
+    def __init__(
+        self, secret: str | bytes | None, file: Path | None = None, reading: str | bytes | None = None,
+        read_file: Path | None = None,
+    ) -> None:  # fmt: skip
+        self.open = secret is None
         """Whether requests need no key."""
-        return self._secret is None
+        self.file = None if file is None else file.absolute()
+        self.read_file = read_file
+        self._writing = _header(secret)
+        self._reading = _header(reading)
+
+    def access(self, authorization: bytes | None) -> Access:
+        """What the header opens; both keys are compared whole, so that a wrong one takes as long as a right one."""
+        if self.open:
+            return Access.WRITE
+        given = authorization or b""
+        writes = hmac.compare_digest(given, self._writing)
+        reads = hmac.compare_digest(given, self._reading)
+        return Access.WRITE if writes else Access.READ if reads else Access.NONE
 
     def fits(self, authorization: bytes | None) -> bool:
-        """Whether the header carries the key; takes as long for a wrong one as for the right one."""
-        if self._secret is None:
-            return True
-        given = authorization or b""
-        return hmac.compare_digest(given, b"Bearer " + wire_form(self._secret))
+        """Whether the header opens everything."""
+        return self.access(authorization) is Access.WRITE
+
+
+def _header(secret: str | bytes | None) -> bytes:
+    """As it stands in a request; for no key one that nobody has."""
+    if secret is None:
+        return secrets.token_bytes(32)
+    return b"Bearer " + wire_form(secret.encode() if isinstance(secret, str) else secret)
 
 
 def wire_form(secret: bytes) -> bytes:
@@ -44,28 +76,39 @@ def wire_form(secret: bytes) -> bytes:
     return secret if plain else b"hex:" + secret.hex().encode()
 
 
-def key_for(folder: Path, host: str, key_file: Path | None, no_key: bool) -> Key:
-    """The key of a server on `folder` that listens on `host`.
+def key_for(folder: Path, host: str, key_file: Path | None, no_key: bool, read_key_file: Path | None = None) -> Key:
+    """The keys of a server on `folder` that listens on `host`.
 
-    From ``$PBT_KEY``, else the file named, else ``FOLDER/key``, which is made (256 bit, mode 0600) if need be.
+    From ``$PBT_KEY``, else the file named, else ``FOLDER/key``, which is made (256 bit, mode 0600) if need be; the one
+    that only reads from ``$PBT_READ_KEY``, the file named, or ``FOLDER/key.read``, likewise.
 
     Raises:
-        SettingsError: a key that is too short off loopback, a file that can not be read, or ``--no-key`` off loopback.
+        SettingsError: a key that is too short off loopback, a file that can not be read, ``--no-key`` off loopback,
+            or the same key for both.
     """
     loopback = host in LOOPBACK
     if no_key:
         if not loopback:
             raise SettingsError(f"--no-key on {host}: anybody on the network could train, read and stop; give a key")
         return Key(None)
-    secret, file = os.environ.get(VARIABLE), None
+    secret, file = _found(VARIABLE, key_file, folder / FILE, loopback)
+    reading, read_file = _found(READ_VARIABLE, read_key_file, folder / READ_FILE, loopback)
+    if secret == reading:
+        raise SettingsError("the read-only key is the key itself: give two different ones")
+    return Key(secret, file, reading, read_file)
+
+
+def _found(variable: str, named: Path | None, usual: Path, loopback: bool) -> tuple[str, Path | None]:
+    """A key, and the file in which it lies if it lies in one."""
+    secret, file = os.environ.get(variable), None
     if not secret:
-        file = key_file or folder / FILE
-        if key_file is None:
+        file = named or usual
+        if named is None:
             _make_once(file)
         secret = _read(file)
     if len(secret) < SHORTEST and not loopback:
         raise SettingsError(f"the key has {len(secret)} characters: off loopback it needs at least {SHORTEST}")
-    return Key(secret, file)
+    return secret, file
 
 
 def _read(file: Path) -> str:
@@ -108,14 +151,14 @@ def key_beside(file: str, peer: str, port: int) -> str | None:
     """
     path = Path(file)
     try:
+        if not (_own(path.parent / SEAT) and _own(path, private=True)):
+            return None
         seat = json.loads((path.parent / SEAT).read_text())
         everywhere = seat["host"] in ("0.0.0.0", "::") and peer in LOOPBACK
         os.kill(int(seat["pid"]), 0)
-        state = path.stat()
         trusted = path.name == FILE and seat["port"] == port and (seat["host"] == peer or everywhere)
-        private = state.st_uid == os.getuid() and not state.st_mode & 0o077
-        return path.read_text().strip() if trusted and private else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return path.read_text().strip() if trusted else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return None
 
 
@@ -123,7 +166,16 @@ def seat_is_left(file: str) -> bool:
     """Whether the server that pointed at `file` on this machine has ended since: another may be about to sit down."""
     folder = Path(file).parent
     try:
-        os.kill(int(json.loads((folder / SEAT).read_text())["pid"]), 0)
-    except (OSError, ValueError, KeyError, TypeError):
-        return (folder / FILE).is_file()
-    return False
+        if _own(folder / SEAT):
+            os.kill(int(json.loads((folder / SEAT).read_text())["pid"]), 0)
+            return False
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        pass
+    return (folder / FILE).is_file()
+
+
+def _own(path: Path, private: bool = False) -> bool:
+    """Whether it is a small plain file of this user's: reading another's could lead anywhere, or never end."""
+    state = path.stat()
+    plain = stat.S_ISREG(state.st_mode) and state.st_size < 4096
+    return plain and state.st_uid == os.getuid() and not (private and state.st_mode & 0o077)

@@ -20,15 +20,21 @@ from typing import Any, TypeVar
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.asks import Ask, ReportAsk, TellAsk
 from pbt.coordinator.coordinator import Coordinator, Outcome
-from pbt.errors import Invalid, PBTError
+from pbt.errors import Invalid, PBTError, SettingsError
 from pbt.population.entries import Report
 from pbt.server.backing import Backing, InFolders, Kept
+from pbt.server.keys import FILE, READ_FILE, SEAT
+from pbt.server.routes import NAME
+from pbt.server.tls import OWN
 from pbt.server.wire import HOLD
 from pbt.settings import Wanted
 from pbt.strategies.named import KNOWN
 
 _log = logging.getLogger("pbt.server")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_RESERVED = frozenset((FILE, READ_FILE, SEAT, OWN))
+"""Files of the server's own, beside the populations."""
+ROOMS_LIMIT = 200
+"""Populations that are open at once: each has a thread and some open files."""
 _LOOK_AGAIN = 1.0
 """Seconds after which a waiting question looks again: others may append to the folder too."""
 _LATELY, _INLINE = 0.02, 0.005
@@ -159,10 +165,16 @@ class Room:
             self._changed.set()
             self._changed = asyncio.Event()
 
+    def beat(self, member: int, lease: int) -> None:
+        """Note a sign of life, if it is that of a member's newest lease: nobody else's life matters."""
+        members = self.coordinator.population.members if self.coordinator.exists else ()
+        if 0 <= member < len(members) and members[member].newest == lease:
+            self.alive.beat(member, lease)
+
     async def report(self, reports: Sequence[Report], asker: object) -> list[Answer]:
         """Record reports; a question that must wait is held until something changes, `HOLD` seconds at most."""
         for report in reports:
-            self.alive.beat(report.member, report.lease)
+            self.beat(report.member, report.lease)
         loop = asyncio.get_running_loop()
         end = loop.time() + HOLD
         ask = ReportAsk(reports, self.alive)
@@ -245,8 +257,13 @@ class Rooms:
             Invalid: for a name that is none.
         """
         if name not in self._rooms:
-            if not _NAME.fullmatch(name):
-                raise Invalid(f"{name!r} can not name a population: letters, digits, '.', '_' and '-', up to 64")
+            if not re.fullmatch(NAME, name) or name in _RESERVED:
+                raise Invalid(f"{name[:80]!r} can not name a population: letters, digits, '.', '_' and '-', up to 64")
+            if len(self._rooms) >= ROOMS_LIMIT:
+                raise SettingsError(
+                    f"{ROOMS_LIMIT} populations are open on this server: start another on a folder of its own, "
+                    "or this one again, which closes those that are over"
+                )
             self._rooms[name] = Room(self._backing.open(name))
         return self._rooms[name]
 

@@ -15,6 +15,8 @@ import uvicorn
 from pbt.errors import SettingsError
 from pbt.server.app import App
 from pbt.server.keys import take_seat
+from pbt.server.patience import Patient
+from pbt.server.tls import Certificate
 
 GRACE = 5
 """Seconds for which open requests may finish."""
@@ -52,16 +54,21 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(app: App, listening: socket.socket, ready: Callable[[], None], until_closed: bool = False) -> None:
+def serve(
+    app: App, listening: socket.socket, ready: Callable[[], None], until_closed: bool = False,
+    certificate: Certificate | None = None,
+) -> None:  # fmt: skip
     """Serve until a signal, or until standard input is closed by the parent.
 
     Args:
         ready: called when requests are answered.
         until_closed: end when standard input ends.
+        certificate: speak TLS, and be this.
     """
     config = uvicorn.Config(
-        app, http="httptools", lifespan="off", log_level="error", access_log=False, timeout_graceful_shutdown=GRACE,
-        timeout_keep_alive=75, ws="none",
+        app, http=Patient, lifespan="off", log_level="error", access_log=False, timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=75, ws="none", ssl_certfile=None if certificate is None else certificate.file,
+        ssl_keyfile=None if certificate is None else certificate.key,
     )  # fmt: skip
     server = _Server(app, config)
     if until_closed:

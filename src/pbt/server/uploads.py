@@ -20,7 +20,6 @@ import msgspec
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 
 from pbt.checkpoints.folder import FolderStore
 from pbt.checkpoints.names import checked, inside, parsed
@@ -37,6 +36,7 @@ from pbt.errors import (
     PBTError,
     TooLarge,
     UnknownMember,
+    WrongType,
 )
 from pbt.server.arriving import MANIFEST_LIMIT, Body, Piece, Upload
 from pbt.server.rooms import Room
@@ -48,12 +48,8 @@ _RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
 _HEADERS = {"content-type": BYTES, "content-disposition": "attachment", "x-content-type-options": "nosniff"}
 """A page that a user looks at must not run what lies in a checkpoint."""
 _encode = msgspec.json.Encoder().encode
-_commit = msgspec.json.Decoder(Commit)
-_collect = msgspec.json.Decoder(Collect)
-_drop = msgspec.json.Decoder(Drop)
-_sweep = msgspec.json.Decoder(Sweep)
 T = TypeVar("T")
-Find = Callable[[str, str], Awaitable[Room]]
+Find = Callable[[str], Awaitable[Room]]
 """The room of a population that exists, by its name; or NotFound."""
 
 
@@ -79,15 +75,6 @@ class Uploads:
         self._limit = file_limit
         self._arriving: dict[tuple[Path, int], tuple[tuple[str, str], Upload]] = {}
         self._files = ThreadPoolExecutor(8, "pbt-files")
-        self.routes = [
-            Route("/{name}/checkpoints/{member}/{version}/{file:file}", self._file, methods=["GET", "PUT"]),
-        ]
-        self.verbs: dict[str, Callable[[Room, bytes, object], Awaitable[Answer]]] = {
-            "publish": self._publish,
-            "drop": self._drop,
-            "collect": self._collect,
-            "sweep": self._sweep,
-        }
 
     async def _off(self, work: Callable[..., T], *arguments: Any) -> T:
         """Do something with files in a thread."""
@@ -100,7 +87,7 @@ class Uploads:
 
     async def _file(self, request: Request) -> Response:
         given = request.path_params
-        room = await self._find(given["name"], "checkpoints")
+        room = await self._find(given["name"])
         id, name = f"{given['member']}/{given['version']}", checked(given["file"])
         parsed(id)
         if request.method == "PUT":
@@ -115,6 +102,8 @@ class Uploads:
     async def _put(self, room: Room, id: str, name: str, request: Request) -> Response:
         body = Body(request)
         try:
+            if request.headers.get("content-type") != BYTES:
+                raise WrongType(f"send the bytes of a file, with content-type {BYTES}")
             offset, size = _number(request, "offset"), _number(request, "size")
             if size > (MANIFEST_LIMIT if name == MANIFEST else self._limit):
                 raise TooLarge(f"{name[:80]!r} has {size} bytes: this server takes files of {self._limit} at most")
@@ -169,8 +158,7 @@ class Uploads:
                 f"member {member}: lease {lease} is over; another worker has taken it, or it was given back"
             )
 
-    async def _publish(self, room: Room, body: bytes, asker: object) -> Answer:
-        commit = _commit.decode(body)
+    async def _publish(self, room: Room, commit: Commit, asker: object) -> Answer:
         member = parsed(commit.id)[0]
         store = FolderStore(room.folder)
         await room.call(room.coordinator.catch_up)
@@ -210,21 +198,19 @@ class Uploads:
 
     # --- away ---
 
-    async def _drop(self, room: Room, body: bytes, asker: object) -> Answer:
-        id = _drop.decode(body).id
+    async def _drop(self, room: Room, asked: Drop, asker: object) -> Answer:
+        id = asked.id
         await room.call(room.coordinator.catch_up)
         if id not in room.coordinator.population.kept(_member(room, parsed(id)[0])):
             await self._off(FolderStore(room.folder).delete, id)
         return Answer()
 
-    async def _collect(self, room: Room, body: bytes, asker: object) -> Answer:
-        asked = _collect.decode(body)
+    async def _collect(self, room: Room, asked: Collect, asker: object) -> Answer:
         kept = {*asked.keep, *room.coordinator.population.kept(_member(room, asked.member))}
         await self._off(FolderStore(room.folder).collect, asked.member, asked.lease, asked.seq, kept)
         return Answer()
 
-    async def _sweep(self, room: Room, body: bytes, asker: object) -> Answer:
-        asked = _sweep.decode(body)
+    async def _sweep(self, room: Room, asked: Sweep, asker: object) -> Answer:
         await room.call(room.coordinator.catch_up)
         population = room.coordinator.population
         if not population.finished:

@@ -5,21 +5,29 @@ from __future__ import annotations
 import msgspec
 
 from pbt.errors import PBTError, family
-from pbt.population.entries import Absent, Decision, Lost, Released, Steered
+from pbt.population.entries import Absent, Count, Decision, Lost, Released, Steered, Word
 from pbt.settings import Wanted
 
 BODY_LIMIT = 1024 * 1024
 """Bytes of a request; what is larger is refused before it is read."""
+MEMBERS_LIMIT = 10_000
+"""Of a population that is made by a request: making one takes a second, in which nobody else is served."""
+PAGE = 5000
+"""Entries in one answer about the journal: whoever wants more asks again, so that none is ever in memory whole."""
 HOLD = 20.0
 """Seconds for which a question that must wait is held before it is answered with `wait`."""
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """There is nothing to say."""
 
 
 class Join(msgspec.Struct, frozen=True, omit_defaults=True):
     """Take a member."""
 
-    nonce: str
+    nonce: Word
     settings: Wanted | None = None
-    member: int | None = None
+    member: Count | None = None
     turn: bool = False
 
 
@@ -33,8 +41,8 @@ class Tell(msgspec.Struct, frozen=True, omit_defaults=True):
 class Holder(msgspec.Struct, frozen=True):
     """A member and the lease under which somebody asks about it."""
 
-    member: int
-    lease: int
+    member: Count
+    lease: Count
 
 
 class Opened(msgspec.Struct, frozen=True):

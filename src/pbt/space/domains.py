@@ -232,12 +232,17 @@ Domain = Float | Int | Ordinal | Choice | Constant
 
 
 def _finite(bound: Any, name: str) -> float:
-    if type(bound) not in (int, float) or not math.isfinite(bound):
-        raise SpaceError(f"{name} is {bound!r}: a bound is a finite number")
-    return float(bound)
+    try:
+        if type(bound) in (int, float) and math.isfinite(bound):
+            return float(bound)
+    except OverflowError:  # an integer that no float can hold
+        pass
+    raise SpaceError(f"{name} is {bound!r:.60}: a bound is a finite number")
 
 
 def _check_bounds(low: float, high: float, log: bool) -> None:
+    if not math.isfinite(high - low):
+        raise SpaceError(f"min {low:g} and max {high:g} are too far apart: their distance is no finite number")
     if low > high:
         raise SpaceError(f"min {low:g} is above max {high:g}: swap them")
     if log and low <= 0:

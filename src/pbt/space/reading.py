@@ -124,7 +124,7 @@ def _row(cell: dict[str, str], where: str) -> Domain:
 def _read_toml(path: Path, text: str) -> Space:
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # beside TOMLDecodeError: an integer of 5,000 digits, [[[[…
         raise SpaceError(f"{path}: {error}; mend the TOML there") from None
     if not tables:
         raise SpaceError(f"{path}: no hyperparameter in it; write for example [lr], min = 1e-4, max = 1e-1, log = true")

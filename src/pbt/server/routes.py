@@ -1,0 +1,93 @@
+"""Every address of the server, as data: the application routes by this table, the API's document is made from it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from pbt.checkpoints.upload import BYTES, Collect, Commit, Drop, Staged, Sweep
+from pbt.coordinator.answer import Answer
+from pbt.population.entries import Entry, Report, Settings
+from pbt.server.wire import Holder, Join, Nothing, Opened, Tell
+from pbt.settings import Wanted
+
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+"""What may name a population: so that no name leads out of the server's folder."""
+JSON, LINES = "application/json", "application/x-ndjson"
+COUNT, UPLOAD = r"[0-9]{1,18}", r"[0-9a-f]{16}"
+PATTERNS = {"name": NAME, "member": COUNT, "version": f"{COUNT}-{COUNT}", "file": r"[^/].*"}
+"""What stands between the slashes of an address."""
+FILE = "/{name}/checkpoints/{member}/{version}/{file:file}"
+
+
+class Query(NamedTuple):
+    """What may stand behind the question mark.
+
+    Attributes:
+        pattern: None: it is a number of entries or bytes.
+    """
+
+    name: str
+    text: str
+    required: bool = False
+    pattern: str | None = None
+
+
+class Route(NamedTuple):
+    """One address.
+
+    Attributes:
+        method: GET reads, and POST writes: that is all that the read-only key needs to know.
+        asked: the type of the request's body.
+        answered: the type of the answer, or of each of its lines.
+        media: of the answer; of the request's body, where bytes are sent.
+        begins: the population's folder is made if it is not there.
+        also: the type of another answer, in JSON.
+    """
+
+    method: str
+    path: str
+    summary: str
+    asked: Any = None
+    answered: Any = None
+    media: str = JSON
+    begins: bool = False
+    query: tuple[Query, ...] = ()
+    also: Any = None
+
+    @property
+    def name(self) -> str:
+        """By which the application finds what serves it."""
+        return "file" if self.path == FILE else self.path.rpartition("/")[2].partition(".")[0] or "populations"
+
+
+ROUTES = (
+    Route("POST", "/{name}/report", "Record reports; held while they wait.", tuple[Report, ...], list[Answer]),
+    Route("POST", "/{name}/join", "Take a member, in a new population if need be.", Join, Answer, begins=True),
+    Route("POST", "/{name}/tell", "Say that something happened, or change something from outside.", Tell, Answer),
+    Route("POST", "/{name}/finish", "Stop a member: its worker has trained it enough.", Holder, Answer),
+    Route("POST", "/{name}/stand", "Ask how a member stands.", Holder, Answer),
+    Route("POST", "/{name}/beat", "Give a sign of life.", Holder, Answer),
+    Route("POST", "/{name}/create", "Create the population, or compare its settings.", Wanted, Settings, begins=True),
+    Route("POST", "/{name}/open", "Make the population's folder; where it lies.", Nothing, Opened, begins=True),
+    Route("GET", "/", "The names of all populations.", answered=list[str]),
+    Route("GET", "/openapi.json", "This document.", answered=dict[str, Any]),
+    Route(
+        "GET", "/{name}/journal", "What happened, one entry a line.", answered=Entry, media=LINES,
+        query=(Query("after", "entries up to this number are left out"),),
+    ),
+    Route("POST", "/{name}/publish", "Make an uploaded checkpoint visible.", Commit, Answer),
+    Route("POST", "/{name}/drop", "Delete a checkpoint that nobody can need.", Drop, Answer),
+    Route("POST", "/{name}/collect", "Delete what a member needs no longer.", Collect, Answer),
+    Route("POST", "/{name}/sweep", "Delete what nobody can need, at the end.", Sweep, Answer),
+    Route(
+        "GET", FILE, "A file of a checkpoint; or how much of it has arrived.", answered=bytes, media=BYTES, also=Staged,
+        query=(Query("upload", "ask about this upload, not about the checkpoint", pattern=UPLOAD),),
+    ),
+    Route(
+        "PUT", FILE, "A piece of a file of a checkpoint, whose upload goes on where it was cut.", bytes, Staged,
+        query=(
+            Query("upload", "a name drawn for the upload", True, UPLOAD), Query("offset", "of the piece", True),
+            Query("size", "of the whole file", True),
+        ),
+    ),
+)  # fmt: skip
