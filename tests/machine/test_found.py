@@ -128,5 +128,5 @@ def test_a_decision_that_names_a_checkpoint_of_nobody_is_refused_with_a_reason(m
     known = s.population.members[0].checkpoint
     gone = replace(known, id=f"{member}/1-1", member=member)
     decision = Decision(1, 5, "copy", (gone,), known.hyperparameters)
-    with pytest.raises(pbt.StrategyError, match="which is gone"):
+    with pytest.raises(pbt.Invalid, match="which does not exist"):
         s.coordinator.tell(Steered({"again": [1]}), (decision,))

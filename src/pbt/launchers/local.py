@@ -153,6 +153,7 @@ class LocalRun:
         population = self._follower.population if self._follower.exists else None
         if self._stalls.hangs(worker.token, population):
             worker.stalled = True
+            self._say(f"worker {worker.slot} has said nothing for {self._stalls.limit:g} s: it is ended")
             worker.signal(signal.SIGKILL)
 
     def _open_the_start(self) -> None:
@@ -170,7 +171,7 @@ class LocalRun:
             return
         worker.failures += 1
         quiet = "" if self._reports[worker.token] else " without a report"
-        how = f"hung for {self._stalls.limit:g} s and was ended" if worker.stalled else f"ended with {_words(code)}"
+        how = "hung and was ended" if worker.stalled else f"ended with {_words(code)}"
         why = f"worker {worker.slot} {how}{quiet}"
         self._show(why, worker.tail())
         if worker.failures > RESTARTS:
