@@ -1,6 +1,6 @@
 """`Draft`: a population being changed. It keeps ranking, references and counts in step with the members.
 
-A draft lives inside one call of the fold and never leaves it.
+A draft lives inside one call of the fold and never leaves it; one serves for any number of entries.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ class Draft:
     """A population with members being replaced one by one; `freeze` makes the value."""
 
     __slots__ = (
-        "_before",
+        "_pins",
         "_stale",
         "best",
         "best_key",
         "borrowed",
+        "count",
         "due",
         "living",
         "members",
@@ -37,8 +38,9 @@ class Draft:
     )
 
     def __init__(self, before: Population) -> None:
-        self._before = before
+        self._pins = before.pins
         self._stale: list[tuple[int, Checkpoint]] = []
+        self.count = before.count
         self.settings = before.settings
         self.members = list(before.members)
         self.ranked = before.ranked
@@ -124,13 +126,18 @@ class Draft:
             if m.checkpoint is not None and not m.broken:
                 self.contend(m.checkpoint, key_of(m.checkpoint.score, self.settings.maximize))
 
-    def freeze(self, count: int) -> Population:
+    def settle(self) -> None:
+        """What became stale, by an event or by decisions, is to be deleted if nobody needs it now."""
+        if self._stale:
+            if not self.settings.foreign:
+                self._drop_unreferenced()
+            self._stale = []
+
+    def freeze(self) -> Population:
         """The value."""
-        if self._stale and not self.settings.foreign:
-            self._drop_unreferenced()
         return Population(
             self.settings,
-            count,
+            self.count,
             tuple(self.members),
             self.ranked,
             self.best,
@@ -141,8 +148,8 @@ class Draft:
             self.undone,
             self.reached,
             self.reports,
-            self._before.pins,
-            self.speakers if count == self._before.count else (),
+            self._pins,
+            self.speakers,
             self.steered,
         )
 
@@ -156,8 +163,7 @@ class Draft:
             teller = id if not self.speakers or id in self.speakers else self.speakers[0]
             if checkpoint.member == teller or checkpoint.id in told:
                 continue
-            if not references(self, checkpoint.id, checkpoint.member, self._before.pins):
+            if not references(self, checkpoint.id, checkpoint.member, self._pins):
                 told.add(checkpoint.id)
                 m = self.members[teller]
                 self.members[teller] = replace(m, drop=(*m.drop, checkpoint.id))
-        self._stale = []

@@ -44,7 +44,22 @@ CURE_AFTER = 3
 
 def apply(population: Population | None, entry: Entry) -> Population:
     """The population after `entry`."""
-    return decided(happened(population, entry.event), entry.decisions)
+    return apply_all(population, (entry,))
+
+
+def apply_all(population: Population | None, entries: Iterable[Entry]) -> Population:
+    """The population after all `entries`: what applying one after the other gives, without the values in between.
+
+    Raises:
+        JournalError: there are none, and nothing before them.
+    """
+    draft = None if population is None else Draft(population)
+    for entry in entries:
+        draft = Draft(_created(entry.event)) if draft is None else _happen(draft, entry.event)
+        _decide_all(draft, entry.decisions)
+    if draft is None:
+        raise JournalError("the journal is empty: nothing was created here yet")
+    return draft.freeze()
 
 
 def refold(entries: Iterable[Entry]) -> Population:
@@ -53,27 +68,12 @@ def refold(entries: Iterable[Entry]) -> Population:
     Raises:
         JournalError: if there are none.
     """
-    population: Population | None = None
-    for entry in entries:
-        population = apply(population, entry)
-    if population is None:
-        raise JournalError("the journal is empty: nothing was created here yet")
-    return population
+    return apply_all(None, entries)
 
 
 def happened(population: Population | None, event: Event) -> Population:
     """The population with the event applied, before anybody decides."""
-    if population is None:
-        if not isinstance(event, Created):
-            raise JournalError("the journal does not begin with 'created': its beginning is missing")
-        n = event.settings.members or 0
-        members = tuple(MemberState(id=i) for i in range(n))
-        return Population(settings=event.settings, members=members, due=tuple(range(n)), living=n, undone=n)
-    if isinstance(event, Created):
-        raise JournalError("the journal says 'created' twice: two populations were written into one")
-    draft = Draft(population)
-    _HAPPENED[type(event)](draft, event)
-    return draft.freeze(population.count)
+    return _created(event) if population is None else _happen(Draft(population), event).freeze()
 
 
 def decided(population: Population, decisions: Sequence[Decision]) -> Population:
@@ -81,9 +81,32 @@ def decided(population: Population, decisions: Sequence[Decision]) -> Population
     if not decisions:
         return replace(population, count=population.count + 1, speakers=())
     draft = Draft(population)
+    _decide_all(draft, decisions)
+    return draft.freeze()
+
+
+def _created(event: Event) -> Population:
+    if not isinstance(event, Created):
+        raise JournalError("the journal does not begin with 'created': its beginning is missing")
+    n = event.settings.members or 0
+    members = tuple(MemberState(id=i) for i in range(n))
+    return Population(settings=event.settings, members=members, due=tuple(range(n)), living=n, undone=n)
+
+
+def _happen(draft: Draft, event: Event) -> Draft:
+    if isinstance(event, Created):
+        raise JournalError("the journal says 'created' twice: two populations were written into one")
+    _HAPPENED[type(event)](draft, event)
+    draft.settle()
+    return draft
+
+
+def _decide_all(draft: Draft, decisions: Sequence[Decision]) -> None:
+    draft.count += 1
     for decision in decisions:
-        _decide(draft, decision, population.count + 1)
-    return draft.freeze(population.count + 1)
+        _decide(draft, decision, draft.count)
+    draft.settle()
+    draft.speakers = ()
 
 
 def _decide(draft: Draft, decision: Decision, entry: int) -> None:
