@@ -16,7 +16,7 @@ from pbt.coordinator.answer import Answer
 from pbt.coordinator.asks import Ask, ExploredAsk, FinishAsk, JoinAsk, Proposal, ReportAsk, StandAsk, TellAsk
 from pbt.coordinator.leases import Missing, held
 from pbt.coordinator.snapshot import crossed, dump, load
-from pbt.coordinator.walk import Fold, fold, walk
+from pbt.coordinator.walk import Fold, fold_all, owes, walk
 from pbt.errors import JournalError, PBTError, StrategyError, Uncreated
 from pbt.journals.journal import Journal, Raced
 from pbt.population.entries import Absent, Created, Decision, Entry, Event, Report, Settings, decode
@@ -27,6 +27,8 @@ from pbt.strategies.strategy import Strategy
 
 _log = logging.getLogger("pbt")
 _NOTHING = "nothing was created here yet: the first join that brings a space creates the population"
+_RUN = 1000
+"""Entries that are folded at once."""
 Outcome = list[Answer] | PBTError
 
 
@@ -68,7 +70,7 @@ class Coordinator:
         self, journal: Journal, alive: Alive, *, build: Builder = build, clock: Callable[[], float] = time.time
     ) -> None:
         self.journal = journal
-        self._turn = journal.turn()
+        self._turn = journal.turn(self._next_in_line)
         self.alive = alive
         self._build = build
         self._clock = clock
@@ -77,6 +79,7 @@ class Coordinator:
         self._owing: dict[int, tuple[Fold, tuple[Decision, ...]]] = {}
         self._missing = Missing()
         self._alone = False
+        self._others = 0
         self._last = b""
         self._snapshot_due = False
         self._snapshot_count = 0
@@ -107,9 +110,27 @@ class Coordinator:
             self._fold_on()
 
     def _fold_on(self) -> None:
+        run: list[Entry] = []
         for body in self.journal.read(0 if self._fold is None else self._fold.population.count):
-            self._follow(decode(body))
-            self._last = body
+            entry = decode(body)
+            if not run and self._strategy is None:
+                self._strategy = self._strategy_of(entry)
+            run.append(entry)
+            if len(run) == _RUN or owes(entry):
+                self._follow(run, body)
+                run = []
+        if run:
+            self._follow(run, body)
+
+    def _strategy_of(self, first: Entry) -> Strategy:
+        if not isinstance(first.event, Created):
+            raise JournalError("the journal does not begin with 'created': its beginning is missing")
+        return self._build(first.event.settings)
+
+    def _next_in_line(self) -> None:
+        """Fold what others have written while one of them still writes: it would take its time in our own turn."""
+        if self._fold is not None and not self._alone:
+            self._fold_on()
 
     def _take_up_snapshot(self) -> None:
         """Begin with the snapshot, if there is one that belongs to this journal."""
@@ -262,9 +283,8 @@ class Coordinator:
 
     def _caught_up(self, asks: Sequence[Ask]) -> list[PBTError | None]:
         while True:
-            known = 0 if self._fold is None else self._fold.population.count
             self.catch_up()
-            self._alone = self._fold is not None and known == self._fold.population.count
+            self._alone, self._others = self._others == 0, 0
             try:
                 return self._propose_and_append(asks)[0]
             except Raced:
@@ -311,19 +331,17 @@ class Coordinator:
             raise refusal
         return ask.answers(self.population)
 
-    def _follow(self, entry: Entry) -> None:
-        if isinstance(entry.event, Created):
-            self._strategy = self._build(entry.event.settings)
-        if self._strategy is None:
-            raise JournalError("the journal does not begin with 'created': its beginning is missing")
-        self._note(fold(self._fold, entry, self._strategy), entry)
+    def _follow(self, run: Sequence[Entry], last: bytes) -> None:
+        """Fold entries that others have written; only the last of them may owe anything."""
+        assert self._strategy is not None
+        self._others += len(run)
+        self._note(fold_all(self._fold, run, self._strategy), run[-1])
+        self._last = last
 
     def _note(self, after: Fold, entry: Entry) -> None:
         self._fold = after
-        for decision in entry.decisions:
-            if decision.hyperparameters is None and decision.owed:
-                self._owing[after.population.count] = (after, tuple(d for d in entry.decisions if d.owed))
-                break
+        if owes(entry):
+            self._owing[after.population.count] = (after, tuple(d for d in entry.decisions if d.owed))
         if self._owing:
             still = {m.owed for m in after.population.owing()}
             self._owing = {number: kept for number, kept in self._owing.items() if number in still}

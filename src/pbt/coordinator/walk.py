@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pbt.coordinator.asks import Proposal
 from pbt.errors import Invalid, PBTError, StrategyError
 from pbt.population.entries import Decision, Entry, canonical, decode, encode
-from pbt.population.fold import apply, decided, happened
+from pbt.population.fold import apply, apply_all, decided, happened
 from pbt.population.value import Population
 from pbt.strategies.strategy import Memory, Strategy
 
@@ -44,11 +44,21 @@ def walk(before: Fold | None, proposal: Proposal, strategy: Strategy, time: floa
     return body, Fold(after, strategy.remember(memory, population, entry) if remembers else None), entry
 
 
-def fold(before: Fold | None, entry: Entry, strategy: Strategy) -> Fold:
-    """The next fold after a recorded entry. Never decides."""
+def fold_all(before: Fold | None, entries: Sequence[Entry], strategy: Strategy) -> Fold:
+    """The fold after entries that are recorded. Never decides."""
     population, memory = before if before is not None else (None, None)
-    after = apply(population, entry)
-    return Fold(after, strategy.remember(memory, population, entry) if strategy.remembers else None)
+    if not strategy.remembers:
+        return Fold(apply_all(population, entries))
+    for entry in entries:
+        after = apply(population, entry)
+        population, memory = after, strategy.remember(memory, population, entry)
+    assert population is not None
+    return Fold(population, memory)
+
+
+def owes(entry: Entry) -> bool:
+    """Whether a decision of the entry owes hyperparameters."""
+    return any(d.hyperparameters is None and d.owed for d in entry.decisions)
 
 
 def _decide(strategy: Strategy, view: Population, memory: Memory) -> Sequence[Decision]:

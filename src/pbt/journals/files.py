@@ -15,7 +15,7 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -218,7 +218,7 @@ class FilesJournal:
         self._packer = threading.Thread(target=pack, args=(self._folder, block), name="pack", daemon=True)
         self._packer.start()
 
-    def turn(self) -> AbstractContextManager[object]:
+    def turn(self, meanwhile: Callable[[], None] | None = None) -> AbstractContextManager[object]:
         """No lock: who won lately lets the others have a try."""
         return self._patience
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -31,8 +31,12 @@ class Journal(Reads, Protocol):
         """
         ...
 
-    def turn(self) -> AbstractContextManager[object]:
-        """A fair turn among writers. Fairness only: an append without it is safe too."""
+    def turn(self, meanwhile: Callable[[], None] | None = None) -> AbstractContextManager[object]:
+        """A fair turn among writers. Fairness only: an append without it is safe too.
+
+        Args:
+            meanwhile: what is worth doing once this writer is the next, while another still has the turn.
+        """
         ...
 
     def snapshot(self) -> bytes | None:

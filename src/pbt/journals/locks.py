@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -69,17 +70,23 @@ class FairLock:
     """A fair turn among processes, made of two locks: take *gate*, take *lock*, release *gate*.
 
     One flock is not fair: who releases it takes it again. Reentrant within one thread; `held` counts how deep.
+
+    Attributes:
+        meanwhile: done with the gate taken, while another may still have the lock.
     """
 
     def __init__(self, folder: Path) -> None:
         self._gate = open_lock(folder / "journal.gate")
         self._lock = open_lock(folder / "journal.lock")
         self.held = 0
+        self.meanwhile: Callable[[], None] | None = None
 
     def __enter__(self, flock: Any = fcntl.flock, take: int = fcntl.LOCK_EX, leave: int = fcntl.LOCK_UN) -> None:
         if self.held == 0:
             try:
                 flock(self._gate, take)
+                if self.meanwhile is not None:
+                    self.meanwhile()
                 flock(self._lock, take)
             except BaseException:  # an interrupt must not leave the gate shut to everybody
                 flock(self._lock, leave)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 
 from pbt.journals.journal import Raced
@@ -28,7 +28,7 @@ class MemoryJournal:
                 raise Raced
             self.entries.extend(entries)
 
-    def turn(self) -> AbstractContextManager[object]:
+    def turn(self, meanwhile: Callable[[], None] | None = None) -> AbstractContextManager[object]:
         """A lock between threads."""
         return self._lock
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -122,7 +122,7 @@ class PostgresJournal:
             )
         raise Raced
 
-    def turn(self) -> AbstractContextManager[object]:
+    def turn(self, meanwhile: Callable[[], None] | None = None) -> AbstractContextManager[object]:
         """Nothing: a server that hangs with a turn in its hands would stop the one that is to replace it.
 
         Who loses a race asks again; workers ask one server as long as it lives, so races are rare.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -97,8 +97,9 @@ class SQLiteJournal:
                 self._db.execute("ROLLBACK")
             raise
 
-    def turn(self) -> AbstractContextManager[object]:
+    def turn(self, meanwhile: Callable[[], None] | None = None) -> AbstractContextManager[object]:
         """A fair turn among the processes of this machine."""
+        self._turn.meanwhile = meanwhile
         return self._turn
 
     def snapshot(self) -> bytes | None:
