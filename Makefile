@@ -1,7 +1,8 @@
 # make demo    watch a population train on real data, and see what it found
 # make test    all tests
 # make lint    lint, format and types
-# make bench   measure report cycles, the toy, and a shared folder (needs sshfs and sshd)
+# make bench   everything that is measured
+# make chaos   the longer runs that break things on purpose
 # make docs    the API reference, into build/docs
 #
 # Everything is installed into .venv; nothing but Python 3.11 or newer, make and git is needed.
@@ -14,7 +15,7 @@ PINS := requirements-ci.txt
 export PIP_CONSTRAINT := $(CURDIR)/$(PINS)
 TESTS ?= tests
 
-.PHONY: demo test lint bench docs clean
+.PHONY: demo test lint bench chaos docs clean
 
 demo: .venv/.demo
 	$(BIN)/pbt demo
@@ -30,7 +31,16 @@ lint: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/python bench/cycle.py
 	$(BIN)/python bench/toy.py
+	$(BIN)/python bench/many.py
+	$(BIN)/python bench/growth.py
+	$(BIN)/python bench/checkpoints.py
 	$(BIN)/python bench/shared.py
+
+chaos: .venv/.dev
+	$(BIN)/python -m tests.chaos --seeds 20 --kills 20
+	for journal in memory sqlite files postgres; do $(BIN)/python -m tests.machine --operations 20000 --journal $$journal; done
+	$(BIN)/python -m tests.chaos.api --requests 5000
+	$(BIN)/python -m tests.chaos.fuzz --minutes 10
 
 docs: .venv/.dev
 	$(BIN)/pdoc --output-directory build/docs pbt '!pbt.__main__' '!pbt.server.__main__' '!pbt.demo'
