@@ -49,4 +49,4 @@ def test_its_snapshot_is_ignored_or_the_very_same_fold(old: Path) -> None:
 
 
 def test_there_is_one_of_each_kind() -> None:
-    assert {p.name for p in OLD} == {"asynchronous", "barrier", "original"}
+    assert {p.name for p in OLD} == {"asynchronous", "barrier", "original", "files"}

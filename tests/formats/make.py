@@ -90,23 +90,29 @@ def population_of(journal: Journal) -> bytes:
 
 
 def main(folder: Path) -> None:
-    """Write each history as a population's folder, with what it folds to and a snapshot."""
+    """Write each history as a population's folder, with what it folds to and a snapshot; one as files, too."""
     for name, play in HISTORIES.items():
-        script = play()
-        assert isinstance(script.world, MemoryWorld)
-        shutil.rmtree(folder / name, ignore_errors=True)
-        home = place.prepare(folder / name)
-        coordinator = place.coordinator(home)
-        coordinator.journal.append(0, script.world.bodies)
-        coordinator.catch_up()
-        assert coordinator._fold is not None and coordinator._strategy is not None
-        snapshot = dump(coordinator._fold, script.world.bodies[-1], coordinator._strategy)
-        assert snapshot is not None
-        coordinator.journal.save_snapshot(snapshot)
-        (home / "expected.json").write_bytes(population_of(coordinator.journal))
-        coordinator.close()
-        for leftover in (*home.glob("journal.[gl]*"), *home.glob("leases")):
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        write(folder / name, play(), "sqlite")
+    write(folder / "files", asynchronous(), "files")
+
+
+def write(home: Path, script: Script, kind: str) -> None:
+    """Write one history."""
+    assert isinstance(script.world, MemoryWorld)
+    shutil.rmtree(home, ignore_errors=True)
+    coordinator = place.coordinator(home, kind)
+    for number, body in enumerate(script.world.bodies):
+        coordinator.journal.append(number, [body])
+    coordinator.catch_up()
+    assert coordinator._fold is not None
+    assert coordinator._strategy is not None
+    snapshot = dump(coordinator._fold, script.world.bodies[-1], coordinator._strategy)
+    assert snapshot is not None
+    coordinator.journal.save_snapshot(snapshot)
+    (home / "expected.json").write_bytes(population_of(coordinator.journal))
+    coordinator.close()
+    for leftover in (*home.glob("journal.[gl]*"), *home.glob("leases")):
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
 
 if __name__ == "__main__":
