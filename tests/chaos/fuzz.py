@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 Target = Callable[[bytes], None]
+_FORMATS = Path(__file__).parent.parent / "formats" / "1"
 
 
 def _folder() -> Path:
@@ -46,7 +47,7 @@ def bodies() -> Target:
     from pbt.server.routes import ROUTES
     from pbt.unreadable import UNREADABLE
 
-    decoders = [msgspec.json.Decoder(route.asked) for route in ROUTES if route.asked is not None]
+    decoders = [msgspec.json.Decoder(route.asked) for route in ROUTES if route.asked not in (None, bytes)]
 
     def target(data: bytes) -> None:
         if not data:
@@ -242,9 +243,79 @@ def failures() -> Target:
     return target
 
 
+def snapshots() -> Target:
+    """A snapshot whose digest is right, whatever lies behind it."""
+    import hashlib
+
+    from pbt.coordinator.snapshot import load
+    from pbt.errors import PBTError
+    from pbt.strategies.named import build
+
+    def target(data: bytes) -> None:
+        try:
+            found = load(hashlib.sha256(data).digest() + data, build)
+        except PBTError:
+            return
+        assert found is None or found.count >= 0
+
+    return target
+
+
+def frames() -> Target:
+    """A file of a journal of files."""
+    from pbt.errors import PBTError
+    from pbt.journals.frames import unframed
+
+    def target(data: bytes) -> None:
+        try:
+            found = unframed(data)
+        except PBTError:
+            return
+        assert b"".join(frame.raw for frame in found) == data[: sum(len(frame.raw) for frame in found)]
+
+    return target
+
+
+def names() -> Target:
+    """Names of checkpoints and of files in them."""
+    from pathlib import PurePosixPath
+
+    from pbt.checkpoints.names import checked, parsed
+    from pbt.errors import PBTError
+
+    def target(data: bytes) -> None:
+        text = data.decode("utf-8", "surrogateescape")
+        for read in (checked, parsed):
+            try:
+                read(text)
+            except PBTError:
+                continue
+            parts = PurePosixPath(text).parts
+            assert ".." not in parts
+            assert not text.startswith("/")
+
+    return target
+
+
 TARGETS: dict[str, Callable[[], Target]] = {
     made.__name__: made
-    for made in (entries, bodies, settings, toml, csv, keys, manifests, marks, orders, seats, urls, failures)
+    for made in (
+        entries,
+        bodies,
+        settings,
+        toml,
+        csv,
+        keys,
+        manifests,
+        marks,
+        orders,
+        seats,
+        urls,
+        failures,
+        snapshots,
+        frames,
+        names,
+    )
 }
 
 
@@ -275,6 +346,9 @@ def seeds(name: str) -> list[bytes]:
         "seats": [b'{"host":"127.0.0.1","port":7777,"pid":1}'],
         "urls": [b"://host:7777/name", b"s://[::1]:7/n#sha256=" + b"0" * 64, b"://k:secret@host/"],
         "failures": [b'{"code":"lost","error":"x","key_file":"/x/key"}'],
+        "snapshots": [_FORMATS.joinpath("asynchronous", "snapshot").read_bytes()[32:]],
+        "frames": [_FORMATS.joinpath("files", "journal", "000000000001").read_bytes()],
+        "names": [b"0/1-1", b"weights/model.pt", b"../x", b"a//b"],
     }  # fmt: skip
     return known[name]
 

@@ -17,6 +17,7 @@ from pbt.coordinator.walk import Fold
 from pbt.population.value import Population
 from pbt.strategies.named import Builder
 from pbt.strategies.strategy import Strategy
+from pbt.unreadable import UNREADABLE
 
 FOLD = 1
 """Version of the fold: raise it with every change to what entries fold to (tests/fold/test_formats.py tells)."""
@@ -89,7 +90,7 @@ def load(body: bytes | None, build: Builder) -> Found | None:
             return None
         strategy = build(held.population.settings)
         memory: Any = msgspec.msgpack.decode(held.memory, type=strategy.memory_type if strategy.remembers else None)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         _log.debug("the snapshot is of another version: %s", error)
         return None
     return Found(Fold(held.population, memory), strategy, held.last)
