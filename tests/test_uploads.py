@@ -252,3 +252,34 @@ def test_parts_of_a_file(served: ServerWorld) -> None:
     assert ask(served, "GET", "/digits/checkpoints/0/1-1/nothing")[0] == 422
     assert ask(served, "GET", "/nobody/checkpoints/0/1-1/state")[0] == 404
     assert ask(served, "DELETE", path)[0] == 405
+
+
+def test_a_server_started_anew_knows_who_holds_a_member(served: ServerWorld, tmp_path: Path) -> None:
+    """The first that it hears may be the rest of an upload, or what is to be deleted after a report."""
+    assert put(served, "state", b"x", size=2) == (200, {"size": 1})
+    requests = [
+        lambda new: put(new, "state", b"y", offset=1, size=2),
+        lambda new: ask(new, "GET", f"/digits/checkpoints/0/1-1/state?upload={TOKEN}"),
+        lambda new: post(new, "collect", member=0, lease=1, seq=0, keep=[]),
+    ]
+    served.close()
+    for request in requests:
+        new = ServerWorld(tmp_path)
+        try:
+            assert request(new) in [(200, {"size": 2}), (200, {})]
+            assert put(new, "state", id="0/2-1")[0] == 410
+        finally:
+            new.close()
+
+
+def test_asking_how_much_has_arrived_changes_nothing(served: ServerWorld) -> None:
+    """The key that only reads is enough to ask."""
+    put(served, "state", b"x", size=2)
+    arriving = served.app._uploads._arriving
+    before = dict(arriving)
+    path = "/digits/checkpoints/0/1-1"
+    assert ask(served, "GET", f"{path}/state?upload={TOKEN}") == (200, {"size": 1})
+    assert ask(served, "GET", f"{path}/other?upload={TOKEN}") == (200, {"size": -1})
+    assert ask(served, "GET", f"{path}/state?upload={TOKEN[::-1]}") == (200, {"size": -1})
+    assert arriving == before
+    assert put(served, "state", b"y", offset=1, size=2) == (200, {"size": 2})
