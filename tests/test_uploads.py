@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 from collections.abc import Iterator
@@ -13,10 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pbt.checkpoints.cache import Cache
 from pbt.checkpoints.folder import FolderStore
 from pbt.checkpoints.names import checked, inside, parsed
+from pbt.checkpoints.upload import UploadStore
 from pbt.errors import CheckpointError, Damaged
 from pbt.population.entries import Checkpoint
+from pbt.server.arriving import Piece
 from tests.population import Script
 from tests.worlds import KEY, ServerWorld
 
@@ -283,3 +287,24 @@ def test_asking_how_much_has_arrived_changes_nothing(served: ServerWorld) -> Non
     assert ask(served, "GET", f"{path}/state?upload={TOKEN[::-1]}") == (200, {"size": -1})
     assert arriving == before
     assert put(served, "state", b"y", offset=1, size=2) == (200, {"size": 2})
+
+
+def test_a_full_disk_of_the_server_is_waited_for(
+    served: ServerWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one of the worker's own machine is, and one that the journal lies on."""
+    monkeypatch.setenv("PBT_CACHE", str(tmp_path / "cache"))
+    full, append = [True, True, False], Piece.append
+
+    def append_if_there_is_room(piece: Piece, block: bytes, offset: int) -> None:
+        if full and full.pop(0):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(piece, block, offset)
+
+    monkeypatch.setattr(Piece, "append", append_if_there_is_room)
+    store = UploadStore(served.face(), Cache("id"))
+    staging = store.staging(0, 1)
+    (staging / "state").write_bytes(b"0123456789")
+    store.publish(staging, Checkpoint("0/1-1", 0, 1, 0.5, {}), None)
+    assert not full
+    assert (FolderStore(served.folder / "digits").fetch("0/1-1") / "state").read_bytes() == b"0123456789"

@@ -7,6 +7,7 @@ written in threads, a block at a time: neither the loop nor the room's commits w
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 import re
@@ -35,12 +36,14 @@ from pbt.errors import (
     OutOfReach,
     PBTError,
     TooLarge,
+    Unavailable,
     UnknownMember,
     WrongType,
 )
 from pbt.server.arriving import MANIFEST_LIMIT, Body, Piece, Upload
 from pbt.server.rooms import Room
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 FILE_LIMIT = 1 << 40
 """Bytes of the largest file that the server takes, where nobody says otherwise."""
 _UPLOAD = re.compile(r"[0-9a-f]{16}", re.ASCII)
@@ -83,6 +86,8 @@ class Uploads:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise CheckpointError(f"the checkpoint is not whole: {error.strerror}") from None
         except OSError as error:
+            if error.errno in FULL:  # as where the journal's disk is full: who waits loses nothing
+                raise Unavailable(f"no room for checkpoints on the server ({error.strerror}); make room") from None
             raise OutOfReach(f"the server says: {error}") from None
 
     async def _file(self, request: Request) -> Response:
