@@ -194,6 +194,8 @@ class App:
         return answer
 
     async def _beat(self, room: Room, holder: Holder, asker: object) -> Answer:
+        if room.coordinator.exists and holder.member >= len(room.coordinator.population.members):
+            await room.call(room.coordinator.catch_up)  # another server may have let it in
         if room.coordinator.exists:
             room.coordinator.population.member(holder.member)
         room.beat(holder.member, holder.lease)
