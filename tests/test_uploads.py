@@ -308,3 +308,21 @@ def test_a_full_disk_of_the_server_is_waited_for(
     store.publish(staging, Checkpoint("0/1-1", 0, 1, 0.5, {}), None)
     assert not full
     assert (FolderStore(served.folder / "digits").fetch("0/1-1") / "state").read_bytes() == b"0123456789"
+
+
+def test_a_checkpoint_that_has_arrived_is_not_sent_again_for_want_of_room_here(
+    served: ServerWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PBT_CACHE", str(tmp_path / "cache"))
+    store = UploadStore(served.face(), Cache("id"))
+    staging = store.staging(0, 1)
+    (staging / "state").write_bytes(b"0123456789")
+
+    def keep(cache: Cache, staging: Path, id: str) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(Cache, "keep", keep)
+        store.publish(staging, Checkpoint("0/1-1", 0, 1, 0.5, {}), None)
+    assert not staging.exists()
+    assert (store.fetch("0/1-1") / "state").read_bytes() == b"0123456789"
