@@ -305,3 +305,21 @@ def test_nothing_logs_the_password(schema: str, tmp_path: Path, caplog: pytest.L
     journal.save_snapshot(b"")
     assert "hunter2" not in caplog.text + str(caught.value) + repr(session) + session.name
     assert "no snapshot" in caplog.text
+
+
+def test_a_sign_of_life_of_who_joined_at_another_server_is_heard(tmp_path: Path) -> None:
+    """In an open population a member may be newer than what this server has read."""
+    world = PostgresWorld(tmp_path)
+    try:
+        a, b = world.face(), world.face()
+        asked = wanted(space=SPACE, members=None, open=True, interval=1, maximize=True, seed=1)
+        for nonce, face in (("one", a), ("two", b), ("three", a)):
+            assert face.join(nonce, asked).member is not None
+        alive: Any = world.servers[1].rooms.room("digits").alive
+        assert (2, 1) not in alive._last
+        b.ask("beat", b'{"member": 2, "lease": 1}')
+        assert (2, 1) in alive._last
+        with pytest.raises(pbt.PBTError, match="no member 3"):
+            b.ask("beat", b'{"member": 3, "lease": 1}')
+    finally:
+        world.close()

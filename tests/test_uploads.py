@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 from collections.abc import Iterator
@@ -13,10 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pbt.checkpoints.cache import Cache
 from pbt.checkpoints.folder import FolderStore
 from pbt.checkpoints.names import checked, inside, parsed
+from pbt.checkpoints.upload import UploadStore
 from pbt.errors import CheckpointError, Damaged
 from pbt.population.entries import Checkpoint
+from pbt.server.arriving import Piece
 from tests.population import Script
 from tests.worlds import KEY, ServerWorld
 
@@ -252,3 +256,73 @@ def test_parts_of_a_file(served: ServerWorld) -> None:
     assert ask(served, "GET", "/digits/checkpoints/0/1-1/nothing")[0] == 422
     assert ask(served, "GET", "/nobody/checkpoints/0/1-1/state")[0] == 404
     assert ask(served, "DELETE", path)[0] == 405
+
+
+def test_a_server_started_anew_knows_who_holds_a_member(served: ServerWorld, tmp_path: Path) -> None:
+    """The first that it hears may be the rest of an upload, or what is to be deleted after a report."""
+    assert put(served, "state", b"x", size=2) == (200, {"size": 1})
+    requests = [
+        lambda new: put(new, "state", b"y", offset=1, size=2),
+        lambda new: ask(new, "GET", f"/digits/checkpoints/0/1-1/state?upload={TOKEN}"),
+        lambda new: post(new, "collect", member=0, lease=1, seq=0, keep=[]),
+    ]
+    served.close()
+    for request in requests:
+        new = ServerWorld(tmp_path)
+        try:
+            assert request(new) in [(200, {"size": 2}), (200, {})]
+            assert put(new, "state", id="0/2-1")[0] == 410
+        finally:
+            new.close()
+
+
+def test_asking_how_much_has_arrived_changes_nothing(served: ServerWorld) -> None:
+    """The key that only reads is enough to ask."""
+    put(served, "state", b"x", size=2)
+    arriving = served.app._uploads._arriving
+    before = dict(arriving)
+    path = "/digits/checkpoints/0/1-1"
+    assert ask(served, "GET", f"{path}/state?upload={TOKEN}") == (200, {"size": 1})
+    assert ask(served, "GET", f"{path}/other?upload={TOKEN}") == (200, {"size": -1})
+    assert ask(served, "GET", f"{path}/state?upload={TOKEN[::-1]}") == (200, {"size": -1})
+    assert arriving == before
+    assert put(served, "state", b"y", offset=1, size=2) == (200, {"size": 2})
+
+
+def test_a_full_disk_of_the_server_is_waited_for(
+    served: ServerWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one of the worker's own machine is, and one that the journal lies on."""
+    monkeypatch.setenv("PBT_CACHE", str(tmp_path / "cache"))
+    full, append = [True, True, False], Piece.append
+
+    def append_if_there_is_room(piece: Piece, block: bytes, offset: int) -> None:
+        if full and full.pop(0):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(piece, block, offset)
+
+    monkeypatch.setattr(Piece, "append", append_if_there_is_room)
+    store = UploadStore(served.face(), Cache("id"))
+    staging = store.staging(0, 1)
+    (staging / "state").write_bytes(b"0123456789")
+    store.publish(staging, Checkpoint("0/1-1", 0, 1, 0.5, {}), None)
+    assert not full
+    assert (FolderStore(served.folder / "digits").fetch("0/1-1") / "state").read_bytes() == b"0123456789"
+
+
+def test_a_checkpoint_that_has_arrived_is_not_sent_again_for_want_of_room_here(
+    served: ServerWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PBT_CACHE", str(tmp_path / "cache"))
+    store = UploadStore(served.face(), Cache("id"))
+    staging = store.staging(0, 1)
+    (staging / "state").write_bytes(b"0123456789")
+
+    def keep(cache: Cache, staging: Path, id: str) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(Cache, "keep", keep)
+        store.publish(staging, Checkpoint("0/1-1", 0, 1, 0.5, {}), None)
+    assert not staging.exists()
+    assert (store.fetch("0/1-1") / "state").read_bytes() == b"0123456789"

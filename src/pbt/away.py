@@ -60,15 +60,16 @@ class Courier:
         patience = 0.0
         if self._under_way is None or self._under_way.report is not report:
             self._under_way, patience = _Asking(self._face, report), PATIENCE
-        answer = self._under_way.answer(patience if go_on else None)
-        if answer is not None:
-            self._under_way = None
-        return answer
+        try:
+            return self._under_way.answer(patience if go_on else None)
+        finally:
+            if self._under_way.done:
+                self._under_way = None
 
     @property
     def waits(self) -> bool:
         """A report is still being asked for, in vain, while training goes on."""
-        return self._under_way is not None
+        return self._under_way is not None and not self._under_way.done
 
     def keep(self, report: Report) -> None:
         """Remember a report that can not be sent yet."""
@@ -126,6 +127,11 @@ class _Asking:
         except BaseException as error:
             self._outcome = error
         self._done.set()
+
+    @property
+    def done(self) -> bool:
+        """There is an answer, or a refusal."""
+        return self._done.is_set()
 
     def answer(self, patience: float | None) -> Answer | None:
         """The answer, if it comes within `patience` seconds."""

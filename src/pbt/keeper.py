@@ -73,17 +73,29 @@ class Keeper:
         return self._publish(report, answer, save, given)
 
     def _publish(self, report: Report, answer: Answer, save: Save | None, given: Any) -> Report:
-        store = self._seen()
-        if given is None:
-            assert save is not None
-            staging = self._saved(save, store.staging(report.member, report.lease))
-        else:
-            path = Path(given)
-            staging = path if store.is_staging(path) else store.adopt(path, report.member, report.lease)
+        """The report with its checkpoint, published.
+
+        Raises:
+            DiskFull: for want of room, which some file systems only say when files are synced.
+        """
+        store, staging = self._seen(), None
         id = f"{report.member}/{report.lease}-{report.seq}"
         parent = answer.checkpoint.id if answer.checkpoint is not None else None
-        score = score_of(report)
-        store.publish(staging, Checkpoint(id, report.member, report.step, score, answer.hyperparameters), parent)
+        of = Checkpoint(id, report.member, report.step, score_of(report), answer.hyperparameters)
+        try:
+            if given is None:
+                assert save is not None
+                staging = self._saved(save, store.staging(report.member, report.lease))
+            else:
+                path = Path(given)
+                staging = path if store.is_staging(path) else store.adopt(path, report.member, report.lease)
+            store.publish(staging, of, parent)
+        except OSError as error:
+            if isinstance(error, DiskFull) or error.errno not in _FULL:
+                raise
+            if staging is not None and (given is None or staging != Path(given)):
+                shutil.rmtree(staging, ignore_errors=True)
+            raise DiskFull(f"checkpoint {id}: no room for it ({error}); make room") from error
         self._published = id
         return replace(report, checkpoint=id)
 

@@ -212,12 +212,12 @@ class Member(Mapping[str, Value]):
             if outcome.exploit or at <= self._step or self._over:
                 self._courier.drop("the one before them led to another decision")
                 return outcome
-            changed = outcome.changed
+            changed, self._step = outcome.changed, at
             report = replace(report, seq=self._seq + 1, decided=self._answer.decisions)
         give_back = self.interrupted
         if give_back and (save is not None or checkpoint is not None):
             report = replace(report, release=True)
-        report = self._saved(self._courier.with_history(report), save, checkpoint)
+        report = self._courier.with_history(self._saved(report, save, checkpoint))
         outcome = self._send(report, self._may_go_on(report))
         if outcome is None:
             return Outcome(False, changed, self._answer.why)
@@ -331,6 +331,7 @@ class Member(Mapping[str, Value]):
         self._check_usable()
         if self._courier.pending is not None:
             self._send(self._courier.pending)
+        self._courier.drop("the member is finished before the next report, with which they would have been said")
         if not self._over:
             self._take(self._face.finish(self.id, self._answer.lease))
 
@@ -338,6 +339,7 @@ class Member(Mapping[str, Value]):
         """Give the member back, so that another worker can take it at once; `failed`: not in order."""
         if self._over or os.getpid() != self._process:
             return
+        self._courier.drop("the member is given back before the next report, with which they would have been said")
         if self._courier.waits:
             _log.warning(
                 "member %d can not be given back while the coordinator is away: its lease will expire", self.id

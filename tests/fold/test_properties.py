@@ -13,8 +13,8 @@ import pbt
 from pbt.alive import Here
 from pbt.coordinator.coordinator import Coordinator
 from pbt.journals.memory import MemoryJournal
-from pbt.population.entries import Leased, Lost, Released, decode, encode
-from pbt.population.fold import refold
+from pbt.population.entries import Leased, Lost, Released, Steered, decode, encode
+from pbt.population.fold import apply, apply_all, decided, happened, refold
 from pbt.population.lineage import Lineage
 from pbt.population.ranking import key_of
 from pbt.population.schedule import schedule
@@ -30,13 +30,15 @@ moves = st.one_of(
     st.tuples(st.just("give back"), st.integers(0, N - 1), st.booleans()),
     st.tuples(st.just("lose"), st.integers(0, N - 1)),
     st.tuples(st.just("finish"), st.integers(0, N - 1)),
+    st.tuples(st.just("more"), st.integers(0, N - 1)),
 )
 
 
 def play(script: Script, alive: Dying, move: tuple[Any, ...]) -> None:
     kind, member = move[0], move[1]
     m = script.coordinator.population.members[member]
-    if script.coordinator.population.finished or m.done:
+    over = m.done or (script.coordinator.population.finished and kind not in ("give back", "lose"))
+    if over and kind != "more":
         return
     mine = m.lease is not None and not m.lease.ended and not alive.dead(member, m.lease)
     if kind == "report" and not m.waits:
@@ -46,7 +48,8 @@ def play(script: Script, alive: Dying, move: tuple[Any, ...]) -> None:
         if m.waits or m.done:
             return
         step = m.step + move[4]
-        save = move[3] or step >= m.ready or step >= script.coordinator.population.settings.steps
+        given = script.coordinator.population.settings
+        save = move[3] or step >= m.ready or step >= given.steps or given.goal is not None
         script.report(member, move[2], step=step, save=save)
     elif kind == "die" and mine:
         alive.gone.add((member, m.lease.number))
@@ -56,6 +59,8 @@ def play(script: Script, alive: Dying, move: tuple[Any, ...]) -> None:
         script.coordinator.tell(Lost(member, m.lease.number, m.checkpoint.id))
     elif kind == "finish" and mine:
         script.coordinator.finish(member, m.lease.number)
+    elif kind == "more":
+        script.coordinator.tell(Steered({"steps": script.coordinator.population.settings.steps + 2}))
     if member in script.answers and script.coordinator.population.members[member].lease is not None:
         lease = script.coordinator.population.members[member].lease.number
         script.answers[member] = script.coordinator.stand(member, lease)
@@ -91,11 +96,21 @@ def counted_afresh(p: Population) -> None:
     st.sampled_from([pbt.PBT(), pbt.PBT(quantile=0.5, resample=0), pbt.PBT(quantile=0)]),
     st.booleans(),
     st.booleans(),
+    st.sampled_from([None, None, 5.0, -0.5]),
 )
 @settings(max_examples=150, deadline=None)
-def test_every_history(history: list[tuple[Any, ...]], strategy: pbt.PBT, synchronous: bool, maximize: bool) -> None:
+def test_every_history(
+    history: list[tuple[Any, ...]], strategy: pbt.PBT, synchronous: bool, maximize: bool, goal: float | None
+) -> None:
     script = Script(
-        members=N, steps=12, interval=2, strategy=strategy, synchronous=synchronous, maximize=maximize, space=SPACE
+        members=N,
+        steps=12,
+        interval=2,
+        strategy=strategy,
+        synchronous=synchronous,
+        maximize=maximize,
+        space=SPACE,
+        goal=goal,
     )
     alive = Dying()
     script.coordinator.alive = alive
@@ -107,6 +122,14 @@ def test_every_history(history: list[tuple[Any, ...]], strategy: pbt.PBT, synchr
     assert [encode(decode(body)) for body in bodies] == bodies
     entries = [decode(body) for body in bodies]
     assert refold(entries) == script.coordinator.population
+    by_halves: list[Population] = []
+    for entry in entries:
+        seen = happened(by_halves[-1] if by_halves else None, entry.event)
+        by_halves.append(decided(seen, entry.decisions))
+    for at, one in enumerate(by_halves):
+        assert apply(by_halves[at - 1] if at else None, entries[at]) == one
+    for at in range(0, len(entries), 1 + len(entries) // 8):
+        assert apply_all(by_halves[at], entries[at + 1 :]) == by_halves[-1]
 
     other = Coordinator(MemoryJournal(bodies), Here())
     other.catch_up()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -12,10 +13,11 @@ from typing import Any
 import pytest
 
 import pbt
-from pbt import away, preempt
+from pbt import away, place, preempt
 from pbt.checkpoints.folder import FolderStore
 from pbt.member import Member
 from pbt.population.entries import Past, Report, Reported
+from pbt.population.fold import refold
 from pbt.population.lineage import Lineage
 from pbt.settings import wanted
 from tests.population import SPACE
@@ -206,6 +208,86 @@ def test_by_default_training_waits_and_a_full_journal_is_waited_for_too(
     assert time.monotonic() - began > 0.25
     assert caplog.text.count("member 0 waits") == 1
     m.close()
+
+
+def test_a_member_is_given_back_once_the_coordinator_is_there_again(world: MemoryWorld, tmp_path: Path) -> None:
+    m, cut = member(world, tmp_path)
+    cut.cut = "before"
+    m.report(1.0, step=1)
+    cut.cut = ""
+    until(lambda: answered(m))
+    m.close()
+    assert world.population.members[0].lease.ended == "orderly"
+
+
+def test_a_member_whose_report_was_refused_is_given_back_all_the_same(world: MemoryWorld, tmp_path: Path) -> None:
+    m, _ = member(world, tmp_path)
+    m.report(1.0, step=1)
+    with pytest.raises(pbt.Invalid, match="does not go past"):
+        m.report(1.0, step=1)
+    m.close(failed=True)
+    assert world.population.members[0].lease.ended == "failed"
+
+
+def test_a_saving_that_fails_loses_nothing_of_what_was_kept(world: MemoryWorld, tmp_path: Path) -> None:
+    m, cut = member(world, tmp_path)
+    cut.cut = "before"
+    for step in range(1, 10):
+        m.report(float(step), step=step)
+    cut.cut = ""
+    until(lambda: answered(m))
+    with pytest.raises(ZeroDivisionError):
+        m.report(10.0, step=10, save=lambda folder: 1 / 0)
+    assert m.step == 10
+    m.report(10.0, save=save)
+    first, second = reports(world)
+    assert (first.step, second.step) == (1, 10)
+    assert [past.step for past in second.history] == list(range(2, 10))
+    m.close()
+
+
+@pytest.mark.parametrize("end", ["finish", "close"])
+def test_what_can_not_be_said_any_more_is_not_dropped_in_silence(
+    world: MemoryWorld, tmp_path: Path, caplog: pytest.LogCaptureFixture, end: str
+) -> None:
+    m, cut = member(world, tmp_path)
+    cut.cut = "before"
+    for step in range(1, 5):
+        m.report(float(step), step=step)
+    cut.cut = ""
+    until(lambda: answered(m))
+    getattr(m, end)()
+    assert "3 reports made while the coordinator was away are dropped" in caplog.text
+
+
+def test_a_report_under_way_and_the_next_member_share_a_coordinator(tmp_path: Path) -> None:
+    """Who leaves a member while its report is still asked for takes the next one from the same coordinator."""
+    c = place.coordinator(tmp_path / "p", "sqlite")
+    c.create(wanted(space=SPACE, members=2, steps=1000, interval=900, maximize=True, seed=1))
+    failures: list[BaseException] = []
+
+    def train(id: int, decided: int) -> None:
+        try:
+            for seq in range(1, 100):
+                c.report(Report(member=id, lease=1, seq=seq, decided=decided, step=seq, score=1.0))
+        except BaseException as failure:
+            failures.append(failure)
+
+    answers = [c.join(f"nonce {id}", member=id) for id in range(2)]
+    threads = [threading.Thread(target=train, args=(id, answers[id].decisions)) for id in range(2)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert not failures
+    assert c.population == refold(c.entries())
+    assert c.population.reports == 198
+    c.close()
 
 
 @pytest.mark.parametrize("steps", [(3, 3), (4, 3), (1, 2), (2, 9)])

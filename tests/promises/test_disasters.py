@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -70,6 +71,32 @@ def test_training_waits_for_room_for_a_checkpoint_and_goes_on(
         assert [r.checkpoint for r in reports(disk / "p")] == ["0/1-1", "0/1-2"]
         assert (FolderStore(disk / "p").fetch("0/1-2") / "w").read_bytes() == b"y" * 1_000_000
         assert not list((disk / "p" / "checkpoints" / "0").glob(".*"))
+
+
+@pytest.mark.parametrize("what", ["staging", "publish"])
+def test_room_that_is_missing_before_or_after_the_saving_is_waited_for_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """A quota, or a network file system, says so only when files are synced."""
+    monkeypatch.setattr("pbt.member.LAST_POLL", 0.01)
+    full, ready = [True, True], getattr(FolderStore, what)
+
+    def if_there_is_room(*given: Any) -> Any:
+        if full:
+            full.pop()
+            raise OSError(errno.EDQUOT, "Disk quota exceeded")
+        return ready(*given)
+
+    monkeypatch.setattr(FolderStore, what, if_there_is_room)
+    member = pbt.join(tmp_path / "p", **SETTINGS)
+    member.report(1.0, step=1, save=lambda folder: (folder / "w").write_bytes(b"x"))
+    full.append(True)
+    (tmp_path / "own").write_bytes(b"y")
+    member.report(2.0, step=2, checkpoint=tmp_path / "own")
+    member.close()
+    assert not full
+    assert [r.checkpoint for r in reports(tmp_path / "p")] == ["0/1-1", "0/1-2"]
+    assert not list((tmp_path / "p" / "checkpoints" / "0").glob(".*"))
 
 
 def test_a_journal_without_room_is_waited_for_and_loses_nothing(

@@ -25,7 +25,9 @@ from pbt.journals.files import FilesJournal
 from pbt.journals.frames import framed, unframed
 from pbt.journals.journal import Raced
 from pbt.journals.packing import BLOCK, blocks, pack
+from tests.population import Script
 from tests.scripts import environment, write
+from tests.worlds import ServerWorld
 
 
 @pytest.fixture
@@ -389,3 +391,22 @@ def test_nobody_starves(folder: Path) -> None:
     for thread in threads:
         thread.join()
     assert min(counts) > 0.2 * sum(counts) / 4
+
+
+def test_a_server_is_not_held_up_by_who_asks_for_entries_far_past_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A journal of files would look for each of those names, one after the other, and the room would wait."""
+    monkeypatch.setenv("PBT_JOURNAL", "files")
+    world = ServerWorld(tmp_path)
+    try:
+        Script(world).join(0)
+        remote = world.face()
+        assert len(list(remote.read(0))) == 2
+        looked: list[int] = []
+        look = FilesJournal._file
+        monkeypatch.setattr(FilesJournal, "_file", lambda self, number: looked.append(number) or look(self, number))
+        assert list(remote.read(10**4)) == []
+        assert len(looked) < 5
+    finally:
+        world.close()

@@ -9,7 +9,7 @@ import pytest
 from pbt import place
 from pbt.cli.duration import duration
 from pbt.launchers.stalls import Stalls
-from pbt.population.entries import Leased, decode
+from pbt.population.entries import Leased, Released, decode
 from pbt.population.fold import refold
 from tests.population import Script
 from tests.scripts import TURNS, pbt_run, write
@@ -86,6 +86,22 @@ def test_who_waits_for_a_member_does_not_hang_unless_one_is_free() -> None:
     clock.now = 22
     assert stalls.hangs("idle.", s.population)
     assert not Stalls(None, clock).hangs("idle.", s.population)
+
+
+def test_who_has_trained_a_member_to_its_end_and_waits_for_another_does_not_hang() -> None:
+    s = Script(members=3, steps=10, synchronous=True)
+    for member, nonce in enumerate(("run.0.1.x", "run.1.1.x", "run.2.1.x")):
+        s.answers[member] = s.coordinator.join(nonce, member=member)
+    clock = Clock()
+    stalls = Stalls(10.0, clock)
+    stalls.heard("run.0.1.")
+    s.report(0, 1.0, step=10)
+    assert s.population.members[0].done
+    clock.now = 11
+    assert not stalls.hangs("run.0.1.", s.population)
+    s.coordinator.tell(Released(1, 1))
+    clock.now = 22
+    assert stalls.hangs("run.0.1.", s.population)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("30m", 1800), ("90s", 90), ("2h", 7200), ("1.5", 1.5), ("1d", 86400)])

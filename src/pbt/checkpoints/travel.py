@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -105,8 +106,13 @@ class TravellingStore:
             body = self._sent(files, Manifest(checkpoint, parent, sizes))
         finally:
             self._transport.rest()
-        (staging / MANIFEST).write_bytes(body)
-        path = self._cache.keep(staging, id)
+        try:
+            (staging / MANIFEST).write_bytes(body)
+            path = self._cache.keep(staging, id)
+        except OSError as error:  # it exists now, and another attempt would be refused: who needs it downloads it
+            _log.debug("%s is not kept on this machine: %s", id, error)
+            shutil.rmtree(staging, ignore_errors=True)
+            return staging
         self._cache.only(id)
         return path
 

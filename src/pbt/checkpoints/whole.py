@@ -32,13 +32,17 @@ def saved(staging: Path) -> dict[str, Path]:
 
 
 def adopted(source: Path, staging: Path) -> Path:
-    """The staging folder, with a copy of what the user saved at a path of his own."""
-    if source.is_dir():
-        shutil.copytree(source, staging, dirs_exist_ok=True)
-    elif source.is_file():
-        shutil.copy2(source, staging / source.name)
-    else:
-        raise CheckpointError(f"{source}: there is neither a file nor a folder to publish as a checkpoint")
+    """The staging folder, with a copy of what the user saved at a path of his own; none if that fails."""
+    try:
+        if source.is_dir():
+            shutil.copytree(source, staging, dirs_exist_ok=True)
+        elif source.is_file():
+            shutil.copy2(source, staging / source.name)
+        else:
+            raise CheckpointError(f"{source}: there is neither a file nor a folder to publish as a checkpoint")
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
     return staging
 
 

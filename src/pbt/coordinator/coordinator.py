@@ -7,6 +7,7 @@ number of coordinators may stand on one journal, in as many processes.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
@@ -57,7 +58,7 @@ class Owed(NamedTuple):
 
 
 class Coordinator:
-    """Decides and remembers, on a journal.
+    """Decides and remembers, on a journal. Any thread may ask: one report is sent again by a thread of its own.
 
     Args:
         journal: where entries are kept.
@@ -71,6 +72,7 @@ class Coordinator:
     ) -> None:
         self.journal = journal
         self._turn = journal.turn(self._next_in_line)
+        self._lock = threading.RLock()  # a turn keeps other processes out, not other threads
         self.alive = alive
         self._build = build
         self._clock = clock
@@ -102,12 +104,13 @@ class Coordinator:
 
     def catch_up(self) -> None:
         """Fold what others have appended since."""
-        if self._fold is None:
-            self._take_up_snapshot()
-            self._fold_on()
-            self._snapshot_due = self.exists and crossed(self._snapshot_count, self.population)
-        else:
-            self._fold_on()
+        with self._lock:
+            if self._fold is None:
+                self._take_up_snapshot()
+                self._fold_on()
+                self._snapshot_due = self.exists and crossed(self._snapshot_count, self.population)
+            else:
+                self._fold_on()
 
     def _fold_on(self) -> None:
         run: list[Entry] = []
@@ -153,7 +156,7 @@ class Coordinator:
         Raises:
             SettingsError: something has no default and was not given, or differs.
         """
-        with self._turn:
+        with self._lock, self._turn:
             self.catch_up()
             if self._fold is None:
                 settings = resolve(asked)
@@ -255,11 +258,12 @@ class Coordinator:
 
     def _commit(self, asks: Sequence[Ask]) -> list[PBTError | None]:
         """Append what the asks propose; each one's refusal, if it was refused."""
-        with self._turn:
-            refusals = self._tried(asks) if self._alone else self._caught_up(asks)
-        if self._snapshot_due and not self._owing:
-            self._save_snapshot()
-        return refusals
+        with self._lock:
+            with self._turn:
+                refusals = self._tried(asks) if self._alone else self._caught_up(asks)
+            if self._snapshot_due and not self._owing:
+                self._save_snapshot()
+            return refusals
 
     def _tried(self, asks: Sequence[Ask]) -> list[PBTError | None]:
         """As `_caught_up`, without having looked first whether anybody else has written."""

@@ -36,11 +36,16 @@ class Stalls:
 
 
 def _has_work(token: str, population: Population) -> bool:
-    """Whether the worker holds a member that does not wait, or holds none although one is free."""
+    """Whether the worker holds a member that does not wait, or holds none although one is free.
+
+    A lease on a member that is done holds nothing any more, though nobody says that it ended.
+    """
     free = False
     for m in population.members:
+        if m.done:
+            continue
         taken = m.lease is not None and not m.lease.ended
         if m.lease is not None and taken and m.lease.nonce.startswith(token):
             return not m.waits
-        free = free or not (taken or m.done or m.waits)
+        free = free or not (taken or m.waits)
     return free

@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.asks import FinishAsk, StandAsk, TellAsk
+from pbt.coordinator.coordinator import Coordinator
 from pbt.errors import Invalid, NotFound, PBTError, SettingsError, TooLarge, WrongMethod
 from pbt.place import read_mark
 from pbt.population.entries import Released, Report
@@ -193,6 +194,8 @@ class App:
         return answer
 
     async def _beat(self, room: Room, holder: Holder, asker: object) -> Answer:
+        if room.coordinator.exists and holder.member >= len(room.coordinator.population.members):
+            await room.call(room.coordinator.catch_up)  # another server may have let it in
         if room.coordinator.exists:
             room.coordinator.population.member(holder.member)
         room.beat(holder.member, holder.lease)
@@ -213,8 +216,16 @@ class App:
         after = request.query_params.get("after", "0")
         if not (after.isascii() and after.isdigit() and len(after) < 19):
             raise Invalid(f"after={after[:20]!r}: a number of entries")
-        entries = await room.call(lambda: list(islice(room.coordinator.journal.read(int(after)), PAGE)))
+        entries = await room.call(lambda: _page(room.coordinator, int(after)))
         return StreamingResponse((body + b"\n" for body in entries), media_type=LINES)
+
+
+def _page(coordinator: Coordinator, after: int) -> list[bytes]:
+    """Entries after a number; a journal of files would look for one that is far past its end name by name."""
+    coordinator.catch_up()
+    if not coordinator.exists or after >= coordinator.population.count:
+        return []
+    return list(islice(coordinator.journal.read(after), PAGE))
 
 
 async def _body(receive: Receive) -> bytes:

@@ -76,6 +76,10 @@ class Upload:
             self._pieces[name] = Piece(inside(self.folder, name))
         return self._pieces[name]
 
+    def arrived(self, name: str) -> int:
+        """How many bytes of one of its files are here; -1: there is no such file. Asking begins nothing."""
+        return (self._pieces.get(name) or Piece(inside(self.folder, name))).size
+
     def check(self, commit: Commit) -> Manifest:
         """What has come is what the manifest says; what is not is thrown away, to be sent again."""
         manifest = self._manifest(commit)

@@ -169,7 +169,7 @@ def seat_is_left(file: str) -> bool:
         if _own(folder / SEAT):
             os.kill(int(json.loads((folder / SEAT).read_text())["pid"]), 0)
             return False
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
         pass
     return (folder / FILE).is_file()
 

@@ -7,6 +7,7 @@ written in threads, a block at a time: neither the loop nor the room's commits w
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 import re
@@ -35,12 +36,14 @@ from pbt.errors import (
     OutOfReach,
     PBTError,
     TooLarge,
+    Unavailable,
     UnknownMember,
     WrongType,
 )
 from pbt.server.arriving import MANIFEST_LIMIT, Body, Piece, Upload
 from pbt.server.rooms import Room
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 FILE_LIMIT = 1 << 40
 """Bytes of the largest file that the server takes, where nobody says otherwise."""
 _UPLOAD = re.compile(r"[0-9a-f]{16}", re.ASCII)
@@ -83,6 +86,8 @@ class Uploads:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise CheckpointError(f"the checkpoint is not whole: {error.strerror}") from None
         except OSError as error:
+            if error.errno in FULL:  # as where the journal's disk is full: who waits loses nothing
+                raise Unavailable(f"no room for checkpoints on the server ({error.strerror}); make room") from None
             raise OutOfReach(f"the server says: {error}") from None
 
     async def _file(self, request: Request) -> Response:
@@ -93,8 +98,8 @@ class Uploads:
         if request.method == "PUT":
             return await self._put(room, id, name, request)
         if "upload" in request.query_params:
-            piece = self._upload(room, id, request.query_params["upload"]).piece(name)
-            return _json(Staged(piece.size))
+            upload = await self._upload(room, id, request.query_params["upload"], begins=False)
+            return _json(Staged(upload.arrived(name)))
         return await self._get(room, id, name, request)
 
     # --- up ---
@@ -107,7 +112,7 @@ class Uploads:
             offset, size = _number(request, "offset"), _number(request, "size")
             if size > (MANIFEST_LIMIT if name == MANIFEST else self._limit):
                 raise TooLarge(f"{name[:80]!r} has {size} bytes: this server takes files of {self._limit} at most")
-            piece = self._upload(room, id, request.query_params.get("upload", "")).piece(name)
+            piece = (await self._upload(room, id, request.query_params.get("upload", ""))).piece(name)
             async with piece.lock:
                 if offset != max(0, piece.size):
                     raise Conflict(f"{name[:80]!r}: {piece.size} bytes are here, so the next is not byte {offset}")
@@ -131,17 +136,24 @@ class Uploads:
             if len(block) < BLOCK:
                 return
 
-    def _upload(self, room: Room, id: str, token: str) -> Upload:
-        """The upload of a checkpoint by the member's present holder; a new one puts its last one out of mind."""
+    async def _upload(self, room: Room, id: str, token: str, begins: bool = True) -> Upload:
+        """The upload of a checkpoint by the member's present holder; one that begins puts its last one out of mind."""
         if not _UPLOAD.fullmatch(token):
             raise Invalid("upload= names an upload: 16 hexadecimal digits")
-        self._check_holder(room, id)
+        try:
+            self._check_holder(room, id)
+        except (LeaseLost, UnknownMember):
+            # The lease may be another server's, or of this one before it was started anew.
+            await room.call(room.coordinator.catch_up)
+            self._check_holder(room, id)
         member, lease, _ = parsed(id)
         key, what = (room.folder, member), (id, token)
-        if key not in self._arriving or self._arriving[key][0] != what:
-            folder = FolderStore(room.folder).arriving(member, lease, token)
-            self._arriving[key] = (what, Upload(folder))
-        return self._arriving[key][1]
+        if key in self._arriving and self._arriving[key][0] == what:
+            return self._arriving[key][1]
+        upload = Upload(FolderStore(room.folder).arriving(member, lease, token))
+        if begins:
+            self._arriving[key] = (what, upload)
+        return upload
 
     @staticmethod
     def _check_holder(room: Room, id: str) -> None:
@@ -164,7 +176,7 @@ class Uploads:
         await room.call(room.coordinator.catch_up)
         if await self._off(_is_published, store.path(commit.id), commit):
             return Answer()
-        upload = self._upload(room, commit.id, commit.upload)
+        upload = await self._upload(room, commit.id, commit.upload)
         async with upload.lock:
             if not await self._off(_is_published, store.path(commit.id), commit):
                 await self._off(_seal, store, upload, commit)
@@ -206,6 +218,7 @@ class Uploads:
         return Answer()
 
     async def _collect(self, room: Room, asked: Collect, asker: object) -> Answer:
+        await room.call(room.coordinator.catch_up)
         kept = {*asked.keep, *room.coordinator.population.kept(_member(room, asked.member))}
         await self._off(FolderStore(room.folder).collect, asked.member, asked.lease, asked.seq, kept)
         return Answer()
