@@ -226,8 +226,14 @@ def _objects(population: Population) -> Iterator[Finding]:
         objects = Objects(backend(url), url, FIRST_PATIENCE)
         objects.reach()
         yield from _whole(objects.manifest, population)
+    except SettingsError as error:
+        yield Finding("problem", str(error), "install what is missing here, then ask again")
     except (PBTError, OSError) as error:
-        yield Finding("problem", str(error), "give this shell the credentials that workers have")
+        yield Finding(
+            "problem",
+            str(error),
+            "see that the store answers, and give this shell the credentials and the endpoint that workers have",
+        )
 
 
 def _whole(look: Callable[[str], object], population: Population) -> Iterator[Finding]:
