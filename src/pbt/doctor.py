@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -89,6 +90,9 @@ def _remedy(where: str, error: PBTError) -> str:
         return _PERMISSION
     if not os.path.exists(folder / place.MARK):
         return f"look for the folder that holds {place.MARK}; if it was deleted, restore it from a copy"
+    with suppress(PBTError):
+        if place.read_mark(folder).journal == place.POSTGRES:
+            return "give pbt doctor the URL of the population on its server"
     return "restore the population from a copy, or start a new one"
 
 
