@@ -13,6 +13,8 @@ import pytest
 
 import pbt
 from pbt.doctor import Finding, examine
+from pbt.errors import JournalError
+from pbt.where import open_journal
 from tests.scripts import pbt_run
 from tests.worlds import KEY, ServerWorld
 
@@ -63,6 +65,12 @@ def leave_one(where: Path) -> None:
     shutil.copytree(next(where.glob("checkpoints/1/*")), where / "checkpoints" / "1" / "9-9")
 
 
+def empty_the_journal(where: Path) -> None:
+    for file in where.glob("journal.db-*"):
+        file.unlink()
+    (where / "journal.db").write_bytes(b"")
+
+
 def rubbish(where: Path) -> None:
     with sqlite3.connect(where / "journal.db") as db:
         db.execute("UPDATE entries SET body = ? WHERE number = 3", (b"{",))
@@ -88,6 +96,7 @@ def date_it(where: Path) -> None:
         (lose_a_file, "problem", "is not whole"),
         (lose_checkpoints, "problem", "out of reach"),
         (leave_one, "warning", "nobody can need: 1/9-9"),
+        (empty_the_journal, "problem", "what it said is lost"),
         (rubbish, "problem", "journal entry 3"),
         (take_one_out, "problem", "journal entry 3"),
         (date_it, "warning", "in the future"),
@@ -119,6 +128,32 @@ def test_it_looks_through_a_server_too(tmp_path: Path, monkeypatch: pytest.Monke
     world.close()
     assert isinstance(findings[0], Finding)
     assert any("journal:" in f.what and "all readable" in f.what for f in findings)
+
+
+def test_where_nothing_was_found_nobody_is_told_to_start_anew(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for where in (tmp_path / "nowhere", tmp_path / "empty", "http://127.0.0.1:9/p"):
+        (problem,) = found(where, "problem")
+        assert "start a new one" not in problem
+
+
+def test_a_damaged_mark_is_a_finding(tmp_path: Path) -> None:
+    where = trained(tmp_path / "p")
+    (where / "population.json").write_text("{")
+    (problem,) = found(where, "problem")
+    assert "population.json can not be read" in problem
+
+
+def test_a_folder_that_may_not_be_looked_into_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    with pytest.raises(JournalError, match="can not be read: Permission denied"):
+        open_journal(str(tmp_path))
+    (problem,) = found(tmp_path, "problem")
+    assert "Permission denied" in problem
+    assert "start a new one" not in problem
 
 
 def test_the_command_says_it_by_its_exit_code(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -13,7 +15,7 @@ from pbt.checkpoints.folder import FolderStore
 from pbt.checkpoints.setting import OWN
 from pbt.coordinator.leases import held
 from pbt.coordinator.snapshot import load
-from pbt.errors import CheckpointError, PBTError
+from pbt.errors import CheckpointError, Forbidden, PBTError, SettingsError, Unreachable
 from pbt.flock import free
 from pbt.journals.journal import Reads
 from pbt.journals.snapshot import SnapshotFile
@@ -27,6 +29,7 @@ _ROOM = 1.2
 """Disk space is scarce below so many times what all checkpoints take."""
 _AHEAD = 300.0
 """Seconds by which an entry may lie in the future before a clock is blamed."""
+_PERMISSION = "ask as the user who trains, or give yourself the permission to read it"
 
 
 class Finding(NamedTuple):
@@ -44,16 +47,22 @@ class Finding(NamedTuple):
 
 def examine(where: str) -> Iterator[Finding]:
     """Everything that can be seen from here: the journal, the checkpoints, the leases, the disk."""
-    if not is_url(where):
-        yield from _disk(Path(where))
     history = _History()
     try:
+        if not is_url(where):
+            yield from _disk(Path(where))
         yield from history.read(open_journal(where))
     except PBTError as error:
-        yield Finding("problem", str(error), "restore the population from a copy, or start a new one")
+        yield Finding("problem", str(error), _remedy(where, error))
         return
     population = history.population
     if population is None:
+        if not is_url(where) and any(Path(where).glob("checkpoints/*/*")):
+            yield Finding(
+                "problem", "the journal is empty, and yet there are checkpoints: what it said is lost",
+                "restore the folder from a copy, or take the checkpoints away and start a new population",
+            )  # fmt: skip
+            return
         yield Finding("warning", "the journal is empty: nothing was created here yet", "start a worker with a space")
         return
     yield from _members(population)
@@ -68,6 +77,32 @@ def examine(where: str) -> Iterator[Finding]:
         yield from _room(folder)
     elif not population.settings.foreign:
         yield from _objects(population)
+
+
+def _remedy(where: str, error: PBTError) -> str:
+    """What to do where no journal can be read: nothing need be lost where nothing was found."""
+    if isinstance(error, Unreachable | Forbidden | SettingsError):
+        return "nothing is known of the population: mend the way to it, then ask again"
+    if is_url(where):
+        return "look at the population's folder on the server's machine: pbt doctor FOLDER"
+    folder = Path(where)
+    if _shut(folder):
+        return _PERMISSION
+    if not os.path.exists(folder / place.MARK):
+        return f"look for the folder that holds {place.MARK}; if it was deleted, restore it from a copy"
+    with suppress(PBTError):
+        if place.read_mark(folder).journal == place.POSTGRES:
+            return "give pbt doctor the URL of the population on its server"
+    return "restore the population from a copy, or start a new one"
+
+
+def _shut(folder: Path) -> bool:
+    """Whether this user lacks a permission to read the folder's journal."""
+    try:
+        parts = [p for p in (folder, *(folder / n for n in (place.MARK, "journal.db", "journal"))) if p.exists()]
+    except OSError:
+        return True
+    return not all(os.access(part, os.R_OK) for part in parts)
 
 
 class _History:
@@ -113,7 +148,7 @@ def _strategy(event: Created) -> Iterator[Finding]:
 
 
 def _disk(folder: Path) -> Iterator[Finding]:
-    if not (folder / place.MARK).is_file():
+    if not place.marked(folder):
         return
     mark, kind = place.read_mark(folder), place.file_system(folder)
     if mark.journal == "sqlite" and kind in place.NETWORK:
@@ -175,7 +210,8 @@ def _checkpoints(store: FolderStore, population: Population) -> Iterator[Finding
     try:
         yield from _whole(store.fetch, population)
     except OSError as error:
-        yield Finding("problem", str(error), "mount the folder with the checkpoints")
+        denied = isinstance(error, PermissionError)
+        yield Finding("problem", str(error), _PERMISSION if denied else "mount the folder with the checkpoints")
         return
     left = sorted(set(store.ids()) - population.referenced())
     if left and population.finished:
@@ -194,8 +230,14 @@ def _objects(population: Population) -> Iterator[Finding]:
         objects = Objects(backend(url), url, FIRST_PATIENCE)
         objects.reach()
         yield from _whole(objects.manifest, population)
+    except SettingsError as error:
+        yield Finding("problem", str(error), "install what is missing here, then ask again")
     except (PBTError, OSError) as error:
-        yield Finding("problem", str(error), "give this shell the credentials that workers have")
+        yield Finding(
+            "problem",
+            str(error),
+            "see that the store answers, and give this shell the credentials and the endpoint that workers have",
+        )
 
 
 def _whole(look: Callable[[str], object], population: Population) -> Iterator[Finding]:

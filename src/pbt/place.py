@@ -91,6 +91,18 @@ def alive(path: Path) -> Flock | Counter:
     return Flock(path)
 
 
+def marked(path: Path) -> bool:
+    """Whether the folder is a population's.
+
+    Raises:
+        JournalError: that can not be seen, for want of a permission.
+    """
+    try:
+        return (path / MARK).is_file()
+    except OSError as error:
+        raise JournalError(f"{path} can not be read: {error.strerror}") from None
+
+
 def reader(folder: str | Path) -> SQLiteReader | FilesJournal:
     """The journal of the population in `folder`, read-only.
 
@@ -98,7 +110,7 @@ def reader(folder: str | Path) -> SQLiteReader | FilesJournal:
         JournalError: there is none.
     """
     path = Path(folder)
-    if not (path / MARK).is_file():
+    if not marked(path):
         inside = ", ".join(sorted(p.parent.name for p in path.glob(f"*/{MARK}"))[:12])
         hint = f"name one of those inside: {inside}" if inside else "name the folder given to pbt run or pbt.turns"
         raise JournalError(f"{path} holds no population: {hint}")

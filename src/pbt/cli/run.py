@@ -11,6 +11,7 @@ import click
 from msgspec.structs import replace
 from rich.console import Console
 
+from pbt.checkpoints.setting import is_url as is_store
 from pbt.cli.asking import asked_for, settings_options
 from pbt.cli.duration import duration
 from pbt.errors import PBTError, SettingsError
@@ -70,6 +71,10 @@ def command(
     asked = asked_for(**given)
     if workers is not None and workers < 1:
         raise SettingsError(f"--workers {workers}: at least 1")
+    if asked.checkpoints is not None and is_store(asked.checkpoints):
+        from pbt.checkpoints.objects import backend
+
+        backend(asked.checkpoints)  # refuses what no worker could use, before anything is made
     place = open_place(where, kind)
     follower = Follower(place.journal)
     follower.catch_up()

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--largest-file",
+    type=click.FloatRange(min=0, min_open=True),
     default=1024.0,
     show_default=True,
     metavar="GIB",

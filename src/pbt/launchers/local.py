@@ -182,9 +182,9 @@ class LocalRun:
         """The end of a failed worker's output, unless it is what was shown last."""
         kind = _last_words(output)
         if not output:
-            self._say(f"{why} and without any output")
+            self._say(f"{why}; it had printed nothing")
         elif kind in self._shown:
-            self._say(f"{why}: {kind} (as before)")
+            self._say(f"{why}: {output.splitlines()[-1].strip()} (as before)")
         else:
             self._shown.add(kind)
             self._say(f"{why}; the end of its output:\n" + "\n".join(f"  | {line}" for line in output.splitlines()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -97,11 +98,13 @@ def folder_for(folder: str | Path) -> Path:
     """The server's folder, made if need be.
 
     Raises:
-        SettingsError: it can not be.
+        SettingsError: it can not be, or is not to be written.
     """
     path = Path(folder).expanduser().absolute()
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"{path} can not be made: {error.strerror}") from None
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        raise SettingsError(f"{path} can not be read and written by this user: a server needs both")
     return path

@@ -59,11 +59,11 @@ def certificate_for(
     found = Certificate(folder / OWN) if file is None else Certificate(file, key)
     if own and not found.file.exists():
         _make(found.file, names)
-    _try(found)
+    _try(found, own)
     return found
 
 
-def _try(certificate: Certificate) -> None:
+def _try(certificate: Certificate, own: bool) -> None:
     import ssl
 
     def ask() -> str:
@@ -74,9 +74,12 @@ def _try(certificate: Certificate) -> None:
         certificate.fingerprint  # noqa: B018
     except (OSError, ValueError) as error:
         where = f"{certificate.file}" + (f" and {certificate.key}" if certificate.key else "")
-        raise SettingsError(
-            f"{where}: no certificate with its private key, in PEM ({error}): give --cert FILE --key FILE, or --tls"
-        ) from None
+        what = (
+            f"delete {certificate.file}, and the next start makes another"
+            if own
+            else ("give --cert FILE --key FILE, or --tls")
+        )
+        raise SettingsError(f"{where}: no certificate with its private key, in PEM ({error}): {what}") from None
 
 
 def _make(file: Path, names: Iterable[str]) -> None:

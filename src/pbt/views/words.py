@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def checkpoint_path(where: str, settings: Settings, checkpoint: Checkpoint) -> s
     if names_store(settings.checkpoints):
         return f"{settings.checkpoints}/{checkpoint.id}"
     path = Path(where, "checkpoints", checkpoint.id)
-    return str(path) if not is_url(where) and path.is_dir() else f"checkpoint {checkpoint.id}"
+    return str(path) if not is_url(where) and os.path.isdir(path) else f"checkpoint {checkpoint.id}"
 
 
 def schedule_lines(found: Schedule, limit: int = 12) -> list[str]:
