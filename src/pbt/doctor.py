@@ -12,14 +12,13 @@ from typing import Literal, NamedTuple
 
 from pbt import place
 from pbt.checkpoints.folder import FolderStore
-from pbt.checkpoints.setting import OWN
 from pbt.coordinator.leases import held
 from pbt.coordinator.snapshot import load
 from pbt.errors import CheckpointError, Forbidden, PBTError, SettingsError, Unreachable
 from pbt.flock import free
 from pbt.journals.journal import Reads
 from pbt.journals.snapshot import SnapshotFile
-from pbt.population.entries import Checkpoint, Created, Entry, decode
+from pbt.population.entries import OWN, Checkpoint, Created, Entry, decode
 from pbt.population.fold import apply
 from pbt.population.value import Population
 from pbt.strategies.named import build

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from pbt.checkpoints.setting import OWN, check_setting, place_below, same_place
+from pbt.checkpoints.setting import check_setting, place_below, same_place
 from pbt.errors import SettingsError
-from pbt.population.entries import Count, Settings, StrategyRecord
+from pbt.population.entries import OWN, Count, Settings, StrategyRecord
 from pbt.space.space import Space, Values
 from pbt.strategies.named import bare, record
 

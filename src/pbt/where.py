@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pbt.checkpoints.folder import FolderStore
-from pbt.checkpoints.setting import FOREIGN, OWN
 from pbt.checkpoints.store import CheckpointStore
 from pbt.errors import SettingsError
 from pbt.face import Joinable
 from pbt.journals.journal import Reads
+from pbt.population.entries import FOREIGN, OWN
 
 if TYPE_CHECKING:
     from pbt.remote import Remote

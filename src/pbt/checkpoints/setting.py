@@ -6,8 +6,8 @@ import secrets
 from urllib.parse import urlsplit
 
 from pbt.errors import SettingsError
+from pbt.population.entries import FOREIGN, OWN
 
-OWN, FOREIGN = "own", "foreign"
 SCHEMES = ("s3", "gs", "az", "file")
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pbt.checkpoints.setting import FOREIGN, OWN
-from pbt.population.entries import Checkpoint, Why
+from pbt.population.entries import FOREIGN, OWN, Checkpoint, Why
 from pbt.population.value import Population
 from pbt.space.space import Values
 

@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from pbt.checkpoints.setting import FOREIGN, OWN
 from pbt.errors import Invalid, JournalError
 from pbt.space.domains import Value
 from pbt.space.space import Space, Values
@@ -30,6 +29,8 @@ Ready = Annotated[int, msgspec.Meta(ge=-LARGEST, le=2 * LARGEST)]
 Word = Annotated[str, msgspec.Meta(max_length=200)]
 """Something short that somebody else chose."""
 
+OWN, FOREIGN = "own", "foreign"
+"""Checkpoints that are kept and collected with the population, and strings that only the user understands."""
 Number = float | Literal["nan", "inf", "-inf"]
 
 

@@ -24,7 +24,6 @@ from starlette.responses import Response, StreamingResponse
 
 from pbt.checkpoints.folder import FolderStore
 from pbt.checkpoints.names import checked, inside, parsed
-from pbt.checkpoints.setting import OWN
 from pbt.checkpoints.store import MANIFEST
 from pbt.checkpoints.upload import BLOCK, BYTES, CHUNK, Collect, Commit, Drop, Staged, Sweep, content_digest
 from pbt.coordinator.answer import Answer
@@ -40,6 +39,7 @@ from pbt.errors import (
     UnknownMember,
     WrongType,
 )
+from pbt.population.entries import OWN
 from pbt.server.arriving import MANIFEST_LIMIT, Body, Piece, Upload
 from pbt.server.rooms import Room
 
