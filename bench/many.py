@@ -8,7 +8,8 @@
 * http: 32 client processes of one `pbt serve`; the limit is an ASGI server that commits the same bytes in groups, in a
   thread, and answers as many bytes.
 
-Measured and limit take turns, the second half in the other order. Processes start together and are warm.
+Measured and limit take turns, the second half in the other order. Processes start together and are warm, and so is
+the WAL, which this process keeps open.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ from pbt.settings import wanted
 
 KEY = "a-key-for-the-benchmark"
 SPACE = {"lr": pbt.Float(1e-4, 1, log=True), "noise": pbt.Float(1e-2, 1, log=True), "dropout": pbt.Float(0, 0.8)}
+WARM_UP = 3000
+"""Commits before the processes begin: until the WAL has wrapped once each makes its file longer, which costs more."""
+OPEN: list[Any] = []
+"""What keeps the WAL as long as it is: it goes with the last who closes."""
 BODY = b"x" * 330
 ANSWER = 420
 
@@ -210,12 +215,25 @@ def quantile(times: list[float], q: float) -> float:
 
 
 def created(folder: Path, n: int) -> str:
-    """A fresh population in a folder."""
+    """A population in a folder, whose WAL has wrapped."""
     where = Path(tempfile.mkdtemp(dir=folder)) / "p"
     coordinator = place.coordinator(where)
-    coordinator.create(wanted(space=SPACE, members=n, maximize=True, interval=1, seed=1))
-    coordinator.close()
+    coordinator.create(wanted(space=SPACE, members=n + 1, maximize=True, interval=1, seed=1))
+    report = Reporting(coordinator, n)
+    for _ in range(WARM_UP):
+        report()
+    OPEN.append(coordinator)
     return str(where)
+
+
+def bare(folder: Path) -> str:
+    """A folder for bare commits, whose WAL has wrapped."""
+    where = tempfile.mkdtemp(dir=folder)
+    commit = bare_commits(where, 0)
+    for _ in range(WARM_UP):
+        commit()
+    OPEN.append(commit)
+    return where
 
 
 def measure(folder: Path, processes: list[int], seconds: float) -> None:
@@ -224,7 +242,7 @@ def measure(folder: Path, processes: list[int], seconds: float) -> None:
     for n in processes:
         runs = [
             ("measured", in_folder, lambda n=n: created(folder, n)),
-            ("limit", bare_commits, lambda: tempfile.mkdtemp(dir=folder)),
+            ("limit", bare_commits, lambda: bare(folder)),
         ]
         compare(f"{n} processes in one folder", n, seconds, runs)  # type: ignore[arg-type]
     rate, times = together(in_folder, created(folder, 32), 32, seconds, 32 / 1000)
@@ -248,7 +266,10 @@ def served(folder: Path, started: list[subprocess.Popen[str]]) -> str:
     line = start(started, "-m", "pbt", "serve", below, "--port", "0", until="PBT_URL=")
     url = line.partition("PBT_URL=")[2].strip().replace("NAME", "bench")
     remote = Remote(url, KEY)
-    remote.create(wanted(space=SPACE, members=32, maximize=True, interval=1, seed=1))
+    remote.create(wanted(space=SPACE, members=33, maximize=True, interval=1, seed=1))
+    report = Reporting(remote, 32)
+    for _ in range(WARM_UP):
+        report()
     remote.close()
     return url
 
@@ -256,7 +277,11 @@ def served(folder: Path, started: list[subprocess.Popen[str]]) -> str:
 def bare_server(folder: Path, started: list[subprocess.Popen[str]]) -> str:
     """The limit's server; its port."""
     below = Path(tempfile.mkdtemp(dir=folder))
-    return start(started, "-c", GROUPS, str(below / "bare.db"), str(ANSWER), until="").strip()
+    port = start(started, "-c", GROUPS, str(below / "bare.db"), str(ANSWER), until="").strip()
+    post = bare_posts(port, 0)
+    for _ in range(WARM_UP):
+        post()
+    return port
 
 
 def start(started: list[subprocess.Popen[str]], *command: str, until: str) -> str:

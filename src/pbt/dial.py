@@ -38,11 +38,11 @@ class Dial:
     def __init__(self, parts: SplitResult) -> None:
         pin = _PIN.fullmatch(parts.fragment)
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.query:
-            raise SettingsError(f"{_shown(parts)}: give a URL such as http://host:7777/name")
+            raise SettingsError(f"{shown(parts)}: give a URL such as http://host:7777/name")
         if "@" in parts.netloc:
-            raise SettingsError(f"{_shown(parts)}: a URL carries no key, since it ends in logs: export PBT_KEY=…")
+            raise SettingsError(f"{shown(parts)}: a URL carries no key, since it ends in logs: export PBT_KEY=…")
         if parts.fragment and (pin is None or parts.scheme != "https"):
-            raise SettingsError(f"{_shown(parts)}: after # only the pin of an https:// URL may stand, sha256=…")
+            raise SettingsError(f"{shown(parts)}: after # only the pin of an https:// URL may stand, sha256=…")
         self._secure = parts.scheme == "https"
         self._pin = bytes.fromhex(pin[1]) if pin is not None else None
         self._context: ssl.SSLContext | None = None
@@ -113,7 +113,7 @@ def _refused(error: BaseException, where: str) -> Untrusted | None:
     return None
 
 
-def _shown(parts: SplitResult) -> str:
+def shown(parts: SplitResult) -> str:
     """The URL without what might be a secret, even where the URL is malformed."""
     return f"{parts.scheme or '?'}://{(parts.netloc + parts.path).rpartition('@')[2]}"
 

@@ -20,7 +20,7 @@ import msgspec
 
 from pbt import preempt
 from pbt.coordinator.answer import Answer
-from pbt.dial import Dial, split
+from pbt.dial import Dial, shown, split
 from pbt.errors import Forbidden, JournalError, PBTError, SettingsError, Unavailable, Unreachable, Untrusted
 from pbt.place import read_mark
 from pbt.population.entries import Decision, Event, Report, Settings
@@ -59,7 +59,7 @@ class Remote:
         self._dial = Dial(parts)
         self._hosts = _hosts(parts.netloc)
         if not self._hosts:
-            raise SettingsError(f"{url}: give a URL such as http://host:7777/name")
+            raise SettingsError(f"{shown(parts)}: give a URL such as http://host:7777/name")
         self._at = 0
         self._url = url
         name = parts.path.strip("/") or "default"

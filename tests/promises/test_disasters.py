@@ -338,3 +338,12 @@ def test_the_same_test_notices_an_fsync_that_is_left_out(tmp_path: Path, disk: P
     assert (disk.folder / "synced").read_text() == "x"
     late = disk.folder / "unsynced"
     assert not late.exists() or late.read_text() == ""
+
+
+def test_a_coordinator_that_is_let_go_closes_its_journal_at_once(tmp_path: Path) -> None:
+    """Not when the garbage collector comes by: a disk could not be unmounted meanwhile."""
+    coordinator = place.coordinator(tmp_path / "p")
+    coordinator.create(wanted(**SETTINGS))
+    assert (tmp_path / "p" / "journal.db-wal").exists()
+    del coordinator
+    assert not (tmp_path / "p" / "journal.db-wal").exists()

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
+from weakref import WeakMethod
 
 from pbt.alive import Alive
 from pbt.coordinator.answer import Answer
@@ -71,7 +72,7 @@ class Coordinator:
         self, journal: Journal, alive: Alive, *, build: Builder = build, clock: Callable[[], float] = time.time
     ) -> None:
         self.journal = journal
-        self._turn = journal.turn(self._next_in_line)
+        self._turn = journal.turn(_weakly(self._next_in_line))
         self._lock = threading.RLock()  # a turn keeps other processes out, not other threads
         self.alive = alive
         self._build = build
@@ -384,3 +385,15 @@ class Coordinator:
             (m.id, m.lease.number) for m in population.members if m.living and m.lease and not held(m, self.alive)
         )
         return Absent(dead) if dead else None
+
+
+def _weakly(method: Callable[[], None]) -> Callable[[], None]:
+    """The method, without keeping its object alive: a coordinator that is let go closes its journal at once."""
+    reference = WeakMethod(method)
+
+    def call() -> None:
+        held = reference()
+        if held is not None:
+            held()
+
+    return call
