@@ -54,7 +54,7 @@ def address(route: Route) -> str:
 def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     reads = route.method == "GET"
     what = "Each line: " if route.media == LINES else ""
-    failures = _ALWAYS if reads else (*_ALWAYS, *_WITH_BODY)
+    failures = _ALWAYS if reads and route.also is None else (*_ALWAYS, *_WITH_BODY)
     found: dict[str, Any] = {
         "operationId": route.name if route.method != "PUT" else f"put_{route.name}",
         "summary": route.summary,
