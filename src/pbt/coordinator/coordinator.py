@@ -85,7 +85,6 @@ class Coordinator:
         self._others = 0
         self._last = b""
         self._snapshot_due = False
-        self._snapshot_count = 0
 
     @property
     def population(self) -> Population:
@@ -107,9 +106,9 @@ class Coordinator:
         """Fold what others have appended since."""
         with self._lock:
             if self._fold is None:
-                self._take_up_snapshot()
+                known = self._take_up_snapshot()
                 self._fold_on()
-                self._snapshot_due = self.exists and crossed(self._snapshot_count, self.population)
+                self._snapshot_due = self.exists and crossed(known, self.population)
             else:
                 self._fold_on()
 
@@ -136,16 +135,14 @@ class Coordinator:
         if self._fold is not None and not self._alone:
             self._fold_on()
 
-    def _take_up_snapshot(self) -> None:
-        """Begin with the snapshot, if there is one that belongs to this journal."""
+    def _take_up_snapshot(self) -> int:
+        """Begin with the snapshot, if there is one that belongs to this journal; how many entries it covers, or 0."""
         found = load(self.journal.snapshot(), self._build)
-        if found is None:
-            return
-        for body in self.journal.read(found.count - 1):
-            if found.covers(body):
-                self._fold, self._strategy, self._last = found.fold, found.strategy, body
-                self._snapshot_count = found.count
-            return
+        last = None if found is None else next(iter(self.journal.read(found.count - 1)), None)
+        if found is None or last is None or not found.covers(last):
+            return 0
+        self._fold, self._strategy, self._last = found.fold, found.strategy, last
+        return found.count
 
     def entries(self, after: int = 0) -> Iterable[Entry]:
         """The journal's entries after number `after`."""
