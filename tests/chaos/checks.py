@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,6 +12,7 @@ from pbt.population.entries import Entry, Lost, Reported
 from pbt.population.fold import apply, decided, happened
 from pbt.population.lineage import Lineage
 from pbt.population.value import Population
+from tests.lineages import whole
 
 
 def check_journal(entries: Sequence[Entry]) -> Population:
@@ -33,7 +33,8 @@ def check_journal(entries: Sequence[Entry]) -> Population:
         for decision in entry.decisions:
             for parent in decision.parents:
                 assert middle.references(parent.id, parent.member), f"{number}: parent {parent.id} is gone"
-                assert not middle.members[parent.member].absent or True
+                own = parent.member == decision.member
+                assert own or middle.members[parent.member].living, f"{number}: parent {parent.id} is nobody's any more"
             if decision.hyperparameters is not None:
                 assert decision.hyperparameters in middle.settings.space, f"{number}: outside the space"
         deciding = [d.member for d in entry.decisions]
@@ -53,12 +54,7 @@ def _check_lineages(entries: Sequence[Entry], population: Population) -> None:
     for m in population.members:
         if m.checkpoint is None:
             continue
-        path = lineage.ancestry(m.checkpoint)
-        assert path[0][0].start == 0
-        assert path[-1][1] == m.checkpoint.step
-        for (_, end), (after, _) in itertools.pairwise(path):
-            assert after.start == end, "a lineage with a gap"
-        for segment, end in path:
+        for segment, end in whole(lineage, m.checkpoint):
             steps = [step for step, _ in segment.scores if step <= end]
             assert steps == sorted(set(steps)), "steps within a lineage go back"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any
 
@@ -19,6 +18,7 @@ from pbt.population.lineage import Lineage
 from pbt.population.ranking import key_of
 from pbt.population.schedule import schedule
 from pbt.population.value import Population
+from tests.lineages import whole
 from tests.population import SPACE, Script
 from tests.worlds import Dying
 
@@ -144,11 +144,7 @@ def follow_lineage(entries: list[Any], population: Population) -> None:
     for m in population.members:
         if m.checkpoint is None:
             continue
-        path = lineage.ancestry(m.checkpoint)
-        assert path[0][0].start == 0
-        assert path[-1][1] == m.checkpoint.step
-        for (_, end), (after, _) in itertools.pairwise(path):
-            assert after.start == end
+        whole(lineage, m.checkpoint)
         found = schedule(lineage, m.checkpoint)
         assert found[0][0] == 0
         assert [step for step, _ in found] == sorted({step for step, _ in found})
