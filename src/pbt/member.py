@@ -81,6 +81,7 @@ class Member(Mapping[str, Value]):
         self._over = answer.member is None
         self._step = answer.step
         self.reported = 0
+        self._showed = False
         if not self._over:
             preempt.watch()
             _open.add(self)
@@ -280,7 +281,7 @@ class Member(Mapping[str, Value]):
         else:
             self.reported += 1
             if report.checkpoint is not None:
-                self._have = report.checkpoint
+                self._have, self._showed = report.checkpoint, True
         self._step = report.step
         self._progress.show(self.id, report.step, answer.steps, report.score)
         return self._take(answer)
@@ -336,7 +337,12 @@ class Member(Mapping[str, Value]):
             self._take(self._face.finish(self.id, self._answer.lease))
 
     def close(self, failed: bool = False) -> None:
-        """Give the member back, so that another worker can take it at once; `failed`: not in order."""
+        """Give the member back, so that another worker can take it at once.
+
+        Without a checkpoint reported since it was taken, and unless training was asked to stop, that counts as
+        `failed`, whatever the reason: three times, while other members do well, and the member is given other
+        weights and hyperparameters.
+        """
         if self._over or os.getpid() != self._process:
             return
         self._courier.drop("the member is given back before the next report, with which they would have been said")
@@ -347,7 +353,8 @@ class Member(Mapping[str, Value]):
             self._end()
             return
         try:
-            self._face.tell(Released(self.id, self._answer.lease, failed))
+            nothing = not (self._showed or self.interrupted)
+            self._face.tell(Released(self.id, self._answer.lease, failed or nothing))
         except PBTError as error:
             _log.warning("member %d could not be given back: %s", self.id, error)
         self._end()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dis
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -38,7 +37,7 @@ class Turn(Member):
 
 
 class Turns(Iterator[Turn]):
-    """The turns of one worker. `break` gives the member back in order, an exception as failed.
+    """The turns of one worker. However its loop is left, the member that it holds is given back.
 
     Args:
         take: leases a member; the turn of one that is nobody has nothing to train.
@@ -94,22 +93,4 @@ class Turns(Iterator[Turn]):
 
     def __del__(self) -> None:
         if self._turn is not None and not sys.is_finalizing():
-            self.close(failed=not _left_in_order(sys._getframe(1)))
-
-
-_ORDERLY = frozenset(
-    ["POP_TOP", "POP_ITER", "END_FOR", "SWAP", "STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF", "DELETE_FAST"]
-)
-"""Instructions that drop a value and can not raise themselves."""
-
-
-def _left_in_order(frame: Any) -> bool:
-    """Whether the loop that held an iterator was left by break or return rather than by an exception.
-
-    An iterator is told that it is dropped, not why; the instruction at which its loop's frame stands
-    tells: after `break` or `return` the compiler pops the iterator by an instruction of its own, while
-    an exception leaves the frame standing at the instruction that raised.
-    """
-    code = frame.f_code
-    name = next((i.opname for i in dis.get_instructions(code) if i.offset == frame.f_lasti), "POP_TOP")
-    return name in _ORDERLY or name.startswith("RETURN_")
+            self.close()

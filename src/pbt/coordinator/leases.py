@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from heapq import heapify, heappop
 
 from pbt.alive import Alive
+from pbt.population.losses import Evidence, nothing_to_show
 from pbt.population.member import MemberState
 from pbt.population.value import Population
 
@@ -19,14 +20,26 @@ def held(m: MemberState, alive: Alive) -> bool:
 def available(population: Population, alive: Alive) -> Iterator[MemberState]:
     """Members that may be leased: not done, not waiting for a decision, in nobody's living hands.
 
-    The order is that of leasing: furthest behind first, standing before not standing, then by id.
+    The order is that of leasing: furthest behind first, standing before not standing, then by id. Behind all of them
+    come those whose last lease had nothing to show while nobody can tell yet whose fault that was, the oftener so the
+    later: the next to be tried is one that may bring the evidence.
     """
-    free = [(m.saved_step, not m.standing, m.id) for m in population.members if not m.done and not m.due]
+    evidence = Evidence(population.members, population.shown)
+    free = [
+        (_unexplained(m, evidence), m.saved_step, not m.standing, m.id)
+        for m in population.members
+        if not m.done and not m.due
+    ]
     heapify(free)
     while free:
-        m = population.members[heappop(free)[2]]
+        m = population.members[heappop(free)[3]]
         if not held(m, alive):
             yield m
+
+
+def _unexplained(m: MemberState, evidence: Evidence) -> int:
+    """How many of its last leases had nothing to show and are nobody's fault so far."""
+    return m.misses + 1 if nothing_to_show(m) and not evidence.against(m) else 0
 
 
 def further_behind(population: Population, than: int, step: int, alive: Alive) -> bool:

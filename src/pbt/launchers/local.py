@@ -26,11 +26,12 @@ from pbt.launchers.orders import START_TIMEOUT, Orders
 from pbt.launchers.stalls import Stalls
 from pbt.launchers.workers import Worker, environment
 from pbt.population.entries import Entry, Event, Leased, Released, Reported
+from pbt.population.losses import Evidence
 from pbt.population.value import Population
 from pbt.settings import Wanted
 
 RESTARTS = 3
-"""Ends of one worker in a row without a report, after which it is not started again."""
+"""Ends of one worker in a row with nothing to show and nobody else at fault, after which it is not started again."""
 _PAUSE = 0.1
 
 
@@ -86,10 +87,12 @@ class LocalRun:
         self._tokens: dict[tuple[int, int], str] = {}
         self._given_back: set[tuple[int, int]] = set()
         self._reports: Counter[str] = Counter()
+        self._shown: Counter[str] = Counter()
+        self._last_output: dict[int, str] = {}
         logs.mkdir(parents=True, exist_ok=True)
         self._workers = [Worker(slot, logs / f"worker-{slot}.log") for slot in range(workers)]
         self.failures: list[str] = []
-        self._shown: set[str] = set()
+        self._told: set[str] = set()
         self.interrupted = 0
 
     def run(self, show: Callable[[], None] = lambda: None) -> None:
@@ -114,6 +117,7 @@ class LocalRun:
             self._guard.close()
             shutil.rmtree(self._meeting, ignore_errors=True)
         self._follower.catch_up()
+        self._name_the_failed()
         show()
 
     @property
@@ -162,48 +166,83 @@ class LocalRun:
             (self._meeting / "start").touch()
 
     def _ended(self, worker: Worker, code: int) -> None:
-        taken_over = self._release(worker, failed=code != 0)
-        if self._reports[worker.token] or taken_over:
+        held = [key for key, token in self._tokens.items() if token == worker.token]
+        taken_over = self._release(held)
+        self._follower.catch_up()
+        output = worker.tail()
+        for member, _ in held:
+            self._last_output[member] = output
+        shown = self._shown[worker.token] > 0
+        worker.useful = worker.useful or shown
+        if shown or taken_over:
             worker.failures = 0
-        if self.interrupted or self._follower.finished or (code == 0 and self._reports[worker.token]):
+        if self.interrupted or self._follower.finished or taken_over or (code == 0 and shown):
             return
-        if taken_over:
-            return
-        worker.failures += 1
-        quiet = "" if self._reports[worker.token] else " without a report"
-        how = "hung and was ended" if worker.stalled else f"ended with {_words(code)}"
-        why = f"worker {worker.slot} {how}{quiet}"
-        self._show(why, worker.tail())
-        if worker.failures > RESTARTS:
+        worker.failures += not self._is_members_fault(held, worker)
+        why = self._described(worker, code, held)
+        self._show(why, output)
+        hopeless = not held and _HOPELESS.match(_last_words(output)) is not None
+        if hopeless or worker.failures > RESTARTS:
             worker.over = True
-            self.failures.append(f"{why}, {worker.failures} times in a row; its whole output is in {worker.log}")
+            often = f"{worker.failures} times in a row; " if worker.failures > 1 else "which repeating does not heal; "
+            self.failures.append(f"{why}, {often}its whole output is in {worker.log}")
+
+    def _described(self, worker: Worker, code: int, held: Sequence[tuple[int, int]]) -> str:
+        """How the process ended, with which member, and what it had to show."""
+        how = "hung and was ended" if worker.stalled else f"ended with {_words(code)}"
+        whose = f" with member {held[-1][0]}" if held else ""
+        if self._shown[worker.token]:
+            quiet = ""
+        else:
+            quiet = " without a report that had a checkpoint" if self._reports[worker.token] else " without a report"
+        return f"worker {worker.slot} {how}{quiet}{whose}"
+
+    def _is_members_fault(self, held: Sequence[tuple[int, int]], worker: Worker) -> bool:
+        """Whether the end counts against the member that was held last, which bounds how often it is repeated.
+
+        A worker that never had anything to show may itself be what is wrong, where others do better with the members.
+        """
+        if not held:
+            return False
+        population = self._follower.population
+        m = population.members[held[-1][0]]
+        if not Evidence(population.members, population.shown).against(m):
+            return False
+        return worker.useful or (m.lease is not None and m.lease.shown == population.shown)
+
+    def _name_the_failed(self) -> None:
+        for m in self._follower.population.members if self._follower.exists else ():
+            if m.failed:
+                end = self._last_output.get(m.id)
+                tail = "" if not end else "; the end of the last one's output:\n" + _indented(end)
+                values = ", ".join(f"{name}={value}" for name, value in (m.hyperparameters or {}).items())
+                self.failures.append(f"member {m.id} ({values}): {m.why.note}{tail}")
 
     def _show(self, why: str, output: str) -> None:
         """The end of a failed worker's output, unless it is what was shown last."""
         kind = _last_words(output)
         if not output:
             self._say(f"{why}; it had printed nothing")
-        elif kind in self._shown:
+        elif kind in self._told:
             self._say(f"{why}: {output.splitlines()[-1].strip()} (as before)")
         else:
-            self._shown.add(kind)
-            self._say(f"{why}; the end of its output:\n" + "\n".join(f"  | {line}" for line in output.splitlines()))
+            self._told.add(kind)
+            self._say(f"{why}; the end of its output:\n{_indented(output)}")
 
-    def _release(self, worker: Worker, failed: bool) -> bool:
+    def _release(self, held: Sequence[tuple[int, int]]) -> bool:
         """Give back what the dead process held. Whether somebody else had taken over what it held last."""
         members = self._follower.members
-        mine = [key for key, token in self._tokens.items() if token == worker.token]
-        for member, number in mine:
+        for member, number in held:
             lease = members[member].lease
             if lease is not None and lease.number == number and not lease.ended:
                 try:
-                    self._coordinator.tell(Released(member, number, failed))
+                    self._coordinator.tell(Released(member, number, failed=not self.interrupted))
                 except PBTError as error:
                     self._say(f"member {member} could not be given back: {error}")
-        if not mine or mine[-1] in self._given_back:
+        if not held or held[-1] in self._given_back:
             return False
-        newest = members[mine[-1][0]].lease
-        return newest is not None and newest.number != mine[-1][1]
+        newest = members[held[-1][0]].lease
+        return newest is not None and newest.number != held[-1][1]
 
     def _hear(self, entry: Entry, before: Population | None) -> None:
         event = entry.event
@@ -217,6 +256,7 @@ class LocalRun:
             for report in event.reports:
                 token = self._tokens.get((report.member, report.lease), "")
                 self._reports[token] += 1
+                self._shown[token] += report.checkpoint is not None
                 self._stalls.heard(token)
 
     def _interrupt(self, number: int, frame: object) -> None:
@@ -235,6 +275,14 @@ class LocalRun:
             time.sleep(0.02)
         for worker in self._workers:
             worker.signal(signal.SIGKILL)
+
+
+_HOPELESS = re.compile(r"(ImportError|ModuleNotFoundError|SyntaxError|IndentationError|TabError)\b")
+"""Last words of a script that no repetition heals, where it ended before it had a member."""
+
+
+def _indented(output: str) -> str:
+    return "\n".join(f"  | {line}" for line in output.splitlines())
 
 
 def _last_words(output: str) -> str:

@@ -25,7 +25,8 @@ class Worker:
 
     Attributes:
         token: begins the nonces of the present process's leases, so that the journal tells whose they are.
-        failures: ends without a report, one after another.
+        failures: ends with nothing to show and nobody else at fault, one after another.
+        useful: some process in this slot reported with a checkpoint.
         over: it is not started again.
         stalled: the present process hung, and is being ended.
     """
@@ -35,6 +36,7 @@ class Worker:
         self.log = log
         self.token = ""
         self.failures = 0
+        self.useful = False
         self.starts = 0
         self.over = False
         self.stalled = False

@@ -32,6 +32,7 @@ class Draft:
         "reached",
         "reports",
         "settings",
+        "shown",
         "speakers",
         "steered",
         "undone",
@@ -52,6 +53,7 @@ class Draft:
         self.undone = before.undone
         self.reached = before.reached
         self.reports = before.reports
+        self.shown = before.shown
         self.speakers = before.speakers
         self.steered = before.steered
 
@@ -148,6 +150,7 @@ class Draft:
             self.undone,
             self.reached,
             self.reports,
+            self.shown,
             self._pins,
             self.speakers,
             self.steered,

@@ -31,6 +31,7 @@ from pbt.population.entries import (
     evaluations,
     score_of,
 )
+from pbt.population.losses import Evidence, nothing_to_show
 from pbt.population.member import Lease, MemberState
 from pbt.population.ranking import key_of
 from pbt.population.value import Population
@@ -143,6 +144,7 @@ def _decide(draft: Draft, decision: Decision, entry: int) -> None:
             stopped=False,
             failed=False,
             losses=0 if m.stopped else m.losses,
+            misses=0,
         )
     if decision.gives:
         common["given"] = count
@@ -155,9 +157,12 @@ def _leased(draft: Draft, event: Leased) -> None:
     if event.member == len(draft.members) and draft.settings.members is None:
         draft.grow(MemberState(id=event.member))
     m = draft[event.member]
-    losses = m.losses + _counts_as_loss(m, draft.reports)
-    cure = losses > m.losses and losses % CURE_AFTER == 0
-    cure = cure or m.broken
+    losses, misses = m.losses, m.misses
+    if Evidence(draft.members, draft.shown).against(m):
+        losses, misses = losses + 1, 0
+    elif nothing_to_show(m):
+        misses += 1
+    cure = m.broken or (losses > m.losses and losses % CURE_AFTER == 0)
     back = m.checkpoint
     draft.speakers = (event.member,)
     draft.put(
@@ -169,9 +174,10 @@ def _leased(draft: Draft, event: Leased) -> None:
                 turn=event.turn,
                 sign=event.sign,
                 began=back.step if back else 0,
-                others=draft.reports - m.reports,
+                shown=draft.shown,
             ),
             losses=losses,
+            misses=misses,
             absent=False,
             cure=cure or m.cure,
             due=m.due or cure,
@@ -180,13 +186,6 @@ def _leased(draft: Draft, event: Leased) -> None:
             evaluations=back.evaluations if back else (),
         ),
     )
-
-
-def _counts_as_loss(m: MemberState, reports: int) -> int:
-    lease = m.lease
-    if lease is None or lease.saved or lease.ended == "orderly":
-        return 0
-    return int(reports - m.reports > lease.others)
 
 
 def _released(draft: Draft, event: Released) -> None:
@@ -198,8 +197,7 @@ def _released(draft: Draft, event: Released) -> None:
 
 def _end_lease(m: MemberState, how: str) -> MemberState:
     assert m.lease is not None
-    # Who was given a cure that waits for a barrier's round has not trained: that says nothing about the member.
-    return replace(m, lease=replace(m.lease, ended=how), losses=m.losses if how == "failed" or m.cure else 0)
+    return replace(m, lease=replace(m.lease, ended=how))
 
 
 def _reported(draft: Draft, event: Reported) -> None:
@@ -235,13 +233,14 @@ def _saved(
     assert report.checkpoint is not None and values is not None and m.lease is not None
     checkpoint = Checkpoint(report.checkpoint, m.id, report.step, score, values, seen)
     key = key_of(score, settings.maximize)
+    draft.shown += 1
     draft.hold(m, checkpoint)
     draft.contend(checkpoint, key)
     if settings.goal is not None and key <= key_of(settings.goal, settings.maximize):
         draft.reached = True
     return replace(
         m, step=report.step, score=score, evaluations=seen, hyperparameters=values, last=report, drop=(),
-        reports=m.reports + 1, checkpoint=checkpoint, key=key, standing=True, broken=False, losses=0,
+        reports=m.reports + 1, checkpoint=checkpoint, key=key, standing=True, broken=False, losses=0, misses=0,
         lease=m.lease if m.lease.saved else replace(m.lease, saved=True), due=report.step >= m.ready,
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ class Lease(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         began: the member's step when it began.
-        others: reports of other members up to its beginning, to see whether any came during it.
+        shown: reports with a checkpoint, of whichever member, up to its beginning: to see whether any came since.
         saved: it committed a report with a checkpoint.
         ended: "" while it runs, else "orderly" or "failed".
     """
@@ -23,7 +23,7 @@ class Lease(msgspec.Struct, frozen=True, gc=False):
     turn: bool
     sign: str
     began: int
-    others: int
+    shown: int
     saved: bool = False
     ended: str = ""
 
@@ -44,7 +44,9 @@ class MemberState(msgspec.Struct, frozen=True, gc=False):
         key: its place in the ranking (smaller is better), or None if it never reported with a checkpoint.
         broken: its current checkpoint is lost.
         cure: it is due because its workers keep dying, and is decided on as if its score were nan.
-        losses: leases that ended without anything to show for them, one after another.
+        losses: leases that ended with nothing to show, and counted, since the last that had something.
+        misses: further such leases that did not count, one after another, for want of evidence that the script is
+            well.
         drop: checkpoint ids that its last report or lease made unreferenced.
         former: its own hyperparameters before the last decision that changed them.
         reports: how many it has made.
@@ -67,6 +69,7 @@ class MemberState(msgspec.Struct, frozen=True, gc=False):
     broken: bool = False
     cure: bool = False
     losses: int = 0
+    misses: int = 0
     stopped: bool = False
     failed: bool = False
     absent: bool = False

@@ -28,6 +28,7 @@ class Population(msgspec.Struct, frozen=True, gc=False):
         undone: how many are not done.
         reached: the goal was reached.
         reports: how many reports there were.
+        shown: how many of them had a checkpoint.
         speakers: members whose reports or leases the last entry carried.
         steered: the nonce of the last change from outside.
     """
@@ -44,6 +45,7 @@ class Population(msgspec.Struct, frozen=True, gc=False):
     undone: int = 0
     reached: bool = False
     reports: int = 0
+    shown: int = 0
     pins: tuple[str, ...] = ()
     speakers: tuple[int, ...] = ()
     steered: str = ""
