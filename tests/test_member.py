@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import logging
 import os
@@ -202,23 +203,32 @@ def test_a_body_that_never_reports_is_an_error(tmp_path: Path) -> None:
             pass
 
 
-def test_break_gives_the_member_back_in_order(tmp_path: Path) -> None:
-    for member in pbt.turns(tmp_path / "p", **SETTINGS):
-        for _ in member.steps():
+LEAVING = {
+    "break": "for m in turns: body(m); break",
+    "return": "def f():\n  for m in turns: return body(m)\nf()",
+    "islice": "for m in itertools.islice(turns, 1): body(m)",
+    "zip": "for _, m in zip(range(1), turns): body(m)",
+    "enumerate": "for _, m in enumerate(turns): body(m); break",
+    "next": "body(next(turns))",
+    "generator": "def g():\n  for m in turns: yield m\nfor m in g(): body(m); break",
+}
+
+
+@pytest.mark.parametrize("saves", [True, False], ids=["saved", "nothing saved"])
+@pytest.mark.parametrize("how", LEAVING)
+def test_however_turns_are_left_only_a_checkpoint_tells_whether_there_is_something_to_show(
+    tmp_path: Path, how: str, saves: bool
+) -> None:
+    def body(member: pbt.Member) -> None:
+        for step in member.steps():
             member.report(1.0, save=save)
-            break
-        break
-    assert entries(tmp_path / "p")[-1].event == Released(0, 1)
+            if step == (2 if saves else 1):
+                return
 
-
-def test_return_gives_the_member_back_in_order(tmp_path: Path) -> None:
-    def body() -> int:
-        for member in pbt.turns(tmp_path / "p", **SETTINGS):
-            return member.id
-        return -1
-
-    assert body() == 0
-    assert entries(tmp_path / "p")[-1].event == Released(0, 1)
+    names = {"turns": pbt.turns(tmp_path / "p", **(SETTINGS | {"members": 1})), "body": body, "itertools": itertools}
+    exec(LEAVING[how], names)
+    names.clear()
+    assert entries(tmp_path / "p")[-1].event == Released(0, 1, failed=not saves)
 
 
 def test_an_exception_gives_the_member_back_as_failed(tmp_path: Path) -> None:
@@ -232,13 +242,15 @@ def test_an_exception_gives_the_member_back_as_failed(tmp_path: Path) -> None:
     assert entries(tmp_path / "p")[-1].event == Released(0, 1, failed=True)
 
 
-def test_a_context_manager_tells_failed_from_orderly(tmp_path: Path) -> None:
+def test_a_context_manager_gives_the_member_back_however_it_is_left(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), pbt.join(tmp_path / "p", **SETTINGS):
         1 / 0
     with pbt.join(tmp_path / "p"):
         pass
+    with pbt.join(tmp_path / "p") as member:
+        member.preempt()
     told = [e.event for e in entries(tmp_path / "p") if isinstance(e.event, Released)]
-    assert [e.failed for e in told] == [True, False]
+    assert [e.failed for e in told] == [True, True, False]
 
 
 def test_a_lost_lease_ends_a_turn_quietly_and_a_join_loudly(tmp_path: Path) -> None:

@@ -187,6 +187,69 @@ def test_an_orderly_release_is_no_loss_and_neither_is_a_death_while_nobody_repor
     assert s.population.members[3].losses == 0
 
 
+def test_who_ended_with_nothing_to_show_is_tried_again_once_another_member_had_something(world: World) -> None:
+    s = Script(world, members=3)
+    assert s.join(None, face=world.face()).member == 0
+    _die(world, s, 0)
+    assert s.join(None).member == 1
+    s.report(1, 1.0)
+    s.coordinator.tell(Released(1, 1))
+    s.coordinator.let_go(1)
+    assert s.join(None, face=world.face()).member == 0
+    assert s.population.members[0].losses == 1
+
+
+def test_where_nothing_explains_it_all_members_are_tried_in_turn_and_none_is_harmed(world: World) -> None:
+    """A script that is broken for everybody."""
+    s = Script(world, members=3)
+    s.round(1, 2, 3)
+    for member in range(3):
+        s.coordinator.tell(Released(member, 1))
+        s.coordinator.let_go(member)
+    tried = []
+    for _ in range(12):
+        member = s.join(None, face=world.face()).member
+        assert member is not None
+        tried.append(member)
+        _die(world, s, member)
+    assert sorted(tried[:3]) == sorted(tried[3:6]) == sorted(tried[9:]) == [0, 1, 2]
+    assert not any(m.losses for m in s.population.members)
+
+
+def test_the_last_one_left_is_cured_and_stopped_though_nobody_else_reports_any_more(world: World) -> None:
+    s = Script(world, members=3, steps=2)
+    for member in (0, 1):
+        for step in (1, 2):
+            s.report(member, 1.0, step=step)
+    for _ in range(6):
+        assert s.join(2, face=world.face()).member == 2
+        _die(world, s, 2)
+    answer = s.join(2, face=world.face())
+    assert answer.failed
+    assert s.population.finished
+
+
+def test_the_last_one_left_is_not_blamed_where_it_had_something_to_show_before(world: World) -> None:
+    """The script may have broken since."""
+    s = Script(world, members=2, steps=3)
+    s.report(1, 1.0)
+    for step in (1, 2, 3):
+        s.report(0, 1.0, step=step)
+    _die(world, s, 1)
+    for _ in range(7):
+        assert s.join(1, face=world.face()).member == 1
+        _die(world, s, 1)
+    assert s.population.members[1].losses == 0
+
+
+def test_a_population_of_one_is_never_blamed(world: World) -> None:
+    s = Script(world, members=1)
+    for _ in range(8):
+        assert s.join(0, face=world.face()).member == 0
+        _die(world, s, 0)
+    assert s.population.members[0].losses == 0
+
+
 def test_a_barrier_decides_for_all_from_one_snapshot_in_the_entry_that_completed_the_round(world: World) -> None:
     s = Script(world, synchronous=True)
     for member in range(4):

@@ -209,6 +209,7 @@ MEMBER = (
     "standing",
     "broken",
     "losses",
+    "misses",
     "stopped",
     "failed",
     "absent",

@@ -74,7 +74,7 @@ class Lease:
     began: int
     saved: bool = False
     ended: str = ""
-    others_spoke: bool = False
+    others_saved: bool = False  # somebody's report had a checkpoint since it began
 
 
 @dataclass
@@ -99,6 +99,7 @@ class Member:
     saved_since: bool = False  # a report with a checkpoint since its last exploit or birth
     broken: bool = False
     losses: int = 0
+    misses: int = 0  # leases with nothing to show that are nobody's fault so far
     stopped: bool = False
     failed: bool = False
     absent: bool = False
@@ -183,11 +184,32 @@ class Model:
         return m.lease is not None and not m.lease.ended and (m.id, m.lease.number) not in gone
 
     def available(self, gone: set[tuple[int, int]]) -> list[Member]:
-        """In the order in which they are taken: furthest behind, standing first, lowest id."""
+        """In the order in which they are taken: the unexplained last, furthest behind, standing first, lowest id."""
         if self.goal_reached:
             return []
         free = [m for m in self.members if not self.done(m) and m not in self.due() and not self.held(m, gone)]
-        return sorted(free, key=lambda m: (m.saved_step, not self.standing(m), m.id))
+        return sorted(free, key=lambda m: (self.unexplained(m), m.saved_step, not self.standing(m), m.id))
+
+    def empty_handed(self, m: Member) -> bool:
+        """Its newest lease, if it is over, saved nothing, and nobody said that this means nothing."""
+        return m.lease is not None and not m.lease.saved and m.lease.ended != "orderly"
+
+    def suspect(self, m: Member) -> bool:
+        return not self.standing(m) or m.losses > 0
+
+    def is_loss(self, m: Member) -> bool:
+        """Its newest lease, if it is over, speaks against the member rather than the script."""
+        if not self.empty_handed(m):
+            return False
+        assert m.lease is not None
+        if m.lease.others_saved:
+            return True
+        others = [o for o in self.members if o is not m]
+        witness = [o for o in others if not (self.done(o) or self.waits(o) or self.suspect(o))]
+        return self.suspect(m) and not witness and any(o.own is not None for o in others)
+
+    def unexplained(self, m: Member) -> int:
+        return m.misses + 1 if self.empty_handed(m) and not self.is_loss(m) else 0
 
     def reaches_goal(self, score: Any) -> bool:
         assert self.settings is not None
@@ -242,11 +264,11 @@ class Model:
         if event.member == len(self.members):
             self.members.append(Member(event.member))
         m = self.members[event.member]
-        old = m.lease
-        counts = old is not None and not old.saved and old.ended != "orderly" and old.others_spoke
-        if counts:
-            m.losses += 1
+        if self.is_loss(m):
+            m.losses, m.misses = m.losses + 1, 0
             m.cure = m.cure or m.losses == CURED_AFTER or m.losses >= FAILED_AFTER
+        elif self.empty_handed(m):
+            m.misses += 1
         m.cure = m.cure or m.broken
         m.step = m.saved_step
         m.score = None if m.checkpoint is None else m.checkpoint.score
@@ -258,15 +280,14 @@ class Model:
         m = self.members[id]
         assert m.lease is not None and m.lease.number == number and not m.lease.ended
         m.lease.ended = "failed" if failed else "orderly"
-        if not failed and not m.cure:  # whose cure waits for a round has had nothing to train
-            m.losses = 0
 
     def _reported(self, r: Report) -> None:
         m = self.members[r.member]
         assert m.lease is not None
-        for other in self.members:
-            if other is not m and other.lease is not None:
-                other.lease.others_spoke = True
+        if r.checkpoint is not None:
+            for other in self.members:
+                if other is not m and other.lease is not None:
+                    other.lease.others_saved = True
         for said in (*r.history, r):
             m.step, m.score = said.step, mean_of(said)
             m.evaluations = [*m.evaluations, *list_of(said)][-10:]
@@ -276,6 +297,7 @@ class Model:
             assert m.hyperparameters is not None
             m.checkpoint = Checkpoint(r.checkpoint, m.id, m.step, m.score, m.hyperparameters, tuple(m.evaluations))
             m.own, m.saved_since, m.broken, m.losses, m.lease.saved = m.score, True, False, 0, True
+            m.misses = 0
             self._best_of([m.checkpoint])
         if m.step >= m.ready:
             m.reached_ready = True
@@ -327,6 +349,7 @@ class Model:
         m.score = None if parent is None else parent.score
         m.evaluations = [] if parent is None else list(parent.evaluations)
         m.since, m.saved_since, m.broken = m.step, False, False
+        m.misses = 0
         if m.stopped:
             m.losses = 0
         m.stopped = m.failed = False

@@ -217,7 +217,7 @@ def test_a_member_is_given_back_once_the_coordinator_is_there_again(world: Memor
     cut.cut = ""
     until(lambda: answered(m))
     m.close()
-    assert world.population.members[0].lease.ended == "orderly"
+    assert world.population.members[0].lease.ended == "failed"  # nothing was saved
 
 
 def test_a_member_whose_report_was_refused_is_given_back_all_the_same(world: MemoryWorld, tmp_path: Path) -> None:

@@ -170,8 +170,8 @@ class LocalRun:
         taken_over = self._release(held)
         self._follower.catch_up()
         output = worker.tail()
-        for member, _ in held:
-            self._last_output[member] = output
+        if held and not self._follower.members[held[-1][0]].done:
+            self._last_output[held[-1][0]] = output
         shown = self._shown[worker.token] > 0
         worker.useful = worker.useful or shown
         if shown or taken_over:
