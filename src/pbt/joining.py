@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from pbt import preempt
+from pbt import preempt, stdio
 from pbt.away import WhenAway
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
@@ -21,7 +21,7 @@ from pbt.fresh import fresh_folder
 from pbt.launchers.orders import Orders
 from pbt.member import FIRST_POLL, LAST_POLL, Member
 from pbt.population.entries import Released
-from pbt.settings import Wanted, wanted
+from pbt.settings import Wanted, unused, wanted
 from pbt.turning import Turn, Turns
 from pbt.where import open_place
 
@@ -100,7 +100,7 @@ class _Worker:
 
     def __init__(self, where: str | os.PathLike[str] | None, space: Any, settings: Mapping[str, Any]) -> None:
         orders = Orders.given()
-        asked = wanted(space=space, **settings)
+        asked = said = wanted(space=space, **settings)
         if orders is not None:
             where, asked = orders.applied(where, asked)
         place = where or os.environ.get("PBT_URL")
@@ -109,9 +109,12 @@ class _Worker:
         self.where = os.fspath(place)
         self._trained = False
         self._orders = orders
-        self._asked: Wanted | None = asked
+        stdio.hold()
         self._place = open_place(os.fspath(place))
         self.face: Joinable = self._place.face
+        not_used = unused(self.face.create(asked), said)
+        if not_used:
+            stdio.say(f"{self.where} goes by a command line; not used of this script: {', '.join(not_used)}")
         self._store: CheckpointStore | None = None
 
     def store(self, answer: Answer) -> CheckpointStore | None:
@@ -141,12 +144,11 @@ class _Worker:
         nonce, pause, told = self._nonce(), FIRST_POLL, False
         while True:
             try:
-                answer = self.face.join(nonce, self._asked, member, turn)
+                answer = self.face.join(nonce, None, member, turn)
             except NobodyFree:
                 if not wait:
                     raise
                 answer = Answer(wait=True)
-            self._asked = None
             if answer.member is not None and (answer.failed or answer.wait):
                 self._give_back(answer)
                 nonce = self._nonce()
@@ -178,5 +180,5 @@ def _alone() -> str:
     """A fresh folder under ./pbt-runs/ for a script that was started without a population."""
     script = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in ("", "-c", "-m") else "run"
     folder = fresh_folder(script)
-    print(f"pbt: training alone, in {folder} (give pbt.turns a folder, or set PBT_URL, to share it)", file=sys.stderr)
+    stdio.say(f"training alone, in {folder} (give pbt.turns a folder, or set PBT_URL, to share it)")
     return str(folder)

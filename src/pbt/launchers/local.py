@@ -176,7 +176,7 @@ class LocalRun:
         self._show(why, worker.tail())
         if worker.failures > RESTARTS:
             worker.over = True
-            self.failures.append(f"{why}, {worker.failures} times in a row; its whole output is in {worker.log}")
+            self.failures.append(f"{why}, {worker.failures} times in a row; its whole output is in {worker.log_quoted}")
 
     def _show(self, why: str, output: str) -> None:
         """The end of a failed worker's output, unless it is what was shown last."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Collection
 
-from rich.console import Group, RenderableType
+from rich.console import ConsoleDimensions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -52,12 +53,15 @@ def note_exploits(entry: Entry, last: dict[int, int]) -> None:
             last[decision.member] = decision.parents[0].member
 
 
-def members_table(population: Population, exploited: dict[int, int], limit: int | None = None) -> Table:
+def members_table(
+    population: Population, exploited: dict[int, int], limit: int | None = None, fresh: Collection[int] = ()
+) -> Table:
     """One row a member: step, score, hyperparameters, from whom it last took over weights, state.
 
     Args:
         exploited: the last parent of each member that ever exploited.
         limit: that many rows, those being trained first, then the best; None: all.
+        fresh: members that have just taken over weights: they are marked.
     """
     names = list(population.settings.space)
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -76,29 +80,36 @@ def members_table(population: Population, exploited: dict[int, int], limit: int 
         state = state_of(population, m)
         style = "bold green" if m.id == best else "red" if state == "failed" else "dim" if state == "done" else ""
         values = [number_text((m.hyperparameters or {}).get(name)) for name in names]
-        table.add_row(
-            str(m.id), str(m.step), number_text(m.score), *values, number_text(exploited.get(m.id)), state, style=style
-        )
+        parent = number_text(exploited.get(m.id))
+        if m.id in fresh:
+            parent, style = f"← {parent}", "bold yellow"
+        table.add_row(str(m.id), str(m.step), number_text(m.score), *values, parent, state, style=style)
     if hidden:
         table.caption = f"… and {hidden} members more: pbt status shows all"
     return table
 
 
-def live(population: Population | None, exploited: dict[int, int], workers: str, rows: int) -> RenderableType:
-    """The table with a progress bar and the best so far, to be drawn over and over."""
+def live(
+    population: Population | None, exploited: dict[int, int], workers: str, size: ConsoleDimensions, pace: str,
+    fresh: Collection[int],
+) -> RenderableType:  # fmt: skip
+    """The table with a progress bar, the best so far and the pace, to be drawn over and over in `size`."""
     if population is None:
-        return Text(f"waiting for the first worker ({workers}) …")
-    table = members_table(population, exploited, limit=max(4, rows))
-    return Group(table, Text(), _progress(population), Text(_summary(population, workers)))
+        return Text(f"waiting for the first worker ({workers}) … {pace}")
+    below = (_progress(population, size.width), Text(_summary(population, workers)), Text(pace))
+    lines = sum(-(-text.cell_len // size.width) for text in below)
+    rows = size.height - lines - 4  # the header, a hint at what is hidden, a blank line, the cursor
+    return Group(members_table(population, exploited, max(1, rows), fresh), Text(), *below)
 
 
-def _progress(population: Population) -> Text:
+def _progress(population: Population, width: int) -> Text:
     steps = population.settings.steps
     if steps is None:
         return Text(f"step {max((m.step for m in population.members), default=0)}")
     done = sum(min(m.step, steps) for m in population.members) / (steps * max(1, len(population.members)))
-    filled = round(_BAR * done)
-    return Text.assemble(("━" * filled, "green"), ("━" * (_BAR - filled), "dim"), f" {done:4.0%}")
+    bar = max(1, min(_BAR, width - 6))
+    filled = int(bar * done)
+    return Text.assemble(("━" * filled, "green"), ("━" * (bar - filled), "dim"), f" {math.floor(100 * done):3}%")
 
 
 def _summary(population: Population, workers: str) -> str:
