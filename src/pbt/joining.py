@@ -15,7 +15,7 @@ from pbt import preempt, stdio
 from pbt.away import WhenAway
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
-from pbt.errors import NobodyFree, SettingsError
+from pbt.errors import NobodyFree, PBTError, SettingsError
 from pbt.face import Joinable
 from pbt.fresh import fresh_folder
 from pbt.launchers.orders import Orders
@@ -59,7 +59,7 @@ def join(
         NobodyFree: with ``wait=False``.
     """
     _check(when_away)
-    worker = _Worker(where, space, settings)
+    worker = _hired(where, space, settings)
     while True:
         answer = worker.next(turn=False, member=member, wait=wait)
         joined = Member(worker.face, worker.store(answer), answer, when_away)
@@ -81,7 +81,7 @@ def turns(
     so start, resume, take-over, exploit and a new architecture are one code path.
     """
     _check(when_away)
-    worker = _Worker(where, space, settings)
+    worker = _hired(where, space, settings)
 
     def take() -> Turn:
         answer = worker.next(turn=True)
@@ -93,6 +93,14 @@ def turns(
 def _check(when_away: str) -> None:
     if when_away not in get_args(WhenAway):
         raise SettingsError(f"when_away is {when_away!r}: 'wait' or 'go on'")
+
+
+def _hired(where: str | os.PathLike[str] | None, space: Any, settings: Mapping[str, Any]) -> _Worker:
+    """This process as a worker; what it is refused for is said without the frames in between."""
+    try:
+        return _Worker(where, space, settings)
+    except PBTError as error:
+        raise error.with_traceback(None) from None
 
 
 class _Worker:
@@ -114,7 +122,7 @@ class _Worker:
         self.face: Joinable = self._place.face
         not_used = unused(self.face.create(asked), said)
         if not_used:
-            stdio.say(f"{self.where} goes by a command line; not used of this script: {', '.join(not_used)}")
+            stdio.say(f"{self.where} goes by what a command line decided: {'; '.join(not_used)}")
         self._store: CheckpointStore | None = None
 
     def store(self, answer: Answer) -> CheckpointStore | None:

@@ -159,13 +159,13 @@ def compare(settings: Settings, asked: Wanted, where: str = "this population", l
 
 
 def unused(settings: Settings, asked: Wanted) -> list[str]:
-    """What a script says of settings that a command line decided, as ``members=8 (16 holds)``."""
+    """What a script says of settings that a command line decided, as ``members=16, not this script's 8``."""
     theirs = settings.overridden - {*(asked.overrides or ())}
     said = []
     for name, have, want in _differences(settings, asked):
         if _decides(name) in theirs:
-            shown = "" if isinstance(have, Space | StrategyRecord | tuple) else f"={want!r} ({have!r} holds)"
-            said.append(f"{name}{shown}")
+            long = isinstance(have, Space | StrategyRecord | tuple)
+            said.append(f"{name}, not this script's" if long else f"{name}={have!r}, not this script's {want!r}")
     return said
 
 

@@ -19,7 +19,7 @@ from pbt.cli.asking import asked_for, settings_options
 from pbt.cli.duration import duration
 from pbt.errors import PBTError, SettingsError
 from pbt.follow import Follower
-from pbt.launchers.command import check
+from pbt.launchers.command import refused
 from pbt.launchers.local import LocalRun, command_of
 from pbt.launchers.logs import fresh_logs
 from pbt.launchers.revive import revive, train_longer
@@ -30,7 +30,7 @@ from pbt.population.value import Population
 from pbt.settings import Wanted, compare
 from pbt.views.screen import Screen
 from pbt.views.words import report_of
-from pbt.where import Place, open_place
+from pbt.where import Place, is_url, open_place
 
 _NOTHING_LEFT = (
     "{where} is finished: nothing was trained now. Train on with a larger --steps, or begin anew in another folder."
@@ -83,12 +83,16 @@ def command(
 
         backend(asked.checkpoints)  # refuses what no worker could use, before anything is made
     started = command_of(arguments)
-    check(started, environment(0, 1, ()))
+    refusal = refused(started, environment(0, 1, ()))
+    if refusal is not None and not is_url(where) and not Path(where).expanduser().exists():
+        raise refusal
     place = open_place(where, kind)
     follower = Follower(place.journal)
     console = Console(stderr=True, markup=False)
     screen = Screen(console, follower, lambda: f"{run.active} of {count} workers", plain)
     follower.catch_up()
+    if refusal is not None and not follower.finished:
+        raise refusal
     if follower.exists:
         _agree(place, asked)
         revive(place.face, follower.population)
@@ -100,6 +104,8 @@ def command(
     if follower.finished:
         console.print(_NOTHING_LEFT.format(where=place.where), highlight=False, soft_wrap=True)
         return _conclude(place, follower, console, place.logs)
+    if refusal is not None:
+        raise refusal
     logs = _fresh_logs(place)
     cores = os.cpu_count() or 1
     count = min(asked.members or len(follower.members) or cores, cores) if workers is None else workers

@@ -18,28 +18,27 @@ _PYTHON = re.compile(r"python(\d+(\.\d+)?)?")
 _WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 
 
-def check(command: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Refuse a command that is not there, or a Python script that is missing or can not be compiled.
+def refused(command: Sequence[str], environment: Mapping[str, str]) -> SettingsError | None:
+    """Why no worker can run: the command is not there, or a Python script is missing or can not be compiled.
 
     Args:
         command: as a worker would run it.
         environment: in which it would run.
-
-    Raises:
-        SettingsError: with the reason.
     """
     found = shutil.which(command[0], path=environment.get("PATH"))
-    if found is None:
-        raise SettingsError(f"{shlex.join(command)} can not be started: {_why_not(command[0])}")
     script = _script(command)
-    if script is None or (script.exists() and not script.is_file()):
-        return
-    try:
-        source = script.read_bytes()
-    except OSError as error:
-        raise SettingsError(f"{shlex.join(command)} can not be started: {script}: {error.strerror}") from None
-    if os.path.realpath(found) == os.path.realpath(sys.executable):
-        _compile(source, script)
+    why = None
+    if found is None:
+        why = _why_not(command[0])
+    elif script is not None and (script.is_file() or not script.exists()):
+        try:
+            source = script.read_bytes()
+        except OSError as error:
+            why = f"{script}: {error.strerror}"
+        else:
+            if os.path.realpath(found) == os.path.realpath(sys.executable):
+                why = _not_compiled(source, script)
+    return None if why is None else SettingsError(f"{shlex.join(command)} can not be started: {why}")
 
 
 def _why_not(name: str) -> str:
@@ -65,11 +64,11 @@ def _script(command: Sequence[str]) -> Path | None:
     return None
 
 
-def _compile(source: bytes, script: Path) -> None:
+def _not_compiled(source: bytes, script: Path) -> str | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             compile(source, str(script), "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        words = "".join(traceback.format_exception_only(error)).rstrip()
-        raise SettingsError(f"{script} is no valid Python:\n{words}") from None
+        return "it is no valid Python:\n" + "".join(traceback.format_exception_only(error)).rstrip()
+    return None
