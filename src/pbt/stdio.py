@@ -26,6 +26,12 @@ def hold() -> None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
 
 
+def soften() -> None:
+    """Let standard output write what its encoding has no letters for in others."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="pbt-plain")
+
+
 def forgive(*names: str) -> None:
     """Make ``stdout`` or ``stderr`` go on in silence once nobody reads it or its disk is full."""
     for name in names:

@@ -67,6 +67,7 @@ def pbt(verbose: bool) -> None:
 def main(arguments: list[str] | None = None, **options: Any) -> None:
     """Run the command line; errors made for users are shown without a traceback."""
     stdio.hold()
+    stdio.soften()
     stdio.forgive("stderr")
     try:
         code = pbt.main(arguments, prog_name="pbt", standalone_mode=False, **options)
