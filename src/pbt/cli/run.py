@@ -88,7 +88,7 @@ def command(
         raise refusal
     place = open_place(where, kind)
     follower = Follower(place.journal)
-    console = Console(stderr=True, markup=False)
+    console = Console(stderr=True, markup=False, emoji=False)
     screen = Screen(console, follower, lambda: f"{run.active} of {count} workers", plain)
     follower.catch_up()
     if refusal is not None and not follower.finished:
@@ -150,7 +150,7 @@ def _conclude(place: Place, follower: Follower, console: Console, logs: Path, fa
         _sweep(place, population, console)
     entries = [decode(body) for body in place.journal.read(0)]
     report = report_of(population, entries, place.where, logs)
-    Console(markup=False).print(report, highlight=False, soft_wrap=True)
+    Console(markup=False, emoji=False).print(report, highlight=False, soft_wrap=True)
     _show_failures(failures, console)
     return 0 if population.finished and not any(m.failed for m in population.members) else 1
 

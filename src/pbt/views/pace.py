@@ -34,6 +34,8 @@ class Pace:
         self._clock = clock
         self._began: float | None = None
         self._samples: deque[_Sample] = deque()
+        self._before: int | None = None
+        self._training = False
         self._took: dict[int, float] = {}
         self._reported: set[int] = set()
         self.exploits = 0
@@ -74,8 +76,11 @@ class Pace:
         window = max(_WINDOW, elapsed / 3)
         sample = _Sample(now, population.reports, _trained(population))
         samples = self._samples
-        if len(samples) == 1 and samples[0].reports == sample.reports:
-            samples.clear()  # the time before the first report is no training
+        if self._before is None:
+            self._before = sample.reports
+        if not self._training:  # setting up, which lasts until the first report, is no training
+            samples.clear()
+            self._training = sample.reports > self._before
         if not samples or now - samples[-1].at >= window / _SAMPLES:
             samples.append(sample)
         while len(samples) > 2 and now - samples[1].at > window:
