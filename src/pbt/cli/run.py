@@ -78,6 +78,9 @@ def command(
     asked = asked_for(**given)
     if workers is not None and workers < 1:
         raise SettingsError(f"--workers {workers}: at least 1")
+    dealt = [name for g in (gpus or "").split(",") if (name := g.strip())]
+    if gpus is not None and not dealt:
+        raise SettingsError(f"--gpus {gpus!r}: name the GPUs, such as 0,1,2,3")
     if asked.checkpoints is not None and is_store(asked.checkpoints):
         from pbt.checkpoints.objects import backend
 
@@ -111,7 +114,7 @@ def command(
     count = min(asked.members or len(follower.members) or cores, cores) if workers is None else workers
     run = LocalRun(
         place.where, started, workers=count, settings=asked, follower=follower, coordinator=place.face,
-        logs=logs, stall=stall, gpus=[g.strip() for g in gpus.split(",")] if gpus else (),
+        logs=logs, stall=stall, gpus=dealt,
         say=lambda text: console.print(text, highlight=False, soft_wrap=True),
     )  # fmt: skip
     with screen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
@@ -19,7 +20,7 @@ _WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 
 
 def refused(command: Sequence[str], environment: Mapping[str, str]) -> SettingsError | None:
-    """Why no worker can run: the command is not there, or a Python script is missing or can not be compiled.
+    """Why no worker can run: the command is not there, or a Python script is missing or is none.
 
     Args:
         command: as a worker would run it.
@@ -37,7 +38,7 @@ def refused(command: Sequence[str], environment: Mapping[str, str]) -> SettingsE
             why = f"{script}: {error.strerror}"
         else:
             if os.path.realpath(found) == os.path.realpath(sys.executable):
-                why = _not_compiled(source, script)
+                why = _not_parsed(source, script)
     return None if why is None else SettingsError(f"{shlex.join(command)} can not be started: {why}")
 
 
@@ -64,11 +65,11 @@ def _script(command: Sequence[str]) -> Path | None:
     return None
 
 
-def _not_compiled(source: bytes, script: Path) -> str | None:
+def _not_parsed(source: bytes, script: Path) -> str | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            compile(source, str(script), "exec", dont_inherit=True)
+            ast.parse(source, str(script))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return "it is no valid Python:\n" + "".join(traceback.format_exception_only(error)).rstrip()
     return None

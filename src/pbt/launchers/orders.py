@@ -42,8 +42,11 @@ class Orders(msgspec.Struct, frozen=True):
             return None
         try:
             return msgspec.json.decode(text, type=Orders)
-        except UNREADABLE as error:
-            raise SettingsError(f"${VARIABLE} can not be read ({error}): it is set by pbt run; unset it") from None
+        except UNREADABLE:
+            raise SettingsError(
+                f"${VARIABLE} is not what this version of pbt run sets it to: unset it, or have pbt run and the "
+                "script use the same pbt"
+            ) from None
 
     def applied(self, where: Any, asked: Wanted) -> tuple[str, Wanted]:
         """The place and the settings in force."""
