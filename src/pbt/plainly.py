@@ -24,7 +24,8 @@ def plainly(error: Exception) -> str:
     if expected := _EXPECTED.fullmatch(text):
         kinds, limit, got = expected.groups()
         kind = " or ".join(_KINDS.get(k, k) for k in kinds.split(" | ") if k != "null")
-        return f"{name} must be {kind}{limit or ''}" + (f", not {_KINDS.get(got, got)}" if got else "")
+        other = f", not {_KINDS.get(got, got)}" if got and got != "float" else ""
+        return f"{name} must be {kind}{limit or ''}{other}"
     if field := _FIELD.fullmatch(text):
         return f"{field[2]!r} is {'not known' if field[1] == 'contains unknown' else 'missing'}"
     return text

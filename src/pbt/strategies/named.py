@@ -39,9 +39,8 @@ def bare(record: StrategyRecord) -> Strategy:
         strategy = msgspec.convert(record.parameters, kind)
     except msgspec.ValidationError as error:
         fields = ", ".join(f.name for f in msgspec.structs.fields(kind))
-        raise SettingsError(
-            f"strategy {record.name!r}: {plainly(error)}; its parameters are {fields or 'none'}"
-        ) from None
+        known = f"its parameters are {fields or 'none'}"
+        raise SettingsError(f"strategy {record.name!r}: {plainly(error)}; {known}") from None
     strategy.check()
     return strategy
 
