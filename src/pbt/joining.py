@@ -122,7 +122,7 @@ class _Worker:
         self.face: Joinable = self._place.face
         not_used = unused(self.face.create(asked), said)
         if not_used:
-            stdio.say(f"{self.where} goes by what a command line decided: {'; '.join(not_used)}")
+            stdio.say_once(f"{self.where} goes by what a command line decided: {'; '.join(not_used)}")
         self._store: CheckpointStore | None = None
 
     def store(self, answer: Answer) -> CheckpointStore | None:

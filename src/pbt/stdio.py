@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import functools
 import io
 import os
 import select
@@ -21,9 +22,9 @@ def hold() -> None:
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(fd, True)
     os.close(fd)
-    for name in ("stdout", "stderr"):
+    for number, name in ((1, "stdout"), (2, "stderr")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+            setattr(sys, name, open(number, "w", closefd=False))  # noqa: SIM115
 
 
 def soften() -> None:
@@ -42,7 +43,9 @@ def forgive(*names: str) -> None:
             continue
         if isinstance(getattr(getattr(stream, "buffer", None), "raw", None), _Forgiving):
             continue
-        buffer = io.BufferedWriter(_Forgiving(fd, "wb", closefd=False))
+        raw = _Forgiving(fd, "wb", closefd=False)
+        raw.former = stream  # which closes the descriptor when it is forgotten
+        buffer = io.BufferedWriter(raw)
         lines = name == "stderr" or stream.isatty()
         text = io.TextIOWrapper(buffer, stream.encoding or "ascii", "pbt-plain", line_buffering=lines)
         setattr(sys, name, text)
@@ -54,8 +57,16 @@ def say(text: str) -> None:
         print(f"pbt: {text}", file=sys.stderr, flush=True)
 
 
+@functools.cache
+def say_once(text: str) -> None:
+    """As `say`, the first time that this process says so."""
+    say(text)
+
+
 class _Forgiving(io.FileIO):
     """A file that leads nowhere from the first write on that fails."""
+
+    former: Any = None
 
     def write(self, data: Any) -> int:
         try:

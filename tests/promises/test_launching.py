@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -141,6 +142,39 @@ def test_the_exit_code_tells_how_training_went_wherever_the_output_goes(tmp_path
     assert "Traceback" not in done.stderr + done.stdout
     assert status("p", tmp_path)["state"] == "finished"
     assert (tmp_path / "code").read_text() == "0\n"
+
+
+@pytest.mark.parametrize("output", [">&- 2>&-", ">/dev/full 2>/dev/full", ">&-", "2>&-"])
+def test_a_server_serves_whatever_becomes_of_its_output(tmp_path: Path, output: str) -> None:
+    port = free_port()
+    server = subprocess.Popen(
+        ["bash", "-c", f"exec {shlex.join(PBT)} serve served --port {port} --verbose {output}"],
+        cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        script = write(tmp_path, FEW)
+        url = f"http://127.0.0.1:{port}/p"
+        end = time.monotonic() + 60
+        while not (tmp_path / "served" / "key").exists():
+            assert server.poll() is None and time.monotonic() < end
+            time.sleep(0.05)
+        done = pbt_run(["run", "--workers", 1, "--members", 4, url, "--", "python", script], tmp_path)
+        assert done.returncode == 0, done.stderr
+        again = subprocess.run(
+            [sys.executable, script, url], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+        )
+        assert f"pbt: {url} goes by what a command line decided: members=4, not this script's 3" in again.stderr
+    finally:
+        server.terminate()
+        server.communicate(timeout=60)
+    assert server.returncode in (0, -signal.SIGTERM)
+    assert status("served/p", tmp_path)["state"] == "finished"
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
 
 
 def test_what_a_terminal_has_no_letters_for_ends_nothing(tmp_path: Path) -> None:
