@@ -173,6 +173,11 @@ def test_tensorboard_files_of_another_population_are_not_mixed(trained: Path, tm
         (["run", "--space", "space.toml", "p", "--", "true"], "higher score is better"),
         (["run", "--set", "quantile", "p", "--", "true"], "NAME=VALUE"),
         (["run", "--set", "quantile=2", "p", "--", "true"], "fraction from 0"),
+        (["run", "--set", "quantile=abc", "p", "--", "true"], "quantile must be a number, not text; its parameters"),
+        (["run", "--set", "factors=0.8", "p", "--", "true"], "factors must be a list; its"),
+        (["run", "--set", 'factors=["a"]', "p", "--", "true"], "factors[0] must be a number, not text"),
+        (["run", "--set", "burn_in=1.5", "p", "--", "true"], "burn_in must be a whole number; its"),
+        (["run", "--gpus", ",", "p", "--", "true"], "name the GPUs"),
         (["run", "--set", "quantil=0.2", "p", "--", "true"], "its parameters are quantile"),
         (["run", "--strategy", "magic", "p", "--", "true"], "no strategy 'magic'"),
         (["serve", "f", "--no-key", "--host", "0.0.0.0"], "anybody on the network"),
@@ -188,6 +193,8 @@ def test_wrong_input_gets_a_sentence_and_no_traceback(tmp_path: Path, arguments:
     assert done.returncode in (1, 2)
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+    assert "$" not in done.stderr.replace("$PBT", "")
+    assert "`" not in done.stderr
 
 
 def test_a_file_that_is_no_journal_says_so(tmp_path: Path) -> None:

@@ -1,22 +1,91 @@
-"""All Python in README and docs runs as it stands."""
+"""All Python in README and docs runs as it stands, and so do the commands, or a reason is given here."""
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.scripts import ROOT, environment
+from pbt.population.entries import Leased
+from tests.promises.test_killed import journal
+from tests.scripts import ROOT, environment, status, write
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.S | re.M)
+PROMPT = re.compile(r"^\w*\$ (.*?)(?:\s{2,}#.*)?$", re.M)
 BLOCKS = [
-    pytest.param(match.group(1), id=f"{page.stem}-{n}")
+    pytest.param(match.group(2), id=f"{page.stem}-{n}")
     for page in PAGES
-    for n, match in enumerate(re.finditer(r"```python\n(.*?)```", page.read_text(), re.S))
+    for n, match in enumerate(m for m in FENCE.finditer(page.read_text()) if m[1] == "python")
 ]
+COMMANDS = {
+    command: page.name
+    for page in PAGES
+    for fence in FENCE.finditer(page.read_text())
+    if fence[1] == "console"
+    for command in PROMPT.findall(fence[2])
+}
+NOT_RUN = {
+    "make demo": "installs packages; the demo itself runs in test_examples.py",
+    "pip install .": "installs packages",
+    "pip install 'pbtrain[objects]'": "installs packages",
+    "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… AWS_REGION=…": "somebody's own; see promises/test_travel.py",
+    "export AWS_ENDPOINT_URL=https://minio.example:9000": "somebody's own; see promises/test_travel.py",
+    "pbt run --checkpoints s3://bucket/prefix --members 16 runs/big -- python train.py": "see promises/test_travel.py",
+    'curl -H "Authorization: Bearer $(cat runs/key.read)" http://127.0.0.1:7777/openapi.json': "see test_openapi.py",
+    "export PBT_KEY=… PGPASSWORD=…": "somebody's own; see test_postgres.py",
+    "pbt serve /shared/runs --host 0.0.0.0 --journal postgresql://pbt@db/pbt": "needs a database; see test_postgres.py",
+    "export PBT_KEY=… PBT_URL=http://a:7777,b:7777/digits": "somebody's own; see test_postgres.py",
+}
+"""Commands that no test here runs, and why."""
+RUN: set[str] = set()
+"""Commands that one does."""
+TRAIN = next(m[2] for m in FENCE.finditer(PAGES[0].read_text()) if m[1] == "python")
+"""The script of the README."""
+QUICK = re.sub(r"\n +time\.sleep\(.*", "", TRAIN)
+
+
+def runs(*commands: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A test that runs these commands, in this order, some of them with other numbers or places."""
+    RUN.update(commands)
+
+    def mark(test: Callable[..., None]) -> Callable[..., None]:
+        return pytest.mark.parametrize("commands", [pytest.param(commands, id="commands")])(test)
+
+    return mark
+
+
+def shell(command: str, cwd: Path, **env: object) -> subprocess.Popen[str]:
+    """A line of a console, where ``python`` and ``pbt`` are those of this test."""
+    python = shlex.quote(sys.executable)
+    line = f'python() {{ {python} "$@"; }}; pbt() {{ python -m pbt "$@"; }}; {command}'
+    more = {**environment(**env), "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+    return subprocess.Popen(
+        ["bash", "-c", line], cwd=cwd, env=more, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def ended(running: subprocess.Popen[str], code: int = 0) -> str:
+    """What it printed, once it has ended as it should."""
+    try:
+        told, _ = running.communicate(timeout=100)
+    except BaseException:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.communicate()
+        raise
+    assert running.returncode == code, told
+    assert "Traceback" not in told
+    return told
 
 
 @pytest.mark.parametrize("code", BLOCKS)
@@ -27,6 +96,113 @@ def test_the_code_runs(tmp_path: Path, code: str) -> None:
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+@runs(
+    "python train.py & python train.py & python train.py & python train.py & wait",
+    "pbt status runs/first",
+    "pbt run --workers 4 runs/second -- python train.py",
+)
+def test_four_processes_share_the_readmes_population_and_pbt_run_trains_another(
+    tmp_path: Path, commands: tuple[str, ...]
+) -> None:
+    write(tmp_path, TRAIN)
+    together, look, run = commands
+    ended(shell(together, tmp_path))
+    assert "finished" in ended(shell(look, tmp_path))
+    assert "best score" in ended(shell(run, tmp_path))
+    for folder in ("runs/first", "runs/second"):
+        assert {m["step"] for m in status(folder, tmp_path)["members"]} == {40}
+
+
+@runs(
+    "pbt run --members 16 --workers 4 --gpus 0,1,2,3 --steps 200 runs/big -- python train.py --data d.npz",
+    "pbt status runs/big",
+    "pbt journal runs/big",
+    "pbt tensorboard runs/big --logdir tb --follow",
+    "pbt doctor runs/big",
+)
+def test_the_command_lines_settings_win_and_its_population_can_be_looked_at(
+    tmp_path: Path, commands: tuple[str, ...]
+) -> None:
+    write(tmp_path, QUICK)
+    run, *looks = commands
+    ended(shell(run.replace("--steps 200", "--steps 8"), tmp_path))
+    found = status("runs/big", tmp_path)["members"]
+    assert (len(found), {m["step"] for m in found}) == (16, {8})
+    for look in looks:
+        if "tensorboard" in look:
+            pytest.importorskip("tensorboardX")
+        ended(shell(look, tmp_path))
+
+
+@runs(
+    "pbt run --members 32 --workers 8 /shared/runs/big -- python train.py",
+    "pbt run --workers 8 /shared/runs/big -- python train.py",
+)
+def test_two_nodes_train_one_population_with_the_readmes_script(tmp_path: Path, commands: tuple[str, ...]) -> None:
+    shared = shlex.quote(str(tmp_path / "shared"))
+    nodes = []
+    for name, command in zip(("node1", "node2"), commands, strict=True):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, TRAIN)
+        fewer = command.replace("/shared", shared).replace("--members 32", "--members 6").replace("8", "2")
+        nodes.append(shell(fewer, tmp_path / name, PBT_JOURNAL="files"))
+        end = time.monotonic() + 60
+        while not list((tmp_path / "shared").glob("runs/big/journal/0*")):  # the second command is typed later
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    for node in nodes:
+        ended(node)
+    found = status(tmp_path / "shared" / "runs" / "big", tmp_path)["members"]
+    assert (len(found), {m["step"] for m in found}) == (6, {40})
+    nonces = [e.event.nonce for e in journal(tmp_path / "shared/runs/big") if isinstance(e.event, Leased)]
+    assert len({nonce.partition(".")[0] for nonce in nonces}) == 2
+
+
+@contextmanager
+def serving(command: str, cwd: Path) -> Iterator[dict[str, str]]:
+    """The variables that a server prints for its workers."""
+    server = shell(f"exec {shlex.quote(sys.executable)} -m {command} --port 0", cwd)
+    assert server.stdout is not None
+    exported = {}
+    try:
+        for line in server.stdout:
+            if found := re.match(r"  export (\w+)=(\S+)", line):
+                exported.setdefault(*found.groups())
+            if "PBT_KEY=" in line and "key.read" in line:
+                break
+        yield exported
+    finally:
+        server.send_signal(signal.SIGTERM)
+        ended(server)
+
+
+@runs("pbt serve runs --host 0.0.0.0", "PBT_URL=http://host:7777/first PBT_KEY=… python train.py")
+def test_workers_train_at_the_readmes_server(tmp_path: Path, commands: tuple[str, ...]) -> None:
+    (tmp_path / "away").mkdir()
+    write(tmp_path / "away", QUICK.replace('"runs/first", ', ""))  # "with a server the script names no folder"
+    with serving(commands[0], tmp_path) as exported:
+        port = exported["PBT_URL"].partition("://")[2].partition("/")[0].rpartition(":")[2]
+        key = (tmp_path / "runs" / "key").read_text().strip()
+        ended(shell(commands[1].replace("host:7777", f"127.0.0.1:{port}").replace("…", key), tmp_path / "away"))
+    assert {m["step"] for m in status("runs/first", tmp_path)["members"]} == {40}
+
+
+@runs("pbt serve runs --host 0.0.0.0 --port 7777", "pbt serve runs --host 0.0.0.0 --tls")
+def test_the_servers_say_what_to_export(tmp_path: Path, commands: tuple[str, ...]) -> None:
+    pytest.importorskip("cryptography")
+    for command, scheme in zip(commands, ("http", "https"), strict=True):
+        with serving(command.replace("--port 7777", ""), tmp_path) as exported:
+            assert exported["PBT_URL"].startswith(f"{scheme}://")
+
+
+def test_every_command_is_run_or_there_is_a_reason() -> None:
+    assert not RUN & NOT_RUN.keys()
+    assert set(COMMANDS) == RUN | NOT_RUN.keys()
+    assert all(NOT_RUN.values())
+    kinds = {fence[1] for page in PAGES for fence in FENCE.finditer(page.read_text())}
+    assert not kinds & {"sh", "bash", "shell", "py", "pycon"}, "write console and python: these are run"
 
 
 def test_every_link_leads_somewhere() -> None:

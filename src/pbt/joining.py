@@ -11,17 +11,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from pbt import preempt
+from pbt import preempt, stdio
 from pbt.away import WhenAway
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
-from pbt.errors import NobodyFree, SettingsError
+from pbt.errors import NobodyFree, PBTError, SettingsError
 from pbt.face import Joinable
 from pbt.fresh import fresh_folder
 from pbt.launchers.orders import Orders
 from pbt.member import FIRST_POLL, LAST_POLL, Member
 from pbt.population.entries import Released
-from pbt.settings import Wanted, wanted
+from pbt.settings import Wanted, unused, wanted
 from pbt.turning import Turn, Turns
 from pbt.where import open_place
 
@@ -59,7 +59,7 @@ def join(
         NobodyFree: with ``wait=False``.
     """
     _check(when_away)
-    worker = _Worker(where, space, settings)
+    worker = _hired(where, space, settings)
     while True:
         answer = worker.next(turn=False, member=member, wait=wait)
         joined = Member(worker.face, worker.store(answer), answer, when_away)
@@ -81,7 +81,7 @@ def turns(
     so start, resume, take-over, exploit and a new architecture are one code path.
     """
     _check(when_away)
-    worker = _Worker(where, space, settings)
+    worker = _hired(where, space, settings)
 
     def take() -> Turn:
         answer = worker.next(turn=True)
@@ -95,12 +95,20 @@ def _check(when_away: str) -> None:
         raise SettingsError(f"when_away is {when_away!r}: 'wait' or 'go on'")
 
 
+def _hired(where: str | os.PathLike[str] | None, space: Any, settings: Mapping[str, Any]) -> _Worker:
+    """This process as a worker; what it is refused for is said without the frames in between."""
+    try:
+        return _Worker(where, space, settings)
+    except PBTError as error:
+        raise error.with_traceback(None) from None
+
+
 class _Worker:
     """This process, looking for members of one population."""
 
     def __init__(self, where: str | os.PathLike[str] | None, space: Any, settings: Mapping[str, Any]) -> None:
         orders = Orders.given()
-        asked = wanted(space=space, **settings)
+        asked = said = wanted(space=space, **settings)
         if orders is not None:
             where, asked = orders.applied(where, asked)
         place = where or os.environ.get("PBT_URL")
@@ -109,9 +117,12 @@ class _Worker:
         self.where = os.fspath(place)
         self._trained = False
         self._orders = orders
-        self._asked: Wanted | None = asked
+        stdio.hold()
         self._place = open_place(os.fspath(place))
         self.face: Joinable = self._place.face
+        not_used = unused(self.face.create(asked), said)
+        if not_used:
+            stdio.say_once(f"{self.where} goes by what a command line decided: {'; '.join(not_used)}")
         self._store: CheckpointStore | None = None
 
     def store(self, answer: Answer) -> CheckpointStore | None:
@@ -141,12 +152,11 @@ class _Worker:
         nonce, pause, told = self._nonce(), FIRST_POLL, False
         while True:
             try:
-                answer = self.face.join(nonce, self._asked, member, turn)
+                answer = self.face.join(nonce, None, member, turn)
             except NobodyFree:
                 if not wait:
                     raise
                 answer = Answer(wait=True)
-            self._asked = None
             if answer.member is not None and (answer.failed or answer.wait):
                 self._give_back(answer)
                 nonce = self._nonce()
@@ -178,5 +188,5 @@ def _alone() -> str:
     """A fresh folder under ./pbt-runs/ for a script that was started without a population."""
     script = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in ("", "-c", "-m") else "run"
     folder = fresh_folder(script)
-    print(f"pbt: training alone, in {folder} (give pbt.turns a folder, or set PBT_URL, to share it)", file=sys.stderr)
+    stdio.say(f"training alone, in {folder} (give pbt.turns a folder, or set PBT_URL, to share it)")
     return str(folder)

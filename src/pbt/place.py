@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pbt.errors import JournalError, SettingsError
+from pbt.plainly import plainly
 from pbt.unreadable import UNREADABLE
 
 if TYPE_CHECKING:
@@ -219,8 +220,10 @@ def read_mark(path: Path) -> Mark:
     """
     try:
         mark = msgspec.json.decode((path / MARK).read_bytes(), type=Mark)
-    except (OSError, *UNREADABLE) as error:
-        raise JournalError(f"{path / MARK} can not be read: {error}") from None
+    except OSError as error:
+        raise JournalError(f"{path / MARK} can not be read: {error.strerror}") from None
+    except UNREADABLE as error:
+        raise JournalError(f"{path / MARK} can not be read: {plainly(error)}") from None
     if mark.format > Mark().format or mark.journal not in (*KINDS, POSTGRES):
         raise JournalError(f"{path} was made by a newer pbt (journal {mark.journal!r}): pip install -U pbtrain")
     return mark

@@ -12,7 +12,10 @@ class Progress:
     """A line that is written over."""
 
     def __init__(self) -> None:
-        self._on = sys.stderr.isatty() and VARIABLE not in os.environ
+        try:
+            self._on = sys.stderr.isatty() and VARIABLE not in os.environ
+        except (AttributeError, ValueError):  # it was closed, before Python began or since
+            self._on = False
         self._width = 0
 
     def show(self, member: int, step: int, steps: int | None, score: object) -> None:
@@ -22,12 +25,18 @@ class Progress:
         of = f"/{steps}" if steps is not None else ""
         shown = f"{score:.6g}" if isinstance(score, float) else "several" if isinstance(score, tuple) else str(score)
         line = f"member {member}  step {step}{of}  score {shown}"
-        sys.stderr.write("\r" + line.ljust(self._width))
-        sys.stderr.flush()
+        self._write("\r" + line.ljust(self._width))
         self._width = len(line)
 
     def end(self) -> None:
         """Leave the line as it is."""
         if self._width:
-            sys.stderr.write("\n")
+            self._write("\n")
             self._width = 0
+
+    def _write(self, text: str) -> None:
+        try:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except (OSError, ValueError, AttributeError):  # the terminal is gone: training goes on
+            self._on = False

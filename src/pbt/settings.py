@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from pbt.checkpoints.setting import check_setting, place_below, same_place
 from pbt.errors import SettingsError
-from pbt.population.entries import OWN, Count, Settings, StrategyRecord
+from pbt.population.entries import OWN, Count, Settings, StrategyRecord, Word
 from pbt.space.space import Space, Values
 from pbt.strategies.named import bare, record
 
@@ -22,7 +22,11 @@ _MEMBERS_LIMIT = 1_000_000
 
 
 class Wanted(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """The settings that somebody asks for; None: not asked for. Meanings: see `Settings`."""
+    """The settings that somebody asks for; None: not asked for. Meanings: see `Settings`.
+
+    Attributes:
+        overrides: names of those that a command line gave; the others are a script's.
+    """
 
     space: Space | None = None
     members: Count | None = None
@@ -39,10 +43,23 @@ class Wanted(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     turn: Count | None = None
     barrier_timeout: float | None = None
     checkpoints: str | None = None
+    overrides: tuple[Word, ...] | None = None
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of the settings that are asked for."""
+        names = (name for name in self.__struct_fields__ if name != "overrides")
+        return tuple(name for name in names if getattr(self, name) is not None)
+
+    def commanded(self) -> Wanted:
+        """The same, asked for by a command line."""
+        return msgspec.structs.replace(self, overrides=self.given or None)
 
     def over(self, other: Wanted) -> Wanted:
         """This, completed from `other`."""
         given = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
+        if "members" in (self.overrides or ()):
+            given["open"] = None  # how many there are was decided
         return msgspec.structs.replace(other, **given)
 
 
@@ -58,7 +75,7 @@ def wanted(
         SettingsError: for an unknown name or a value of the wrong type or range.
         SpaceError: for a malformed space, or a configuration of `start` outside it.
     """
-    known = {field.name for field in msgspec.structs.fields(Wanted)}
+    known = {*Wanted.__struct_fields__} - {"overrides"}
     for name in given.keys() - known:
         raise SettingsError(f"no setting {name!r}: known are {', '.join(sorted(known))}")
     parsed = None if space is None else Space.of(space)
@@ -100,7 +117,9 @@ def resolve(asked: Wanted) -> Settings:
     interval = asked.interval or (math.ceil(asked.steps / ROUNDS) if asked.steps else 1)
     strategy = record(asked.strategy or "pbt")
     bare(strategy)
-    given: dict[str, Any] = {
+    commanded = tuple(sorted({*asked.given} & {*(asked.overrides or ())}))
+    given: dict[str, Any] = {"overrides": commanded} if commanded else {}
+    given |= {
         name: getattr(asked, name)
         for name in ("goal", "synchronous", "quorum", "barrier_timeout", "steps", "members")
         if getattr(asked, name) is not None
@@ -118,26 +137,57 @@ def resolve(asked: Wanted) -> Settings:
     )
 
 
-def compare(settings: Settings, asked: Wanted, where: str = "this population") -> None:
+def compare(settings: Settings, asked: Wanted, where: str = "this population", launching: bool = False) -> None:
     """Make sure that what is asked for is what exists.
+
+    What a command line decided is not compared with what a script says of it: see `unused`.
+
+    Args:
+        launching: a command line asks, at its start. Its workers say the same later on, when somebody may have
+            raised the steps.
 
     Raises:
         SettingsError: naming the first field that differs, both values, and how to start anew.
     """
+    commanded = asked.overrides or ()
+    ignored = settings.overridden - {*commanded}
+    if not launching and "steps" in commanded:
+        ignored |= {"steps"}
+    for name, have, want in _differences(settings, asked):
+        if _decides(name) not in ignored:
+            _differ(name, have, want, where)
+
+
+def unused(settings: Settings, asked: Wanted) -> list[str]:
+    """What a script says of settings that a command line decided, as ``members=16, not this script's 8``."""
+    theirs = settings.overridden - {*(asked.overrides or ())}
+    said = []
+    for name, have, want in _differences(settings, asked):
+        if _decides(name) in theirs:
+            long = isinstance(have, Space | StrategyRecord | tuple)
+            said.append(f"{name}, not this script's" if long else f"{name}={have!r}, not this script's {want!r}")
+    return said
+
+
+def _decides(name: str) -> str:
+    """The setting that decides over this one: how many members there are says whether they are open."""
+    return "members" if name == "open" else name
+
+
+def _differences(settings: Settings, asked: Wanted) -> Iterator[tuple[str, Any, Any]]:
+    """Each setting that is asked for and is another: its name, what it is, what was asked for."""
     asked = msgspec.json.decode(msgspec.json.encode(asked), type=Wanted)  # a tuple against a list would differ
-    if asked.open is not None and asked.open != (settings.members is None):
-        _differ("open", settings.members is None, asked.open, where)
-    for name in msgspec.structs.fields(Wanted):
-        want = getattr(asked, name.name)
-        if want is None or name.name == "open":
-            continue
-        have = getattr(settings, name.name)
-        if name.name == "strategy":
+    for name in asked.given:
+        want = getattr(asked, name)
+        have: Any = settings.members is None
+        if name != "open":
+            have = getattr(settings, name)
+        if name == "strategy":
             want = record(want)
-        if name.name == "start":
+        if name == "start":
             want = tuple(settings.space.check(values, f"start[{i}]") for i, values in enumerate(want))
-        if have != want and not (name.name == "checkpoints" and same_place(have, want)):
-            _differ(name.name, have, want, where)
+        if have != want and not (name == "checkpoints" and same_place(have, want)):
+            yield name, have, want
 
 
 def _differ(name: str, have: Any, want: Any, where: str) -> None:

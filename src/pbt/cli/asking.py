@@ -40,11 +40,11 @@ def settings_options(command: F) -> F:
 
 
 def asked_for(space: str | None, strategy: str | None, parameters: Sequence[str], **given: Any) -> Wanted:
-    """The settings that the options ask for."""
+    """The settings that the options ask for; they win over a script's."""
     named: dict[str, Any] | None = None
     if strategy is not None or parameters:
         named = {"name": strategy or "pbt", **dict(_parameter(p) for p in parameters)}
-    return wanted(space=None if space is None else read_space(space), strategy=named, **given)
+    return wanted(space=None if space is None else read_space(space), strategy=named, **given).commanded()
 
 
 def _parameter(text: str) -> tuple[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from pbt import stdio
 from pbt.errors import PBTError
 from pbt.fresh import fresh_folder
 
@@ -28,6 +29,7 @@ def command(folder: Path | None, seed: int, plain: bool) -> int:
 
     FOLDER is where everything lies afterwards.  [default: pbt-runs/demo-TIME]
     """
+    stdio.forgive("stdout")
     missing = [package for module, package in NEEDS.items() if importlib.util.find_spec(module) is None]
     if missing:
         raise PBTError(f"the demo needs {', '.join(missing)}: pip install 'pbtrain[demo]'")

@@ -6,6 +6,7 @@ import click
 import msgspec
 from rich.console import Console
 
+from pbt import stdio
 from pbt.doctor import Finding, examine
 
 _MARKS = {"ok": "[green]ok     [/]", "warning": "[yellow]warning[/]", "problem": "[red]PROBLEM[/]"}
@@ -23,6 +24,7 @@ def command(where: str, as_json: bool) -> int:
 
     Exit codes: 0 nothing is broken (there may be warnings), 1 something is.
     """
+    stdio.forgive("stdout")
     console = Console()
     worst = 0
     for finding in examine(where):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import logging
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 
 import click
 
+from pbt import stdio
 from pbt.errors import PBTError
 
 COMMANDS = {
@@ -20,6 +22,8 @@ COMMANDS = {
     "journal": ("pbt.cli.journal", "Everything that happened to a population, as JSON lines."),
     "tensorboard": ("pbt.cli.tensorboard", "Write scores and hyperparameters as TensorBoard files."),
 }
+_OUTPUT = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""What writing to the output may raise; commands that train or serve never do."""
 
 
 class Commands(click.Group):
@@ -62,8 +66,12 @@ def pbt(verbose: bool) -> None:
 
 def main(arguments: list[str] | None = None, **options: Any) -> None:
     """Run the command line; errors made for users are shown without a traceback."""
+    stdio.hold()
+    stdio.soften()
+    stdio.forgive("stderr")
     try:
         code = pbt.main(arguments, prog_name="pbt", standalone_mode=False, **options)
+        sys.stdout.flush()
     except PBTError as error:
         click.echo(f"pbt: {error}", err=True)
         sys.exit(1)
@@ -72,7 +80,11 @@ def main(arguments: list[str] | None = None, **options: Any) -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
+    except OSError as error:
+        if error.errno not in _OUTPUT:
+            raise
+        stdio.forgive("stdout")
+        if error.errno != errno.EPIPE:
+            click.echo(f"pbt: the output can not be written: {error.strerror}", err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)

@@ -5,26 +5,32 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 from msgspec.structs import replace
 from rich.console import Console
 
+from pbt import stdio
 from pbt.checkpoints.setting import is_url as is_store
 from pbt.cli.asking import asked_for, settings_options
 from pbt.cli.duration import duration
 from pbt.errors import PBTError, SettingsError
 from pbt.follow import Follower
+from pbt.launchers.command import refused
 from pbt.launchers.local import LocalRun, command_of
+from pbt.launchers.logs import fresh_logs
 from pbt.launchers.revive import revive, train_longer
+from pbt.launchers.workers import environment
 from pbt.place import KINDS
-from pbt.population.entries import decode
+from pbt.population.entries import Created, decode
 from pbt.population.value import Population
 from pbt.settings import Wanted, compare
 from pbt.views.screen import Screen
 from pbt.views.words import report_of
-from pbt.where import Place, open_place
+from pbt.where import Place, is_url, open_place
 
 _NOTHING_LEFT = (
     "{where} is finished: nothing was trained now. Train on with a larger --steps, or begin anew in another folder."
@@ -68,64 +74,87 @@ def command(
     Ctrl-C asks the workers to save and end; twice ends them at once. Exit codes: 0 finished, 1 a member or
     every worker failed for good, 130 interrupted.
     """  # noqa: D301
+    stdio.forgive("stdout")
     asked = asked_for(**given)
     if workers is not None and workers < 1:
         raise SettingsError(f"--workers {workers}: at least 1")
+    dealt = [name for g in (gpus or "").split(",") if (name := g.strip())]
+    if gpus is not None and not dealt:
+        raise SettingsError(f"--gpus {gpus!r}: name the GPUs, such as 0,1,2,3")
     if asked.checkpoints is not None and is_store(asked.checkpoints):
         from pbt.checkpoints.objects import backend
 
         backend(asked.checkpoints)  # refuses what no worker could use, before anything is made
+    started = command_of(arguments)
+    refusal = refused(started, environment(0, 1, ()))
+    if refusal is not None and not is_url(where) and not Path(where).expanduser().exists():
+        raise refusal
     place = open_place(where, kind)
     follower = Follower(place.journal)
+    console = Console(stderr=True, markup=False, emoji=False)
+    screen = Screen(console, follower, lambda: f"{run.active} of {count} workers", plain)
     follower.catch_up()
+    if refusal is not None and not follower.finished:
+        raise refusal
     if follower.exists:
-        asked = _go_on(place, follower, asked)
-    elif asked.space is not None:
-        place.face.create(asked)
-        follower.catch_up()
-    cores = os.cpu_count() or 1
-    count = min(asked.members or len(follower.members) or cores, cores) if workers is None else workers
-    console = Console(stderr=True)
+        _agree(place, asked)
+        revive(place.face, follower.population)
+    else:
+        follower.listen(lambda entry, before: _agree(place, asked) if isinstance(entry.event, Created) else None)
+        if asked.space is not None:
+            place.face.create(asked)
+    follower.catch_up()
     if follower.finished:
         console.print(_NOTHING_LEFT.format(where=place.where), highlight=False, soft_wrap=True)
+        return _conclude(place, follower, console, place.logs)
+    if refusal is not None:
+        raise refusal
+    logs = _fresh_logs(place)
+    cores = os.cpu_count() or 1
+    count = min(asked.members or len(follower.members) or cores, cores) if workers is None else workers
     run = LocalRun(
-        place.where, command_of(arguments), workers=count, settings=asked, follower=follower, coordinator=place.face,
-        logs=place.logs, stall=stall, gpus=[g.strip() for g in gpus.split(",")] if gpus else (),
-        say=lambda text: console.print(text, highlight=False, markup=False, soft_wrap=True),
+        place.where, started, workers=count, settings=asked, follower=follower, coordinator=place.face,
+        logs=logs, stall=stall, gpus=dealt,
+        say=lambda text: console.print(text, highlight=False, soft_wrap=True),
     )  # fmt: skip
-    if not follower.finished:
-        with Screen(console, follower, lambda: f"{run.active} of {count} workers", plain) as screen:
-            run.run(screen.show)
-    return _conclude(place, follower, run, console)
+    with screen:
+        run.run(screen.show)
+    if run.interrupted:
+        again = shlex.join(["pbt", *sys.argv[1:]])
+        console.print(f"interrupted; go on from here with: {again}", highlight=False, soft_wrap=True)
+        return 130
+    return _conclude(place, follower, console, logs, run.failures)
 
 
-def _go_on(place: Place, follower: Follower, asked: Wanted) -> Wanted:
-    """Compare with what exists; raise its steps, and try failed members anew, where that is asked for."""
-    settings = follower.population.settings
+def _agree(place: Place, asked: Wanted) -> None:
+    """Compare with what exists now, whoever made it; raise its steps where more are asked for."""
+    settings = place.face.create(Wanted())
     if asked.steps is not None and settings.steps is not None and asked.steps > settings.steps:
         train_longer(place.face, asked.steps)
         settings = replace(settings, steps=asked.steps)
-    compare(settings, asked, str(place.where))
-    revive(place.face, follower.population)
-    follower.catch_up()
-    return asked
+    compare(settings, asked, str(place.where), launching=True)
 
 
-def _conclude(place: Place, follower: Follower, run: LocalRun, console: Console) -> int:
-    if run.interrupted:
-        again = shlex.join(["pbt", *sys.argv[1:]])
-        console.print(f"interrupted; go on from here with: {again}", highlight=False, markup=False, soft_wrap=True)
-        return 130
+def _fresh_logs(place: Place) -> Path:
+    try:
+        return fresh_logs(place.logs)
+    except OSError as error:
+        raise SettingsError(f"{place.logs} can not hold the workers' output: {error.strerror}") from None
+
+
+def _conclude(place: Place, follower: Follower, console: Console, logs: Path, failures: Sequence[str] = ()) -> int:
     if not follower.exists:
-        _show_failures(run, console)
-        console.print("[red]no worker created the population: does the script call pbt.turns or pbt.join?")
+        _show_failures(failures, console)
+        told = "no worker created the population: does the script call pbt.turns or pbt.join?"
+        console.print(told, style="red", highlight=False, soft_wrap=True)
         return 1
     population = follower.population
     if population.finished:
         _sweep(place, population, console)
     entries = [decode(body) for body in place.journal.read(0)]
-    Console().print(report_of(population, entries, place.where), highlight=False, soft_wrap=True)
-    _show_failures(run, console)
+    report = report_of(population, entries, place.where, logs)
+    Console(markup=False, emoji=False).print(report, highlight=False, soft_wrap=True)
+    _show_failures(failures, console)
     return 0 if population.finished and not any(m.failed for m in population.members) else 1
 
 
@@ -137,9 +166,9 @@ def _sweep(place: Place, population: Population, console: Console) -> None:
             store.sweep(population.referenced())
             store.clear_stagings()
     except PBTError as error:
-        console.print(f"checkpoints that nobody needs may be left: {error}", style="yellow", markup=False)
+        console.print(f"checkpoints that nobody needs may be left: {error}", style="yellow", highlight=False)
 
 
-def _show_failures(run: LocalRun, console: Console) -> None:
-    for failure in run.failures:
-        console.print(f"FAILED: {failure}", style="red", highlight=False, markup=False, soft_wrap=True)
+def _show_failures(failures: Sequence[str], console: Console) -> None:
+    for failure in failures:
+        console.print(f"FAILED: {failure}", style="red", highlight=False, soft_wrap=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from pbt import stdio
 from pbt.server.keys import LOOPBACK
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def command(
     serve them; workers name all of these, as in http://a:7777,b:7777/digits. The password comes from
     $PGPASSWORD or ~/.pgpass.
     """
+    stdio.forgive("stdout")
     from pbt.server.app import App
     from pbt.server.gate import Gate
     from pbt.server.keys import key_for

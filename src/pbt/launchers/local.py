@@ -185,7 +185,7 @@ class LocalRun:
         if hopeless or worker.failures > RESTARTS:
             worker.over = True
             often = f"{worker.failures} times in a row; " if worker.failures > 1 else "which repeating does not heal; "
-            self.failures.append(f"{why}, {often}its whole output is in {worker.log}")
+            self.failures.append(f"{why}, {often}its whole output is in {worker.log_quoted}")
 
     def _described(self, worker: Worker, code: int, held: Sequence[tuple[int, int]]) -> str:
         """How the process ended, with which member, and what it had to show."""

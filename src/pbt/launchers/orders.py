@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from pbt import stdio
 from pbt.errors import SettingsError
 from pbt.settings import Wanted
 from pbt.unreadable import UNREADABLE
@@ -17,7 +17,6 @@ from pbt.unreadable import UNREADABLE
 VARIABLE = "PBT_RUN"
 START_TIMEOUT = 30.0
 """Seconds after which the first steps begin even if not every launched worker is there."""
-_log = logging.getLogger("pbt")
 
 
 class Orders(msgspec.Struct, frozen=True):
@@ -42,13 +41,16 @@ class Orders(msgspec.Struct, frozen=True):
             return None
         try:
             return msgspec.json.decode(text, type=Orders)
-        except UNREADABLE as error:
-            raise SettingsError(f"${VARIABLE} can not be read ({error}): it is set by pbt run; unset it") from None
+        except UNREADABLE:
+            raise SettingsError(
+                f"${VARIABLE} is not what this version of pbt run sets it to: unset it, or have pbt run and the "
+                "script use the same pbt"
+            ) from None
 
     def applied(self, where: Any, asked: Wanted) -> tuple[str, Wanted]:
         """The place and the settings in force."""
-        if where is not None and os.fspath(where) != self.where:
-            _log.info("pbt run trains in %s; the script's %s is not used", self.where, where)
+        if where is not None and os.fspath(where) != self.where and os.path.abspath(where) != self.where:
+            stdio.say_once(f"pbt run trains in {self.where}, not in this script's {os.fspath(where)}")
         return self.where, self.settings.over(asked)
 
     def arrive(self) -> None:

@@ -68,6 +68,11 @@ class Worker:
         """Whether a process runs in this slot."""
         return self.process is not None
 
+    @property
+    def log_quoted(self) -> str:
+        """The path of the log, as a shell takes it."""
+        return shlex.quote(str(self.log))
+
     def reap(self, guard: Guard) -> int | None:
         """The exit code, once, if the process has ended; what it left running is ended too."""
         if self.process is None or (code := self.process.poll()) is None:

@@ -150,6 +150,8 @@ class Settings(_Part, frozen=True, gc=False, kw_only=True, omit_defaults=False):
         turn: steps that a worker trains a member before it may go to one further behind.
         checkpoints: "own": kept and collected in the population's folder; a URL: kept and collected in the object
             store there; "foreign": strings that only the user understands.
+        overrides: names of the settings that a command line decided, which scripts say nothing about any longer;
+            absent where there are none.
     """
 
     space: Space
@@ -166,6 +168,12 @@ class Settings(_Part, frozen=True, gc=False, kw_only=True, omit_defaults=False):
     barrier_timeout: float = 600.0
     turn: int = 1
     checkpoints: str = OWN
+    overrides: tuple[Word, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def overridden(self) -> frozenset[str]:
+        """Names of the settings that a command line decided."""
+        return frozenset(self.overrides or ())
 
     @property
     def foreign(self) -> bool:

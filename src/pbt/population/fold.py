@@ -271,7 +271,8 @@ def _steered(draft: Draft, event: Steered) -> None:
     draft.steered = event.nonce
     steps = event.change.get("steps")
     if steps is not None:
-        draft.settings = replace(draft.settings, steps=steps)
+        decided = tuple(sorted({*draft.settings.overridden, "steps"}))
+        draft.settings = replace(draft.settings, steps=steps, overrides=decided)
         for m in tuple(draft.members):
             # What its last report would have brought, had there been more to do, is decided now.
             draft.put(replace(m, due=True) if m.done and not m.stopped and m.step >= m.ready else m)

@@ -161,6 +161,9 @@ class App:
         """For a new population: with the server's own settings. The original never says which way is up: higher."""
         if (asked.members or 0) > MEMBERS_LIMIT:
             raise SettingsError(f"members is {asked.members}: a server makes populations of up to {MEMBERS_LIMIT}")
+        room.coordinator.catch_up()
+        if room.coordinator.exists:
+            return asked
         defaults = self.rooms.defaults
         named = asked.strategy.name if asked.strategy is not None else None
         if named is not None and named not in self.rooms.strategies:
@@ -172,9 +175,6 @@ class App:
                 f"this server was started for the strategy {defaults.strategy.name!r}, not {named!r}: "
                 "use pbt serve for populations of another strategy"
             )
-        room.coordinator.catch_up()
-        if room.coordinator.exists:
-            return asked
         completed = asked.over(defaults)
         original = completed.strategy is not None and completed.strategy.name == ORIGINAL
         return completed.over(Wanted(maximize=True)) if original else completed

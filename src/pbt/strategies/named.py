@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from pbt.errors import SettingsError
+from pbt.plainly import plainly
 from pbt.population.entries import Settings, StrategyRecord
 from pbt.strategies.cure import Cure
 from pbt.strategies.names import ORIGINAL
@@ -38,7 +39,8 @@ def bare(record: StrategyRecord) -> Strategy:
         strategy = msgspec.convert(record.parameters, kind)
     except msgspec.ValidationError as error:
         fields = ", ".join(f.name for f in msgspec.structs.fields(kind))
-        raise SettingsError(f"strategy {record.name!r}: {error}; its parameters are {fields or 'none'}") from None
+        known = f"its parameters are {fields or 'none'}"
+        raise SettingsError(f"strategy {record.name!r}: {plainly(error)}; {known}") from None
     strategy.check()
     return strategy
 

@@ -12,6 +12,7 @@ from rich.live import Live
 from pbt.follow import Follower
 from pbt.population.entries import Entry
 from pbt.population.value import Population
+from pbt.views.pace import Pace
 from pbt.views.table import live, note_exploits, number_text
 
 _EVERY = 0.25
@@ -32,10 +33,14 @@ class Screen:
         self._workers = workers
         self._exploited: dict[int, int] = {}
         self._shown = 0.0
+        self._pace = Pace()
+        follower.listen(self._pace.hear)
         follower.listen(self._hear)
-        self._live = None if plain or not console.is_terminal else Live(console=console, auto_refresh=False)
+        dull = plain or not console.is_terminal or console.is_dumb_terminal
+        self._live = None if dull else Live(console=console, auto_refresh=False)
 
     def __enter__(self) -> Screen:
+        self._pace.begin()
         if self._live is not None:
             self._live.start()
         return self
@@ -56,15 +61,19 @@ class Screen:
         self._shown = now
         population = self._follower.population if self._follower.exists else None
         if self._live is not None:
-            rows = self._console.height - 6
-            self._live.update(live(population, self._exploited, self._workers(), rows), refresh=True)
+            fresh = self._pace.just_took_over()
+            pace = self._pace.words(population)
+            drawn = live(population, self._exploited, self._workers(), self._console.size, pace, fresh)
+            self._live.update(drawn, refresh=True)
         elif population is not None:
             best = population.best
             steps = [m.step for m in population.members]
+            pace = self._pace.words(population)
             self._console.print(
                 f"step {min(steps, default=0)}–{max(steps, default=0)} · {population.reports} reports · "
-                f"best {number_text(best.score if best else None)} · {self._workers()}",
+                f"best {number_text(best.score if best else None)} · {self._workers()} · {pace}",
                 highlight=False,
+                soft_wrap=True,
             )
 
     def _hear(self, entry: Entry, before: Population | None) -> None:

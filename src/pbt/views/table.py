@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Collection
+from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import ConsoleDimensions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -12,6 +14,7 @@ from pbt.population.entries import Entry, Number
 from pbt.population.member import MemberState
 from pbt.population.value import Population
 from pbt.space.domains import Value
+from pbt.views.fitting import fitted
 
 _BAR = 50
 
@@ -52,17 +55,21 @@ def note_exploits(entry: Entry, last: dict[int, int]) -> None:
             last[decision.member] = decision.parents[0].member
 
 
-def members_table(population: Population, exploited: dict[int, int], limit: int | None = None) -> Table:
+def members_table(
+    population: Population, exploited: dict[int, int], limit: int | None = None, fresh: Collection[int] = (),
+    width: int | None = None,
+) -> Table:  # fmt: skip
     """One row a member: step, score, hyperparameters, from whom it last took over weights, state.
 
     Args:
         exploited: the last parent of each member that ever exploited.
         limit: that many rows, those being trained first, then the best; None: all.
+        fresh: members that have just taken over weights: they are marked.
+        width: letters that there is room for: hyperparameters that do not fit are left out; None: show all.
     """
     names = list(population.settings.space)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("member", "step", "score", *names, "from", "state"):
-        table.add_column(title, justify="right" if title != "state" else "left")
+    titles = ["member", "step", "score", *names, "from", "state"]
+    rows = []
     ordered = list(population.members)
     hidden = 0
     if limit is not None and len(ordered) > limit:
@@ -76,29 +83,49 @@ def members_table(population: Population, exploited: dict[int, int], limit: int 
         state = state_of(population, m)
         style = "bold green" if m.id == best else "red" if state == "failed" else "dim" if state == "done" else ""
         values = [number_text((m.hyperparameters or {}).get(name)) for name in names]
-        table.add_row(
-            str(m.id), str(m.step), number_text(m.score), *values, number_text(exploited.get(m.id)), state, style=style
-        )
-    if hidden:
-        table.caption = f"… and {hidden} members more: pbt status shows all"
+        parent = number_text(exploited.get(m.id))
+        if m.id in fresh:
+            parent, style = f"← {parent}", "bold yellow"
+        rows.append(([str(m.id), str(m.step), number_text(m.score), *values, parent, state], style))
+    return _table(titles, rows, hidden, width)
+
+
+def _table(titles: list[str], rows: list[tuple[list[str], str]], hidden: int, width: int | None) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", caption_justify="left")
+    shown = fitted(titles, [cells for cells, _ in rows], (3, 2), 1_000_000 if width is None else width)
+    for i, room in shown.items():
+        fixed: dict[str, Any] = {} if width is None else {"width": room, "no_wrap": True}
+        table.add_column(Text(titles[i]), justify="left" if i == len(titles) - 1 else "right", **fixed)
+    for cells, style in rows:
+        table.add_row(*(Text(cells[i]) for i in shown), style=style)  # a name is no markup
+    left_out = [(hidden, "members"), (len(titles) - len(shown), "hyperparameters")]
+    if any(n for n, _ in left_out):
+        more = ", ".join(f"{n} {what}" for n, what in left_out if n)
+        table.caption = Text(f"… and {more} more", no_wrap=True, overflow="ellipsis")
     return table
 
 
-def live(population: Population | None, exploited: dict[int, int], workers: str, rows: int) -> RenderableType:
-    """The table with a progress bar and the best so far, to be drawn over and over."""
+def live(
+    population: Population | None, exploited: dict[int, int], workers: str, size: ConsoleDimensions, pace: str,
+    fresh: Collection[int],
+) -> RenderableType:  # fmt: skip
+    """The table with a progress bar, the best so far and the pace, to be drawn over and over in `size`."""
     if population is None:
-        return Text(f"waiting for the first worker ({workers}) …")
-    table = members_table(population, exploited, limit=max(4, rows))
-    return Group(table, Text(), _progress(population), Text(_summary(population, workers)))
+        return Text(f"waiting for the first worker ({workers}) … {pace}")
+    below = (_progress(population, size.width), Text(_summary(population, workers)), Text(pace))
+    lines = sum(-(-text.cell_len // size.width) for text in below)
+    rows = size.height - lines - 4  # the header, a hint at what is hidden, a blank line, the cursor
+    return Group(members_table(population, exploited, max(1, rows), fresh, size.width), Text(), *below)
 
 
-def _progress(population: Population) -> Text:
+def _progress(population: Population, width: int) -> Text:
     steps = population.settings.steps
     if steps is None:
         return Text(f"step {max((m.step for m in population.members), default=0)}")
     done = sum(min(m.step, steps) for m in population.members) / (steps * max(1, len(population.members)))
-    filled = round(_BAR * done)
-    return Text.assemble(("━" * filled, "green"), ("━" * (_BAR - filled), "dim"), f" {done:4.0%}")
+    bar = max(1, min(_BAR, width - 6))
+    filled = int(bar * done)
+    return Text.assemble(("━" * filled, "green"), ("━" * (bar - filled), "dim"), f" {math.floor(100 * done):3}%")
 
 
 def _summary(population: Population, workers: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from pbt.views.table import number_text
 from pbt.where import is_url
 
 
-def report_of(population: Population, entries: Sequence[Entry], where: str) -> str:
+def report_of(population: Population, entries: Sequence[Entry], where: str, logs: Path) -> str:
     """The end of a run: the best member, the schedule that led to it, and where everything lies."""
     lines = []
     best = population.best
@@ -33,7 +34,9 @@ def report_of(population: Population, entries: Sequence[Entry], where: str) -> s
     )
     failed = [m.id for m in population.members if m.failed]
     if failed:
-        lines.append(f"failed for good: {', '.join(map(str, failed))} (their workers' output is in {where}/logs)")
+        lines.append(
+            f"failed for good: {', '.join(map(str, failed))} (their workers' output: {shlex.quote(str(logs))})"
+        )
     return "\n".join(lines)
 
 
