@@ -87,7 +87,7 @@ def command(
     count = min(asked.members or len(follower.members) or cores, cores) if workers is None else workers
     console = Console(stderr=True)
     if follower.finished:
-        console.print(_NOTHING_LEFT.format(where=place.where), highlight=False, soft_wrap=True)
+        console.print(_NOTHING_LEFT.format(where=place.where), highlight=False, markup=False, soft_wrap=True)
     run = LocalRun(
         place.where, command_of(arguments), workers=count, settings=asked, follower=follower, coordinator=place.face,
         logs=place.logs, stall=stall, gpus=[g.strip() for g in gpus.split(",")] if gpus else (),
@@ -124,7 +124,7 @@ def _conclude(place: Place, follower: Follower, run: LocalRun, console: Console)
     if population.finished:
         _sweep(place, population, console)
     entries = [decode(body) for body in place.journal.read(0)]
-    Console().print(report_of(population, entries, place.where), highlight=False, soft_wrap=True)
+    Console().print(report_of(population, entries, place.where), highlight=False, markup=False, soft_wrap=True)
     _show_failures(run, console)
     return 0 if population.finished and not any(m.failed for m in population.members) else 1
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -12,25 +11,9 @@ from pbt.population.entries import Entry, Number
 from pbt.population.member import MemberState
 from pbt.population.value import Population
 from pbt.space.domains import Value
+from pbt.views.judge import states_of
 
 _BAR = 50
-
-
-def state_of(population: Population, m: MemberState, held: Callable[[MemberState], bool] | None = None) -> str:
-    """What the member is doing, in one word; `held` judges whether its worker lives, where that can be seen."""
-    if m.failed:
-        return "failed"
-    if m.done or population.reached:
-        return "done"
-    if m.absent:
-        return "absent"
-    if m.waits:
-        return "waiting"
-    if m.lease is None:
-        return "free"
-    if m.lease.ended:
-        return "free"
-    return "training" if held is None or held(m) else "orphaned"
 
 
 def parent_of(m: MemberState) -> int | None:
@@ -52,30 +35,32 @@ def note_exploits(entry: Entry, last: dict[int, int]) -> None:
             last[decision.member] = decision.parents[0].member
 
 
-def members_table(population: Population, exploited: dict[int, int], limit: int | None = None) -> Table:
+def members_table(
+    population: Population, exploited: dict[int, int], limit: int | None = None, states: list[str] | None = None
+) -> Table:
     """One row a member: step, score, hyperparameters, from whom it last took over weights, state.
 
     Args:
         exploited: the last parent of each member that ever exploited.
         limit: that many rows, those being trained first, then the best; None: all.
+        states: what each member is doing, as `states_of` says; by default every holder is taken for living.
     """
     names = list(population.settings.space)
+    states = states_of(population) if states is None else states
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("member", "step", "score", *names, "from", "state"):
-        table.add_column(title, justify="right" if title != "state" else "left")
+        table.add_column(escape(title), justify="right" if title != "state" else "left")
     ordered = list(population.members)
     hidden = 0
     if limit is not None and len(ordered) > limit:
         hidden = len(ordered) - limit
-        ordered = sorted(
-            ordered, key=lambda m: (state_of(population, m) != "training", m.key is None, m.key or 0.0, m.id)
-        )
+        ordered = sorted(ordered, key=lambda m: (states[m.id] != "training", m.key is None, m.key or 0.0, m.id))
         ordered = sorted(ordered[:limit], key=lambda m: m.id)
     best = population.best.member if population.best else None
     for m in ordered:
-        state = state_of(population, m)
+        state = states[m.id]
         style = "bold green" if m.id == best else "red" if state == "failed" else "dim" if state == "done" else ""
-        values = [number_text((m.hyperparameters or {}).get(name)) for name in names]
+        values = [escape(number_text((m.hyperparameters or {}).get(name))) for name in names]
         table.add_row(
             str(m.id), str(m.step), number_text(m.score), *values, number_text(exploited.get(m.id)), state, style=style
         )
