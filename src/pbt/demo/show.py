@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 import time
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 
 from pbt.demo.data import Digits, read_digits, write_digits
 from pbt.demo.network import Network
@@ -132,6 +134,7 @@ def _conclusion(folder: Path, trained: Found, random: Found, more: Found, pictur
     best = trained.population.best
     assert best is not None
     lineage = Lineage.of(trained.entries)
+    quoted = shlex.quote(str(folder / "pbt"))
     exploits = sum(d.start == "copy" for e in trained.entries for d in e.decisions)
     return "\n".join(
         [
@@ -156,8 +159,11 @@ def _conclusion(folder: Path, trained: Found, random: Found, more: Found, pictur
             "",
             "What to type next:",
             *_commands(
-                (f"pbt status {shlex.quote(str(folder / 'pbt'))}", "every member, and how it stands"),
-                (f"pbt journal {shlex.quote(str(folder / 'pbt'))} | tail -3", "everything that happened, with the reasons"),
+                (f"pbt status {quoted}", "every member, and how it stands"),
+                (
+                    f"pbt journal {quoted} | tail -3",
+                    "everything that happened, with the reasons",
+                ),
                 ("pbt run --help", "train your own script this way"),
             ),
         ]
