@@ -331,7 +331,10 @@ def _salvage(folder: Path) -> Iterator[Finding]:
     """Where the journal is damaged: how much of it is not, and how to save that."""
     from pbt.salvage import readable
 
-    found = readable(folder)
+    try:
+        found = readable(folder)
+    except OSError:
+        return
     if found.population is not None:
         yield Finding(
             "warning",

@@ -17,13 +17,18 @@ from typing import NamedTuple
 
 from pbt import place
 from pbt.checkpoints.folder import FolderStore
-from pbt.errors import CheckpointError, PBTError, SettingsError
+from pbt.checkpoints.names import parsed
+from pbt.checkpoints.whole import manifest_of
+from pbt.coordinator.coordinator import Coordinator
+from pbt.errors import CheckpointError, Conflict, Invalid, PBTError, SettingsError
 from pbt.journals.frames import Frame, scattered
 from pbt.journals.names import read_file
 from pbt.journals.sqlite import FILE
-from pbt.population.entries import OWN, Reported, decode
+from pbt.population.entries import OWN, Checkpoint, Released, Report, Reported, decode
 from pbt.population.fold import apply
+from pbt.population.member import MemberState
 from pbt.population.value import Population
+from pbt.sharing import make_folder
 
 _BATCH = 1000
 
@@ -53,7 +58,11 @@ class Saved(NamedTuple):
 
 
 def readable(folder: Path) -> Readable:
-    """Everything in a population's folder that can be relied on."""
+    """Everything in a population's folder that can be relied on.
+
+    Raises:
+        OSError: this user may not look.
+    """
     kind = "files" if (folder / "journal").is_dir() and not (folder / FILE).exists() else "sqlite"
     found = _in_files(folder / "journal") if kind == "files" else _in_sqlite(folder)
     bodies: list[bytes] = []
@@ -87,28 +96,65 @@ def save(folder: Path, to: Path) -> Saved:
     with closing(place.journal(target)) as journal:
         for start in range(0, len(found.bodies), _BATCH):
             journal.append(start, found.bodies[start : start + _BATCH])
-    copied, lost = [], []
-    if found.population.settings.checkpoints == OWN:
-        source = FolderStore(folder)
-        for id in sorted(found.population.referenced()):
-            try:
-                _copy(source.fetch(id), FolderStore(target).path(id))
-                copied.append(id)
-            except (CheckpointError, OSError):
-                lost.append(id)
-    return Saved(len(found.bodies), copied, lost)
+    own = found.population.settings.checkpoints == OWN
+    with closing(place.coordinator(target)) as coordinator:
+        coordinator.catch_up()
+        for member in found.population.members:
+            if member.lease is not None and not member.lease.ended:
+                _end(coordinator, member, folder if own else None, target)
+        needed = sorted(coordinator.population.referenced()) if own else []
+    copied = [id for id in needed if _copy(folder, target, id)]
+    return Saved(len(found.bodies), copied, [id for id in needed if id not in copied])
 
 
-def _copy(source: Path, target: Path) -> None:
-    """A whole copy, or none."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.name}.{os.getpid()}")
+def _end(coordinator: Coordinator, member: MemberState, source: Path | None, target: Path) -> None:
+    """End a lease whose holder, if he lives, trains in the damaged folder.
+
+    His last report may be lost while its checkpoint is not: that says itself what was reported.
+    """
+    assert member.lease is not None
+    number = member.lease.number
+    saved = None if source is None else _newest(source, member, number)
+    if saved is not None and source is not None and _copy(source, target, saved.id):
+        report = Report(
+            member=member.id, lease=number, seq=parsed(saved.id)[2], decided=member.decisions, step=saved.step,
+            score=saved.score, checkpoint=saved.id, release=True,
+        )  # fmt: skip
+        with suppress(Conflict, Invalid):
+            coordinator.report(report)
+            return
+    coordinator.tell(Released(member.id, number))
+
+
+def _newest(folder: Path, member: MemberState, lease: int) -> Checkpoint | None:
+    """The member's newest whole checkpoint of this lease that the journal does not know, if there is one."""
+    store, found = FolderStore(folder), []
+    for id in store.ids():
+        whose, under, _ = parsed(id)
+        if (whose, under) == (member.id, lease):
+            with suppress(CheckpointError, OSError):
+                found.append(manifest_of(store.fetch(id), id).checkpoint)
+    newest = max(found, key=lambda checkpoint: checkpoint.step, default=None)
+    new = newest is not None and newest.step > member.step and newest.hyperparameters == member.hyperparameters
+    return newest if new and not member.waits else None
+
+
+def _copy(folder: Path, target: Path, id: str) -> bool:
+    """A whole copy of a checkpoint, or none; whether there is one."""
+    to = FolderStore(target).path(id)
+    if to.exists():
+        return True
+    aside = to.with_name(f".{to.name}.{os.getpid()}")
     try:
+        source = FolderStore(folder).fetch(id)
+        make_folder(to.parent)
         shutil.copytree(source, aside, symlinks=True)
-        aside.rename(target)
-    except BaseException:
+        aside.rename(to)
+    except (CheckpointError, OSError, shutil.Error):
+        return False
+    finally:
         shutil.rmtree(aside, ignore_errors=True)
-        raise
+    return True
 
 
 def _in_files(journal: Path) -> Iterator[bytes]:
