@@ -40,6 +40,11 @@ def make_folder(path: Path) -> None:
     if not path.parent.is_dir():
         make_folder(path.parent)
     path.mkdir(exist_ok=True)
+    share_folder(path)
+
+
+def share_folder(path: Path) -> None:
+    """`share`, for a folder."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         share(fd, path.parent)
