@@ -12,6 +12,7 @@ from pbt.errors import SettingsError
 from pbt.journals.journal import Journal, Reads
 from pbt.place import MARK
 from pbt.server.alive import Beats
+from pbt.sharing import check_writable
 
 
 class Reader(Reads, Protocol):
@@ -83,6 +84,7 @@ class InFolders:
             SettingsError: another server has it.
         """
         folder = place.prepare(self._folder / name)
+        check_writable(folder)
         here = place.alive(folder)
         if not here.serve():
             raise SettingsError(f"another server serves {folder} already: use that one, or stop it")
