@@ -13,7 +13,7 @@ import pytest
 
 from tests.scripts import TURNS, environment, pbt_run, status, write
 
-COMMANDS = ["demo", "run", "serve", "status", "journal", "tensorboard"]
+COMMANDS = ["demo", "run", "serve", "status", "doctor", "fetch", "journal", "tensorboard"]
 
 
 @pytest.fixture(scope="module")

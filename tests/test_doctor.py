@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import shutil
 import sqlite3
-from collections.abc import Callable
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import pbt
+import pbt.doctor
 from pbt.doctor import Finding, examine
 from pbt.errors import JournalError
+from pbt.journals.frames import framed, scattered
 from pbt.where import open_journal
-from tests.scripts import pbt_run
+from tests.scripts import environment, pbt_run, start, write
 from tests.worlds import KEY, ServerWorld
 
 SETTINGS: dict[str, Any] = {
@@ -49,8 +57,7 @@ def test_a_sound_population_has_nothing(tmp_path: Path, kind: str, monkeypatch: 
     assert {f.level for f in findings} == {"ok"}, findings
     assert any("finished" in f.what for f in findings)
     assert any("referenced ones are whole" in f.what for f in findings)
-    made = {p.relative_to(where) for p in where.rglob("*")} - before
-    assert made <= {Path("journal.db-shm"), Path("journal.db-wal")}, "SQLite's own, for its readers"
+    assert {p.relative_to(where) for p in where.rglob("*")} == before
 
 
 def lose_a_file(where: Path) -> None:
@@ -170,3 +177,268 @@ def test_the_command_says_it_by_its_exit_code(tmp_path: Path) -> None:
     nowhere = pbt_run(["doctor", tmp_path / "nowhere"], tmp_path)
     assert nowhere.returncode == 1
     assert "holds no population" in nowhere.stdout
+
+
+def test_a_population_in_training_is_well_at_every_look(tmp_path: Path) -> None:
+    """Two workers replace checkpoints all the time while it is looked at."""
+    script = write(
+        tmp_path,
+        "import pbt, sys\n"
+        "for m in pbt.turns(sys.argv[1], space={'a': pbt.Float(0, 1)}, members=6, steps=100000, interval=1,\n"
+        "                   maximize=True):\n"
+        "    m.checkpoint\n"
+        "    for s in m.steps():\n"
+        "        m.report(m['a'], save=lambda f: [(f / n).write_text(n) for n in 'abc'])\n",
+    )
+    workers = [start(script, tmp_path / "p") for _ in range(2)]
+    while not (tmp_path / "p" / "checkpoints" / "1").exists():
+        time.sleep(0.02)
+    end = time.monotonic() + 4
+    try:
+        looks = 0
+        while time.monotonic() < end:
+            assert [f for f in examine(str(tmp_path / "p")) if f.level == "problem"] == []
+            looks += 1
+        assert looks > 5
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.communicate()
+
+
+class Between:
+    """Has something happen after the journal was read for the first time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, happens: Callable[[], None]) -> None:
+        real = getattr(pbt.doctor, name)  # type: ignore[attr-defined]
+
+        def first(*arguments: Any) -> Any:
+            happens()
+            return real(*arguments)
+
+        monkeypatch.setattr(f"pbt.doctor.{name}", first)
+
+
+def test_what_was_replaced_since_the_journal_was_read_is_no_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = pbt.join(tmp_path / "p", **{**SETTINGS, "members": 1})
+    member.report(1.0, step=1, save=save)
+    Between(monkeypatch, "_snapshot", lambda: (member.report(2.0, step=2, save=save), None)[1])
+    assert found(tmp_path / "p", "problem") == []
+
+
+def test_a_checkpoint_that_is_still_needed_is_missed_though_the_journal_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = trained(tmp_path / "p", members=1)
+    other = pbt.join(where, member=1)
+
+    def happen() -> None:
+        lose_a_file(where)
+        other.report(0.5, step=1, save=save)
+
+    Between(monkeypatch, "_snapshot", happen)
+    assert any("is not whole" in text for text in found(where, "problem"))
+    other.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "files"])
+def test_it_makes_nothing_where_something_is_missing(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PBT_JOURNAL", kind)
+    where = trained(tmp_path / "p", members=1)
+    shutil.rmtree(where / "leases")
+    before = sorted(where.rglob("*"))
+    assert found(where, "problem") == []
+    assert pbt_run(["status", where], tmp_path).returncode == 0
+    assert sorted(where.rglob("*")) == before
+
+
+AS_NOBODY = """
+import os, sys
+os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
+"""
+EXAMINE = "from pbt.doctor import examine\nprint(*[f for f in examine(sys.argv[1]) if f.level == 'problem'], sep='\\n')"
+
+
+def as_nobody(code: str, where: Path, umask: int = 0o002) -> str:
+    """What a Python says that runs as another user; imports are done before it becomes that one."""
+    before = (
+        "import pbt, pbt.doctor, pbt.salvage, pbt.views.status, pbt.journals.sqlite, pbt.journals.files, pbt.counter\n"
+        "import pbt.strategies.pbt, pbt.joining, pbt.keeper, pbt.turning, encodings.idna, pbt.checkpoints.whole\n"
+        f"import os\nos.umask({umask})\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", before + AS_NOBODY + code, str(where)], capture_output=True, text=True,
+        env=environment(HOME="/"), timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def visible() -> Iterator[Path]:
+    """A folder that other users see: pytest's own are shut."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
+
+
+@needs_root
+@pytest.mark.parametrize("kind", ["sqlite", "files"])
+@pytest.mark.parametrize("leases", ["there", "missing", "shut"])
+def test_another_user_may_look(visible: Path, kind: str, leases: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PBT_JOURNAL", kind)
+    where = trained(visible / "p", members=1)
+    holder = pbt.join(where, member=1)
+    if leases == "missing":
+        shutil.rmtree(where / "leases")
+    elif leases == "shut":
+        (where / "leases").chmod(0o700)
+    before = sorted(where.rglob("*"))
+    assert as_nobody(EXAMINE, where) == ""
+    assert sorted(set(where.rglob("*")) - set(before)) == []
+    holder.close()
+    assert as_nobody(EXAMINE, where) == ""
+
+
+@needs_root
+def test_checkpoints_that_this_user_may_not_see_are_no_problem_of_the_population(visible: Path) -> None:
+    where = trained(visible / "p")
+    for folder in (where / "checkpoints").rglob("*-*"):
+        folder.chmod(0o700)
+    assert as_nobody(EXAMINE, where) == ""
+
+
+@needs_root
+def test_where_sqlite_needs_to_write_to_be_read_that_is_said(visible: Path) -> None:
+    """A worker was killed while it wrote, and the index of its WAL is not there."""
+    where = killed(visible / "p")
+    (where / "journal.db-shm").unlink(missing_ok=True)
+    assert as_nobody(EXAMINE, where) == ""
+    said = as_nobody("print(*[f.what for f in pbt.doctor.examine(sys.argv[1])])", where)
+    assert "without the permission to write" in said
+
+
+def killed(where: Path) -> Path:
+    code = (
+        "import pbt, os, sys\n"
+        "m = pbt.join(sys.argv[1], space={'lr': pbt.Float(0, 1)}, members=2, steps=9, interval=1, maximize=True)\n"
+        "for step in m.steps():\n"
+        "    m.report(step, save=lambda f: (f / 'state').write_text('x'))\n"
+        "    if step == 5: os._exit(0)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(where)], env=environment(), check=True)
+    assert (where / "journal.db-wal").stat().st_size
+    return where
+
+
+@pytest.mark.parametrize("name", ["run#1", "what?now", "acc%41b", "a b", "ü", "[red]x[]", "it's", "$HOME;x"])
+def test_a_folder_of_any_name_is_looked_at(tmp_path: Path, name: str) -> None:
+    where = trained(tmp_path / name)
+    assert pbt_run(["status", name], tmp_path).returncode == 0
+    assert f"load it from  {name}/checkpoints" in pbt_run(["status", name], tmp_path).stdout
+    assert pbt_run(["journal", name], tmp_path).stdout.count("\n") > 3
+    assert pbt_run(["doctor", name], tmp_path).returncode == 0
+    assert list(tmp_path.iterdir()) == [where]
+
+
+def test_names_of_hyperparameters_and_values_are_shown_as_they_are(tmp_path: Path) -> None:
+    settings = {**SETTINGS, "space": {"[bold]": pbt.Choice(["[red]", "[/]"])}}
+    pbt.join(tmp_path / "p", **settings).close()
+    shown = pbt_run(["status", "p"], tmp_path).stdout
+    assert "[bold]" in shown
+    assert "[red]" in shown or "[/]" in shown
+
+
+def test_the_table_the_footer_and_the_doctor_say_the_same_of_a_dead_worker(tmp_path: Path) -> None:
+    killed(tmp_path / "p")
+    table, _, footer = pbt_run(["status", "p"], tmp_path).stdout.partition("\n\n")
+    assert "orphaned" in table
+    assert "training" not in table
+    assert "[0, 1]" in footer
+    assert any("dead: 0" in text for text in found(tmp_path / "p", "warning"))
+
+
+# --- a damaged journal ---
+
+
+HALF = """
+import pbt, sys
+for id in range(2):
+    with pbt.join(sys.argv[1], member=id, space={"lr": pbt.Float(0, 1)}, members=2, steps=40, interval=1, maximize=True,
+                  seed=1) as member:
+        for step in member.steps():
+            member.checkpoint
+            member.report(float(step), save=lambda folder: (folder / "state").write_text("weights"))
+            if step == 20:
+                break
+"""
+
+
+def shorten_sqlite(where: Path) -> None:
+    """The last page of the file is gone, as after a disk that lied."""
+    assert not list(where.glob("journal.db-*"))
+    file = where / "journal.db"
+    file.write_bytes(file.read_bytes()[:-4096])
+
+
+def shorten_last_file(where: Path) -> None:
+    last = max(p for p in (where / "journal").iterdir() if p.name.isdecimal())
+    last.write_bytes(last.read_bytes()[:-20])
+
+
+@pytest.mark.parametrize(
+    ("kind", "harm"), [("sqlite", shorten_sqlite), ("sqlite", rubbish), ("files", shorten_last_file)]
+)
+def test_what_is_left_of_a_damaged_journal_is_saved_into_a_copy_that_trains_on(
+    tmp_path: Path, kind: str, harm: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PBT_JOURNAL", kind)
+    monkeypatch.setattr("pbt.journals.files.WHOLE", 0.1)
+    where = tmp_path / "a run #1"
+    subprocess.run([sys.executable, "-c", HALF, where], env=environment(PBT_JOURNAL=kind), check=True)
+    before = {p: p.read_bytes() for p in where.rglob("*") if p.is_file()}
+    entries = len(list(open_journal(str(where)).read(0)))
+    harm(where)
+    harmed = {p: p.read_bytes() for p in where.rglob("*") if p.is_file()}
+    assert harmed != before
+    assert any("--save-to" in text for text in found(where, "warning"))
+    (told,) = [f.do for f in examine(str(where)) if "--save-to" in f.do]
+    command = shlex.split(told.partition(" makes ")[0].replace("NEW_FOLDER", "'the copy'"))
+    done = pbt_run(command[1:], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {p: p.read_bytes() for p in where.rglob("*") if p.is_file()} == harmed
+    copy = tmp_path / "the copy"
+    saved = len(list(open_journal(str(copy)).read(0)))
+    assert 1 <= saved <= entries
+    assert json.loads(pbt_run(["status", copy, "--json"], tmp_path).stdout)["members"][0]["step"] == 20
+    assert found(copy, "problem") == []
+    for member in pbt.turns(copy):
+        for step in member.steps():
+            member.checkpoint
+            member.report(float(step), save=save)
+    assert json.loads(pbt_run(["status", copy, "--json"], tmp_path).stdout)["state"] == "finished"
+
+
+def test_a_copy_overwrites_nothing(tmp_path: Path) -> None:
+    where = trained(tmp_path / "p")
+    rubbish(where)
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "mine").write_text("mine")
+    done = pbt_run(["doctor", where, "--save-to", "there"], tmp_path)
+    assert done.returncode == 1
+    assert "exists" in done.stderr
+    assert [p.name for p in (tmp_path / "there").iterdir()] == ["mine"]
+
+
+def test_an_append_that_a_later_file_carries_is_saved_from_there(tmp_path: Path) -> None:
+    frames = [framed(n, bytes([n] * 16), [b"entry %d" % n]) for n in (1, 2, 3)]
+    broken = frames[1][:-5]
+    assert [f.first for f in scattered(frames[0] + broken + frames[2])] == [1, 3]
+    assert [f.first for f in scattered(broken)] == []

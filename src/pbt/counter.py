@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from pbt.flock import Flock
 from pbt.population.member import Lease
+from pbt.sharing import make_folder, open_shared, refusal
 
 _log = logging.getLogger("pbt")
 TERM = 120.0
@@ -58,7 +59,11 @@ class Counter:
         self._seen: dict[str, _Seen] = {}
 
     def hold(self, member: int, number: int) -> bool:
-        """Begin to count for a lease; False if this process trains the member already."""
+        """Begin to count for a lease; False if this process trains the member already.
+
+        Raises:
+            SettingsError: this user may not write the counter, and would soon be taken for dead.
+        """
         held = self._held.get(member)
         if held is not None and held.process == os.getpid():
             return False
@@ -145,11 +150,12 @@ class _Beating:
         self.process = os.getpid()
         self._key = os.urandom(8).hex()
         self._count = 0
+        self.failing = False
 
     def beat(self) -> bool:
         """Count one further, unless a later lease of the member counts here. Whether it did not."""
         self._count += 1
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fd = open_shared(self.path, os.O_RDWR | os.O_CREAT)
         try:
             if self._later(os.pread(fd, _WIDTH, 0)):
                 return False
@@ -170,7 +176,13 @@ def _begin(path: Path, number: int) -> _Beating:
     """Count in a file from now on, in one thread for the whole process."""
     global _thread
     beating = _Beating(path, number)
-    _beat_once(beating)
+    try:
+        make_folder(path.parent)
+        beating.beat()
+    except PermissionError:
+        raise refusal(path, path.parent.parent) from None
+    except OSError as error:
+        _log.debug("no sign of life could be given yet: %s", error)
     _beating.add(beating)
     if _thread is None or not _thread.is_alive():
         _thread = threading.Thread(target=_beat_all, name="signs of life", daemon=True)
@@ -195,7 +207,11 @@ def _beat_once(beating: _Beating) -> None:
         if not beating.beat():
             _beating.discard(beating)
     except OSError as error:
-        _log.debug("no sign of life could be given: %s", error)
+        say = _log.debug if beating.failing else _log.warning
+        say("%s: no sign of life can be given (%s); others will take this worker for dead", beating.path, error)
+        beating.failing = True
+    else:
+        beating.failing = False
 
 
 def _forget_in_child() -> None:

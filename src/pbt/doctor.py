@@ -1,8 +1,13 @@
-"""What is wrong with a population, and what to do about it. It only reads."""
+"""What is wrong with a population, and what to do about it. It only reads.
+
+Others train meanwhile. So the journal is read, the disk is looked at, and the journal is read on: only what holds by
+both readings is judged, and what vanished in between was somebody's right to delete.
+"""
 
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -12,9 +17,8 @@ from typing import Literal, NamedTuple
 
 from pbt import place
 from pbt.checkpoints.folder import FolderStore
-from pbt.coordinator.leases import held
 from pbt.coordinator.snapshot import load
-from pbt.errors import CheckpointError, Forbidden, PBTError, SettingsError, Unreachable
+from pbt.errors import CheckpointError, Forbidden, PBTError, SettingsError, Unavailable, Unreachable
 from pbt.flock import free
 from pbt.journals.journal import Reads
 from pbt.journals.snapshot import SnapshotFile
@@ -22,12 +26,14 @@ from pbt.population.entries import OWN, Checkpoint, Created, Entry, decode
 from pbt.population.fold import apply
 from pbt.population.value import Population
 from pbt.strategies.named import build
+from pbt.views.judge import judge_for, notes_on, states_of
 from pbt.where import is_url, open_journal
 
 _ROOM = 1.2
 """Disk space is scarce below so many times what all checkpoints take."""
 _AHEAD = 300.0
 """Seconds by which an entry may lie in the future before a clock is blamed."""
+_MORE = "start workers to go on"
 _PERMISSION = "ask as the user who trains, or give yourself the permission to read it"
 
 
@@ -46,17 +52,26 @@ class Finding(NamedTuple):
 
 def examine(where: str) -> Iterator[Finding]:
     """Everything that can be seen from here: the journal, the checkpoints, the leases, the disk."""
-    history = _History()
     try:
-        if not is_url(where):
-            yield from _disk(Path(where))
-        yield from history.read(open_journal(where))
+        yield from _examine(where)
+    except Unavailable as error:
+        yield Finding("warning", str(error), "nothing is known of the population: mend the way to it, then ask again")
     except PBTError as error:
         yield Finding("problem", str(error), _remedy(where, error))
-        return
+        if not isinstance(error, Unreachable | Forbidden) and not is_url(where):
+            yield from _salvage(Path(where))
+    except PermissionError as error:
+        yield Finding("warning", f"this user may not look at everything: {error}", _PERMISSION)
+
+
+def _examine(where: str) -> Iterator[Finding]:
+    if not is_url(where):
+        yield from _disk(Path(where))
+    history = _History(open_journal(where))
+    yield from history.read()
     population = history.population
     if population is None:
-        if not is_url(where) and any(Path(where).glob("checkpoints/*/*")):
+        if not is_url(where) and any(Path(where).glob("checkpoints/*/*")) and not history.read_on():
             yield Finding(
                 "problem", "the journal is empty, and yet there are checkpoints: what it said is lost",
                 "restore the folder from a copy, or take the checkpoints away and start a new population",
@@ -70,12 +85,12 @@ def examine(where: str) -> Iterator[Finding]:
         return
     folder = Path(where)
     yield from _snapshot(folder, population)
-    yield from _leases(folder, population)
+    yield from _leases(folder, history)
     if population.settings.checkpoints == OWN:
-        yield from _checkpoints(FolderStore(folder), population)
+        yield from _checkpoints(FolderStore(folder), history)
         yield from _room(folder)
     elif not population.settings.foreign:
-        yield from _objects(population)
+        yield from _objects(history)
 
 
 def _remedy(where: str, error: PBTError) -> str:
@@ -92,7 +107,7 @@ def _remedy(where: str, error: PBTError) -> str:
     with suppress(PBTError):
         if place.read_mark(folder).journal == place.POSTGRES:
             return "give pbt doctor the URL of the population on its server"
-    return "restore the population from a copy, or start a new one"
+    return "restore the population from a copy, save what can be saved, or start a new one"
 
 
 def _shut(folder: Path) -> bool:
@@ -105,16 +120,17 @@ def _shut(folder: Path) -> bool:
 
 
 class _History:
-    """The journal, read once from its beginning."""
+    """The journal, read once from its beginning, and read on for what others add meanwhile."""
 
-    def __init__(self) -> None:
+    def __init__(self, journal: Reads) -> None:
+        self._journal = journal
         self.population: Population | None = None
 
-    def read(self, journal: Reads) -> Iterator[Finding]:
+    def read(self) -> Iterator[Finding]:
         """Every entry decoded and folded; times that no clock can have given."""
         newest = 0.0
         number = 0
-        for body in journal.read(0):
+        for body in self._journal.read(0):
             number += 1
             entry = self._next(number, body)
             if number == 1 and isinstance(entry.event, Created):
@@ -127,6 +143,20 @@ class _History:
                 "warning", f"the newest entry is dated {ahead:.0f} s in the future",
                 "set this machine's clock; decisions do not depend on it",
             )  # fmt: skip
+
+    def read_on(self) -> Population | None:
+        """The population as it stands now."""
+        number = 0 if self.population is None else self.population.count
+        for body in self._journal.read(number):
+            number += 1
+            self._next(number, body)
+        return self.population
+
+    def now(self) -> Population:
+        """The same, where one exists."""
+        found = self.read_on()
+        assert found is not None
+        return found
 
     def _next(self, number: int, body: bytes) -> Entry:
         try:
@@ -165,16 +195,9 @@ def _members(population: Population) -> Iterator[Finding]:
     else:
         done = sum(m.done for m in population.members)
         yield Finding("ok", f"unfinished: {done} of {len(population.members)} members are done")
+    for note in notes_on(population):
+        yield Finding("warning", note.what, note.do)
     for m in population.members:
-        if m.failed:
-            yield Finding(
-                "warning", f"member {m.id} has failed: {m.why.note}", "mend the script; pbt run tries it anew"
-            )
-        elif m.losses:
-            yield Finding(
-                "warning", f"member {m.id}: {m.losses} workers in a row ended without having saved anything",
-                "look at the end of the workers' output",
-            )  # fmt: skip
         if m.owed:
             yield Finding("ok", f"member {m.id} waits for an exploration, which its next worker computes")
 
@@ -191,44 +214,56 @@ def _snapshot(folder: Path, population: Population) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _leases(folder: Path, population: Population) -> Iterator[Finding]:
-    alive = place.alive(folder)
-    taken = [m for m in population.members if m.lease is not None and not m.lease.ended and not m.done]
-    living = [m.id for m in taken if held(m, alive)]
-    dead = [m.id for m in taken if m.id not in living]
+def _leases(folder: Path, history: _History) -> Iterator[Finding]:
+    """Who trains which member. What changed while it was looked at is in somebody's hands."""
+    leases = folder / "leases"
+    if leases.exists() and not os.access(leases, os.R_OK | os.X_OK):
+        yield Finding("warning", f"{leases} can not be read: who trains which member is not known", _PERMISSION)
+        return
+    before = history.now()
+    states = states_of(before, judge_for(str(folder)))
+    after = history.now()
+    same = [m.id for m in before.members if m.lease == after.members[m.id].lease and m.done == after.members[m.id].done]
+
+    def members(state: str) -> list[int]:
+        return [id for id in same if states[id] == state]
+
+    living = [m.id for m in before.members if states[m.id] == "training"]
     if living:
         yield Finding("ok", f"members in the hands of living workers: {_some(living)}")
-    if dead:
-        yield Finding("warning", f"the workers of these members are dead: {_some(dead)}", "start workers to go on")
-    free = [m.id for m in population.members if not (m.done or m.waits or m.id in living or m.id in dead)]
-    if free and not population.finished:
-        yield Finding("warning", f"members that wait for a worker: {_some(free)}", "start workers to go on")
+    if members("orphaned"):
+        yield Finding("warning", f"the workers of these members are dead: {_some(members('orphaned'))}", _MORE)
+    if members("free") and not after.finished:
+        yield Finding("warning", f"members that wait for a worker: {_some(members('free'))}", _MORE)
 
 
-def _checkpoints(store: FolderStore, population: Population) -> Iterator[Finding]:
+def _checkpoints(store: FolderStore, history: _History) -> Iterator[Finding]:
     try:
-        yield from _whole(store.fetch, population)
-    except OSError as error:
-        denied = isinstance(error, PermissionError)
-        yield Finding("problem", str(error), _PERMISSION if denied else "mount the folder with the checkpoints")
+        yield from _whole(store.fetch, history)
+    except PermissionError as error:
+        yield Finding("warning", f"not every checkpoint can be looked at: {error}", _PERMISSION)
         return
-    left = sorted(set(store.ids()) - population.referenced())
-    if left and population.finished:
+    except OSError as error:
+        yield Finding("problem", str(error), "mount the folder with the checkpoints")
+        return
+    population = history.now()
+    left = sorted(set(store.ids()) - population.referenced()) if population.finished else []
+    if left:
         yield Finding(
             "warning", f"checkpoints that nobody can need: {_some(left)}",
             "run the same pbt run once more: it sweeps; or delete them",
         )  # fmt: skip
 
 
-def _objects(population: Population) -> Iterator[Finding]:
+def _objects(history: _History) -> Iterator[Finding]:
     """Whether the object store has the manifest of every checkpoint that somebody may need; no file is fetched."""
     from pbt.checkpoints.objects import FIRST_PATIENCE, Objects, backend
 
-    url = population.settings.checkpoints
+    url = history.now().settings.checkpoints
     try:
         objects = Objects(backend(url), url, FIRST_PATIENCE)
         objects.reach()
-        yield from _whole(objects.manifest, population)
+        yield from _whole(objects.manifest, history)
     except SettingsError as error:
         yield Finding("problem", str(error), "install what is missing here, then ask again")
     except (PBTError, OSError) as error:
@@ -239,17 +274,22 @@ def _objects(population: Population) -> Iterator[Finding]:
         )
 
 
-def _whole(look: Callable[[str], object], population: Population) -> Iterator[Finding]:
-    """Every referenced checkpoint, looked at."""
-    referenced = sorted(population.referenced())
-    broken = 0
-    for id in referenced:
+def _whole(look: Callable[[str], object], history: _History) -> Iterator[Finding]:
+    """Every checkpoint that was referenced before it was looked at, and still is."""
+    looked = sorted(history.now().referenced())
+    broken: dict[str, CheckpointError] = {}
+    for id in looked:
         try:
             look(id)
         except CheckpointError as error:
-            broken += 1
-            yield Finding("problem", f"checkpoint {id}: {error}", _loss(population, id))
-    yield Finding("ok", f"checkpoints: {len(referenced) - broken} of {len(referenced)} referenced ones are whole")
+            broken[id] = error
+    population = history.now()
+    referenced = [id for id in looked if id in population.referenced()]
+    for id in referenced:
+        if id in broken:
+            yield Finding("problem", f"checkpoint {id}: {broken[id]}", _loss(population, id))
+    whole = sum(id not in broken for id in referenced)
+    yield Finding("ok", f"checkpoints: {whole} of {len(referenced)} referenced ones are whole")
 
 
 def _loss(population: Population, id: str) -> str:
@@ -268,13 +308,40 @@ def _room(folder: Path) -> Iterator[Finding]:
     home = folder / "checkpoints"
     if not home.is_dir():
         return
-    size = sum(p.stat().st_size for p in home.rglob("*") if p.is_file())
+    size = _size(home)
     free = shutil.disk_usage(home).free
     if free < _ROOM * size:
         yield Finding(
             "warning", f"{free / 1e9:.1f} GB free, and all checkpoints take {size / 1e9:.1f} GB",
             "make room: training waits while a checkpoint does not fit",
         )  # fmt: skip
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files below; what vanishes meanwhile has none."""
+    size = 0
+    for base, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                size += os.lstat(os.path.join(base, name)).st_size
+    return size
+
+
+def _salvage(folder: Path) -> Iterator[Finding]:
+    """Where the journal is damaged: how much of it is not, and how to save that."""
+    from pbt.salvage import readable
+
+    try:
+        found = readable(folder)
+    except OSError:
+        return
+    if found.population is not None:
+        yield Finding(
+            "warning",
+            f"{found.population.count} entries can be saved, up to {found.reports}",
+            f"pbt doctor {shlex.quote(str(folder))} --save-to NEW_FOLDER makes a copy of them and their checkpoints, "
+            "which trains on; this folder stays as it is",
+        )
 
 
 def _some(things: list[int] | list[str]) -> str:

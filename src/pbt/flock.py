@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pbt.journals.locks import close_lock, open_lock, open_seen, try_lock, unlock
 from pbt.population.member import Lease
+from pbt.sharing import make_folder, refusal
 
 TERM = 60.0
 """Seconds without a sign of life after which a holder that is known only by a counter is presumed dead."""
@@ -25,7 +26,6 @@ class Flock:
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder / "leases"
-        self._folder.mkdir(exist_ok=True)
         self._server = folder / "server.lock"
         self._clock = clock
         self._held: dict[int, int] = {}
@@ -48,10 +48,19 @@ class Flock:
             self._serving = None
 
     def hold(self, member: int, number: int) -> bool:
-        """Lock the member's file; False if another living worker has it."""
+        """Lock the member's file; False if another living worker has it.
+
+        Raises:
+            SettingsError: this user may not.
+        """
         if member in self._held:
             return False
-        fd = open_lock(self._folder / f"{member}.lock")
+        path = self._folder / f"{member}.lock"
+        try:
+            make_folder(self._folder)
+            fd = open_lock(path)
+        except PermissionError:
+            raise refusal(path, self._folder.parent) from None
         if try_lock(fd):
             self._held[member] = fd
             return True
@@ -86,11 +95,16 @@ class Flock:
 
 
 def free(path: Path) -> bool:
-    """Whether a *shared* lock succeeds: two observers with exclusive ones would take each other for the holder."""
+    """Whether a *shared* lock succeeds: two observers with exclusive ones would take each other for the holder.
+
+    Who may not look does not know, and takes nobody for dead.
+    """
     try:
         fd = open_seen(path)
     except FileNotFoundError:
         return True
+    except PermissionError:
+        return False
     try:
         return try_lock(fd, shared=True)
     finally:

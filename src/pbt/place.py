@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ import msgspec
 
 from pbt.errors import JournalError, SettingsError
 from pbt.plainly import plainly
+from pbt.sharing import check_writable, make_folder, open_shared
 from pbt.unreadable import UNREADABLE
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ def coordinator(folder: str | Path, kind: str | None = None) -> Coordinator:
         JournalError: what lies there is damaged, or newer than this version.
     """
     path = prepare(folder, kind)
+    check_writable(path)
     from pbt.coordinator.coordinator import Coordinator
 
     try:
@@ -142,7 +145,7 @@ def prepare(folder: str | Path, kind: str | None = None) -> Path:
             "run pbt serve on Linux or macOS and give its URL, or use pbt.train"
         )
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
         if not (path / MARK).exists():
             _write_mark(path, _chosen(path, kind))
     except OSError as error:
@@ -196,7 +199,7 @@ def _chosen(path: Path, kind: str | None) -> str:
 def _write_mark(path: Path, kind: str) -> None:
     """Written aside and linked, so that it is whole and only the first of several writers makes it."""
     aside = path / f".{MARK}.{os.getpid()}.{os.urandom(4).hex()}"
-    with aside.open("wb") as file:
+    with os.fdopen(open_shared(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
         file.write(msgspec.json.encode(Mark(journal=kind, id=secrets.token_hex(16))))
         file.flush()
         os.fsync(file.fileno())
@@ -232,13 +235,13 @@ def read_mark(path: Path) -> Mark:
 def file_system(path: Path) -> str:
     """The type of the file system below `path`, as the kernel names it; "" where that is not known."""
     try:
-        lines = Path("/proc/self/mountinfo").read_text().splitlines()
+        lines = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
         return ""
     kinds = {}
     for line in lines:
         left, _, right = line.partition(" - ")
-        mount = left.split(" ")[4].encode().decode("unicode_escape")
+        mount = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), left.split(" ")[4])
         kinds[mount] = right.split(" ")[0]
     real = path.resolve()
     return next((kinds[str(p)] for p in (real, *real.parents) if str(p) in kinds), "")

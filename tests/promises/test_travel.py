@@ -449,7 +449,9 @@ def test_pbt_run_over_s3(tmp_path: Path, s3: S3) -> None:
     assert done.returncode == 0, done.stderr
     population = refold(decode(body) for body in place.reader(tmp_path / "p").read(0))
     url = population.settings.checkpoints
-    assert f"load it from  {url}/{population.best.id}" in done.stdout  # type: ignore[union-attr]
+    assert f"get it with  pbt fetch {tmp_path / 'p'} --to best" in done.stdout
+    assert pbt_run(["fetch", "p", "--to", "best"], tmp_path, **env).returncode == 0
+    assert population.best.id in (tmp_path / "best" / MANIFEST).read_text()  # type: ignore[union-attr]
     left = {key.rpartition("/")[0] for key in s3.keys(url.partition(f"s3://{BUCKET}/")[2])}
     assert left == population.referenced()
     assert not list((tmp_path / "cache").glob("*/*/*"))

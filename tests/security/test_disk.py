@@ -122,13 +122,3 @@ def test_a_checkpoint_id_that_leads_elsewhere_is_none(tmp_path: Path) -> None:
 def test_no_population_is_called_as_a_file_of_the_servers(served: ServerWorld, name: str) -> None:
     assert request(served, path=f"/{name}/open")[0] == 422
     assert list(served.folder.iterdir()) == []
-
-
-def test_a_server_opens_no_more_populations_than_it_can_hold(
-    served: ServerWorld,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("pbt.server.rooms.ROOMS_LIMIT", 3)
-    codes = [request(served, path=f"/p{n}/open")[0] for n in range(5)]
-    assert codes == [200, 200, 200, 422, 422]
-    assert request(served, path="/p1/open")[0] == 200

@@ -170,3 +170,16 @@ def test_pbt_serve_runs_with_an_end_to_its_patience(tmp_path: Path) -> None:
     connection.close()
     process.terminate()
     process.communicate(timeout=20)
+
+
+@pytest.mark.parametrize("size", [60, 63, 66, 100, 250])
+def test_a_head_is_as_large_as_it_is_also_in_one_piece(patient: tuple[int, Path], size: int) -> None:
+    port, _ = patient
+    connection = socket.create_connection(("127.0.0.1", port))
+    head = b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n" + AUTH + b"x: "
+    connection.sendall(head + b"a" * (size * 1024 - len(head)) + b"\r\n\r\n")
+    connection.settimeout(5)
+    said = connection.recv(100)
+    connection.close()
+    assert said.split()[1] == (b"200" if size < 64 else b"431")
+    _alive(port)

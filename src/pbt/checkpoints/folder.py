@@ -15,6 +15,7 @@ from pbt.checkpoints.store import MANIFEST, Manifest
 from pbt.checkpoints.whole import adopted, check, encoded, manifest_of, saved
 from pbt.errors import CheckpointError
 from pbt.population.entries import Checkpoint
+from pbt.sharing import make_folder, share_folder
 
 
 class FolderStore:
@@ -29,12 +30,13 @@ class FolderStore:
         n = 1 + max((int(p.name.partition("-s")[2]) for p in home.glob(f".{lease}-s*")), default=0)
         staging = home / f".{lease}-s{n}"
         staging.mkdir()
+        share_folder(staging)
         return staging
 
     def _home(self, member: int) -> Path:
         home = self._root / str(member)
         if not home.exists():
-            home.mkdir(parents=True, exist_ok=True)
+            make_folder(home)
             _sync(self._root)
             _sync(self._root.parent)
         return home

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 from pathlib import Path
 
 import click
@@ -37,7 +38,10 @@ def command(folder: Path | None, seed: int, plain: bool) -> int:
 
     where = folder or fresh_folder("demo")
     if (where / "pbt").exists():
-        raise PBTError(f"{where} has a demo already: name another folder, or look at it with pbt status {where}/pbt")
+        raise PBTError(
+            f"{where} has a demo already: name another folder, or look at it with: "
+            + shlex.join(["pbt", "status", str(where / "pbt")])
+        )
     try:
         where.mkdir(parents=True, exist_ok=True)
     except OSError as error:

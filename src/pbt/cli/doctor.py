@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import msgspec
 from rich.console import Console
 
 from pbt import stdio
 from pbt.doctor import Finding, examine
+from pbt.errors import SettingsError
+from pbt.salvage import save
+from pbt.where import is_url
 
 _MARKS = {"ok": "[green]ok     [/]", "warning": "[yellow]warning[/]", "problem": "[red]PROBLEM[/]"}
 
@@ -15,16 +20,26 @@ _MARKS = {"ok": "[green]ok     [/]", "warning": "[yellow]warning[/]", "problem":
 @click.command("doctor")
 @click.argument("where", metavar="WHERE")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
-def command(where: str, as_json: bool) -> int:
+@click.option(
+    "--save-to", metavar="FOLDER", type=click.Path(path_type=Path),
+    help="Copy what can still be read of a damaged population into a new folder.",
+)  # fmt: skip
+def command(where: str, as_json: bool, save_to: Path | None) -> int:
     """What is wrong with the population at WHERE (a folder or a URL), and what to do about it.
 
     It reads the whole journal, looks at every checkpoint that somebody may still need, at who holds which
     member, and at the disk. It changes nothing, and can be called while workers train. A long journal takes a
     while: some 30,000 entries a second.
 
+    Where the journal is damaged, it says how much of it is not. --save-to FOLDER then makes a copy: the entries up
+    to the damage, and the checkpoints that they refer to. Train on in the copy, as you did before, with that folder
+    instead; what came after is lost. The damaged folder is not touched.
+
     Exit codes: 0 nothing is broken (there may be warnings), 1 something is.
     """
     stdio.forgive("stdout")
+    if save_to is not None:
+        return _save(where, save_to)
     console = Console()
     worst = 0
     for finding in examine(where):
@@ -34,6 +49,19 @@ def command(where: str, as_json: bool) -> int:
         else:
             _show(console, finding)
     return worst
+
+
+def _save(where: str, to: Path) -> int:
+    if is_url(where):
+        raise SettingsError(f"{where}: a copy is made from the population's folder, on the server's machine")
+    saved = save(Path(where), to)
+    click.echo(f"{saved.entries} entries and {len(saved.checkpoints)} checkpoints are in {to}: train on there")
+    if saved.lost:
+        click.echo(
+            f"not whole, and not copied: {', '.join(saved.lost)}; members that stood there take over another's, "
+            "or begin anew"
+        )
+    return 0
 
 
 def _show(console: Console, finding: Finding) -> None:

@@ -19,6 +19,7 @@ COMMANDS = {
     "serve": ("pbt.cli.serve", "Serve populations over HTTP to workers on other machines."),
     "status": ("pbt.cli.status", "How a population stands."),
     "doctor": ("pbt.cli.doctor", "What is wrong with a population, and what to do about it."),
+    "fetch": ("pbt.cli.fetch", "Copy the best checkpoint, or a member's, into a folder of your own."),
     "journal": ("pbt.cli.journal", "Everything that happened to a population, as JSON lines."),
     "tensorboard": ("pbt.cli.tensorboard", "Write scores and hyperparameters as TensorBoard files."),
 }

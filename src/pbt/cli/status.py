@@ -9,8 +9,10 @@ import msgspec
 from rich.console import Console
 
 from pbt.follow import Follower
+from pbt.population.value import Population
 from pbt.views.status import Status, status_of
 from pbt.views.table import members_table, number_text
+from pbt.views.words import how_to_load
 from pbt.where import open_journal
 
 
@@ -31,18 +33,18 @@ def command(where: str, as_json: bool) -> int:
         click.echo(msgspec.json.encode(found))
         return 0
     console = Console()
-    console.print(members_table(follower.population, seen.exploited))
-    for line in _lines(found):
-        console.print(line, highlight=False)
+    console.print(members_table(follower.population, seen.exploited, states=[m["state"] for m in found["members"]]))
+    for line in _lines(found, where, follower.population):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     return 0
 
 
-def _lines(found: dict[str, Any]) -> list[str]:
-    best = found["best"]
+def _lines(found: dict[str, Any], where: str, population: Population) -> list[str]:
+    best = population.best
     lines = [""]
     if best:
-        lines.append(f"best saved {number_text(best['score'])}: member {best['member']}, step {best['step']}")
-        lines.append(f"  load it from  {best['path']}")
+        lines.append(f"best saved {number_text(best.score)}: member {best.member}, step {best.step}")
+        lines.extend(f"  {line}" for line in how_to_load(where, population.settings, best))
     else:
         lines.append("nothing was saved yet with a finite score")
     lines.append(f"{found['reports']} reports, {found['entries']} journal entries; " + found["state"])

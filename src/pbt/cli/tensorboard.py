@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 
@@ -36,6 +37,7 @@ def command(where: str, logdir: Path, follow: bool) -> int:
         files.close()
     reports = follower.population.reports
     click.echo(
-        f"{reports} reports of {len(follower.members)} members; look at them with: tensorboard --logdir {logdir}"
+        f"{reports} reports of {len(follower.members)} members; look at them with: "
+        + shlex.join(["tensorboard", "--logdir", str(logdir)])
     )
     return 0

@@ -17,6 +17,7 @@ from pbt.coordinator.checks import admit, outdated
 from pbt.coordinator.leases import available, further_behind, held, round_lacks_free
 from pbt.errors import Invalid, NobodyFree
 from pbt.population.entries import (
+    LARGEST,
     Absent,
     Decision,
     Event,
@@ -206,8 +207,8 @@ class TellAsk:
 
 def _check_change(population: Population, event: Steered) -> None:
     steps, now = event.change.get("steps"), population.settings.steps
-    if "steps" in event.change and (type(steps) is not int or now is None or steps < now):
-        raise Invalid(f"steps can be raised from {now}, to an integer; not to {steps!r:.40}")
+    if "steps" in event.change and (type(steps) is not int or now is None or not now <= steps <= LARGEST):
+        raise Invalid(f"steps can be raised from {now}, to an integer up to {LARGEST}; not to {steps!r:.40}")
     for name in event.change:
         if name not in ("steps", "again", "finish"):
             raise Invalid(f"nobody knows how to steer {name!r:.40}")

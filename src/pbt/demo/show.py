@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 import time
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 
 from pbt.demo.data import Digits, read_digits, write_digits
 from pbt.demo.network import Network
@@ -132,6 +134,7 @@ def _conclusion(folder: Path, trained: Found, random: Found, more: Found, pictur
     best = trained.population.best
     assert best is not None
     lineage = Lineage.of(trained.entries)
+    quoted = shlex.quote(str(folder / "pbt"))
     exploits = sum(d.start == "copy" for e in trained.entries for d in e.decisions)
     return "\n".join(
         [
@@ -150,14 +153,17 @@ def _conclusion(folder: Path, trained: Found, random: Found, more: Found, pictur
             f"The schedule it discovered (lineage of the best, member {best.member} at step {best.step}):",
             *("  " + line for line in schedule_lines(schedule(lineage, best))),
             "",
-            f"Pictures:     {pictures[0]}   scores, with the best one's lineage",
-            f"              {pictures[1]}   the schedule, on each hyperparameter's own scale",
-            f"Best model:   {folder / 'pbt' / 'checkpoints' / best.id}",
+            f"Pictures:     {escape(str(pictures[0]))}   scores, with the best one's lineage",
+            f"              {escape(str(pictures[1]))}   the schedule, on each hyperparameter's own scale",
+            f"Best model:   {escape(str(folder / 'pbt' / 'checkpoints' / best.id))}",
             "",
             "What to type next:",
             *_commands(
-                (f"pbt status {folder / 'pbt'}", "every member, and how it stands"),
-                (f"pbt journal {folder / 'pbt'} | tail -3", "everything that happened, with the reasons"),
+                (f"pbt status {quoted}", "every member, and how it stands"),
+                (
+                    f"pbt journal {quoted} | tail -3",
+                    "everything that happened, with the reasons",
+                ),
                 ("pbt run --help", "train your own script this way"),
             ),
         ]
@@ -166,10 +172,10 @@ def _conclusion(folder: Path, trained: Found, random: Found, more: Found, pictur
 
 def _commands(*commands: tuple[str, str]) -> list[str]:
     """As they work from here: without an activated environment `pbt` is not on the path."""
-    pbt = "pbt" if shutil.which("pbt") else str(Path(sys.argv[0]))
+    pbt = "pbt" if shutil.which("pbt") else shlex.quote(str(Path(sys.argv[0])))
     full = [(command.replace("pbt", pbt, 1), meaning) for command, meaning in commands]
     width = max(len(command) for command, _ in full)
-    return [f"  {command:{width}}   {meaning}" for command, meaning in full]
+    return [f"  {escape(command.ljust(width))}   {meaning}" for command, meaning in full]
 
 
 def _compared(ours: Found, theirs: Found) -> str:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from pbt.errors import JournalError, Unavailable
 from pbt.journals.frames import WRITER, Frame, framed, unframed
-from pbt.journals.journal import Raced
+from pbt.journals.journal import Raced, mend
 from pbt.journals.names import aside, look_anew, name, read_file, remove, sync_folder, write_file
 from pbt.journals.packing import blocks, pack
 from pbt.journals.patience import Patience
@@ -30,6 +30,8 @@ from pbt.journals.tail import Tail, newest
 
 LOOK_ANEW = 1.0
 """Seconds for which "there is no such name" may be believed to a file system that remembers its answers."""
+FAR = 64
+"""Names that are tried one by one, backwards, to find the append that an entry belongs to."""
 WHOLE = 5.0
 """Seconds after which a file that is not whole will not become so: a client may know an old size of it."""
 
@@ -175,7 +177,7 @@ class FilesJournal:
             if time.monotonic() > give_up:
                 raise JournalError(
                     f"{name(self._folder, number)} is damaged: entry {number} is not whole in it; "
-                    "restore the folder from a copy, or start a new one"
+                    f"{mend(self._folder.parent)}"
                 )
             time.sleep(0.05)
 
@@ -197,10 +199,21 @@ class FilesJournal:
         """The frames that hold entry `number` and what follows in the same file; None if it does not exist yet."""
         if number == 0:
             return self._beginning(1)
-        for first in range(number, 0, -1):
+        for first in range(number, max(0, number - FAR), -1):
             frames = self._beginning(first)
             if frames:
                 return frames if frames[-1].last >= number else None
+        return self._from_afar(number) if number > FAR else None
+
+    def _from_afar(self, number: int) -> list[Frame] | None:
+        """The same for a number that may lie far past the end. A listing may be old: it only says where to begin."""
+        with os.scandir(self._folder) as listed:
+            known = [int(found.name) for found in listed if found.name.isdecimal()]
+        first = max((found for found in known if found <= number), default=1)
+        while frames := self._beginning(first):
+            if frames[-1].last >= number:
+                return frames
+            first = frames[-1].last + 1
         return None
 
     def _is_end(self, number: int) -> bool:

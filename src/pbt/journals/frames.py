@@ -8,7 +8,7 @@ whatever part of it is read, its whole frames are true.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from pbt.errors import JournalError
@@ -66,6 +66,18 @@ def unframed(data: bytes) -> list[Frame]:
         frames.append(frame)
         at += len(frame.raw)
     return frames
+
+
+def scattered(data: bytes) -> Iterator[Frame]:
+    """Every whole frame in `data`, also behind a damaged one."""
+    at = 0
+    while at >= 0:
+        frame = _frame_at(data, at)
+        if frame is not None:
+            yield frame
+            at += len(frame.raw)
+        else:
+            at = data.find(_FORMAT + b" ", at + 1)
 
 
 def _frame_at(data: bytes, at: int) -> Frame | None:

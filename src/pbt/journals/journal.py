@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
 
 class Raced(Exception):
     """Somebody else appended first: catch up, and decide anew."""
+
+
+def mend(population: Path) -> str:
+    """What to do about a damaged journal in this folder."""
+    return (
+        "restore the folder from a copy, or see what can be saved from this one: "
+        f"pbt doctor {shlex.quote(str(population))}"
+    )
 
 
 class Reads(Protocol):

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from pbt.errors import PBTError
+from pbt.sharing import open_shared
 
 if sys.platform == "win32":
     raise PBTError(
@@ -33,7 +34,7 @@ os.register_at_fork(after_in_child=_close_in_child)
 
 def open_lock(path: Path) -> int:
     """A descriptor of the lock file, made if need be and never deleted; closed in forked children."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    fd = open_shared(path, os.O_RDWR | os.O_CREAT)
     _open.add(fd)
     return fd
 

@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 from pbt.errors import SettingsError
+from pbt.sharing import make_folder, open_shared
 
 ASIDE = ".tmp"
 """How names of files end that nobody reads."""
@@ -44,7 +45,7 @@ def read_file(path: Path) -> bytes | None:
 
 def write_file(path: Path, body: bytes) -> int:
     """A new file with `body`, durable; its descriptor, which the caller closes."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    fd = open_shared(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         left = memoryview(body)
         while left:
@@ -86,7 +87,7 @@ def prepare(population: Path) -> Path:
         SettingsError: it can not.
     """
     folder = population / "journal"
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     source, target = aside(folder), aside(folder)
     try:
         os.close(write_file(source, b"a link?"))

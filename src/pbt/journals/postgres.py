@@ -46,6 +46,7 @@ WITH RECURSIVE names (name) AS (
     FROM names WHERE name IS NOT NULL)
 SELECT name FROM names WHERE name IS NOT NULL
 """
+_HAS = "SELECT 1 FROM pbt_entries WHERE population = %(population)s LIMIT 1"
 _SNAPSHOT = "SELECT body FROM pbt_snapshots WHERE population = %(population)s"
 _SAVE = """
 INSERT INTO pbt_snapshots (population, body) VALUES (%(population)s, %(body)b)
@@ -160,3 +161,12 @@ def names(session: Session) -> list[str]:
         Unavailable: it is away.
     """
     return [name for (name,) in session.ask(_NAMES, {})]
+
+
+def has(session: Session, population: str) -> bool:
+    """Whether this database has a journal of this population.
+
+    Raises:
+        Unavailable: it is away.
+    """
+    return bool(session.ask(_HAS, {"population": population}))

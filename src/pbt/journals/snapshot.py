@@ -7,6 +7,8 @@ import os
 import secrets
 from pathlib import Path
 
+from pbt.sharing import open_shared
+
 _log = logging.getLogger("pbt")
 
 
@@ -27,7 +29,8 @@ class SnapshotFile:
         """Replace it; where that can not be, the old one stays."""
         aside = self._path.with_name(f".snapshot.{os.getpid()}.{secrets.token_hex(4)}")
         try:
-            aside.write_bytes(body)
+            with os.fdopen(open_shared(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+                file.write(body)
             aside.replace(self._path)
         except OSError as error:
             _log.debug("no snapshot could be written: %s", error)

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from pbt.errors import JournalError, Unavailable
-from pbt.journals.journal import Raced
+from pbt.errors import JournalError, PBTError, Unavailable
+from pbt.journals.journal import Raced, mend
 from pbt.journals.locks import FairLock
 from pbt.journals.snapshot import SnapshotFile
+from pbt.sharing import open_shared
 
 FILE = "journal.db"
 _CREATE = "CREATE TABLE IF NOT EXISTS entries (number INTEGER PRIMARY KEY, body BLOB NOT NULL)"
@@ -43,6 +44,8 @@ class SQLiteJournal:
         self._process = os.getpid()
         with self._turn:
             try:
+                if not self._path.exists():  # closing one that is open elsewhere in this process would end its locks
+                    os.close(open_shared(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
                 self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=60)
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
@@ -126,26 +129,68 @@ class SQLiteJournal:
 
 
 class SQLiteReader:
-    """The same entries, read-only: for everything that shows something."""
+    """The same entries, read-only: for everything that shows something. It never makes or changes a file of ours.
+
+    SQLite reads a file that has a WAL with the help of an index beside it, which a reader may have to make. Without
+    a WAL none is needed: the file is read as it lies there, and once more where a writer came meanwhile.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE
-        wal = self._path.with_name(f"{FILE}-wal")
-        # Where nothing can be written SQLite finds no place for its index of the WAL; without a WAL it needs none.
-        still = not os.access(folder, os.W_OK) and not (wal.exists() and wal.stat().st_size)
-        mode = "immutable=1" if still else "mode=ro"
+        self._path = folder.absolute() / FILE
+        self._wal = self._path.with_name(f"{FILE}-wal")
+        self._still: tuple[int, ...] | None = None
+        self._db = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        self._still = self._state()
+        mode = "mode=ro" if self._still is None else "immutable=1"
         try:
-            self._db = sqlite3.connect(f"file:{self._path}?{mode}", uri=True, check_same_thread=False, timeout=60)
+            return sqlite3.connect(f"{self._path.as_uri()}?{mode}", uri=True, check_same_thread=False, timeout=60)
         except sqlite3.OperationalError as error:
-            raise _damaged(self._path, error) from None
+            raise self._unreadable(error) from None
+
+    def _state(self) -> tuple[int, ...] | None:
+        """By which a file is known to have been left alone; None while it has a WAL, or does not exist."""
+        try:
+            if os.path.exists(self._wal) and os.stat(self._wal).st_size:
+                return None
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
 
     def read(self, after: int) -> Iterable[bytes]:
         """The entries after number `after`."""
-        while rows := _rows(self._db, self._path, after):
+        while rows := self._rows(after):
             yield from rows
             after += len(rows)
             if len(rows) < _BATCH:
                 return
+
+    def _rows(self, after: int) -> list[bytes]:
+        while True:
+            if self._still is not None and self._still != self._state():
+                self._db.close()
+                self._db = self._open()
+            try:
+                rows = _rows(self._db, self._path, after)
+            except JournalError as error:
+                if self._still == self._state():
+                    raise self._unreadable(error.__cause__ or error) from None
+            else:
+                if self._still is None or self._still == self._state():
+                    return rows
+
+    def _unreadable(self, error: BaseException) -> PBTError:
+        """Where only a permission is missing, that is no damage."""
+        folder = self._path.parent
+        if isinstance(error, sqlite3.OperationalError) and not os.access(folder, os.W_OK):
+            return Unavailable(
+                f"{self._path} can not be read by this user now ({error}): a program was ended while it wrote, and "
+                f"SQLite can not sort that out without the permission to write to {folder}: "
+                "look as the user who trains, or at a copy of the whole folder"
+            )
+        return error if isinstance(error, JournalError) else _damaged(self._path, error)
 
     def close(self) -> None:
         """Close the file."""
@@ -162,12 +207,10 @@ def _rows(db: sqlite3.Connection, path: Path, after: int) -> list[bytes]:
     except sqlite3.DatabaseError as error:
         if "no such table" in str(error):
             return []
-        raise _damaged(path, error) from None
+        raise _damaged(path, error) from error
 
 
-def _damaged(path: Path, error: Exception) -> JournalError:
+def _damaged(path: Path, error: BaseException) -> JournalError:
     if isinstance(error, sqlite3.OperationalError):
         return JournalError(f"{path} can not be read or written now: {error}")
-    return JournalError(
-        f"{path}: {error}; this is no whole journal: restore the folder from a copy, or start a new one"
-    )
+    return JournalError(f"{path}: {error}; this is no whole journal: {mend(path.parent)}")

@@ -71,7 +71,7 @@ class App:
         self.rooms = rooms
         self._gate = gate
         self._verbose = verbose
-        self._uploads = Uploads(self._known, file_limit)
+        self._uploads = Uploads(rooms, file_limit)
         self._verbs = {
             route.name: Verb(msgspec.json.Decoder(route.asked).decode, self._handler(route), route.begins)
             for route in ROUTES
@@ -120,15 +120,15 @@ class App:
 
     async def _answer(self, verb: Verb, name: str, receive: Receive, asker: object) -> Any:
         """Only verbs that may begin a population make its folder, and only for what can be read."""
-        room = None if verb.begins else await self._known(name)
+        if not verb.begins:
+            await self._check_exists(name)
         asked = verb.read(await _body(receive))
-        return await verb.answer(room or self.rooms.room(name), asked, asker)
+        with self.rooms.room(name).in_use() as room:
+            return await verb.answer(room, asked, asker)
 
-    async def _known(self, name: str) -> Room:
-        room = await self.rooms.known(name)
-        if room is None:
+    async def _check_exists(self, name: str) -> None:
+        if not await self.rooms.exists(name):
             raise NotFound(f"no population {name[:80]!r} on this server")
-        return room
 
     def _failure(self, error: PBTError, scope: Scope) -> bytes:
         """What is answered; somebody on this very machine who came without a key is told where it lies."""
@@ -212,11 +212,17 @@ class App:
         return Response(_encode(await asyncio.to_thread(self.rooms.names)), media_type=JSON)
 
     async def _journal(self, request: Request) -> Response:
-        room = await self._known(request.path_params["name"])
+        name = request.path_params["name"]
+        await self._check_exists(name)
         after = request.query_params.get("after", "0")
         if not (after.isascii() and after.isdigit() and len(after) < 19):
             raise Invalid(f"after={after[:20]!r}: a number of entries")
-        entries = await room.call(lambda: _page(room.coordinator, int(after)))
+        room = self.rooms.opened(name)
+        if room is None:
+            entries = await asyncio.to_thread(self.rooms.read, name, int(after), PAGE)
+        else:
+            coordinator = room.coordinator
+            entries = await room.call(lambda: _page(coordinator, int(after)))
         return StreamingResponse((body + b"\n" for body in entries), media_type=LINES)
 
 

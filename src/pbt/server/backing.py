@@ -9,9 +9,26 @@ from typing import NamedTuple, Protocol
 from pbt import place
 from pbt.alive import Alive
 from pbt.errors import SettingsError
-from pbt.journals.journal import Journal
+from pbt.journals.journal import Journal, Reads
 from pbt.place import MARK
 from pbt.server.alive import Beats
+from pbt.sharing import check_writable
+
+
+class Reader(Reads, Protocol):
+    """A journal that is read, and closed after that."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        ...
+
+
+class Heard(Alive, Protocol):
+    """Signs of life that reach a server."""
+
+    def tick(self) -> None:
+        """A moment has passed in which requests were read."""
+        ...
 
 
 class Kept(NamedTuple):
@@ -25,7 +42,7 @@ class Kept(NamedTuple):
 
     folder: Path
     journal: Journal
-    alive: Alive
+    alive: Heard
     near: bool
     give_back: Callable[[], None]
 
@@ -39,6 +56,14 @@ class Backing(Protocol):
 
     def names(self) -> list[str]:
         """Those that exist."""
+        ...
+
+    def has(self, name: str) -> bool:
+        """Whether there is one of this name."""
+        ...
+
+    def reader(self, name: str) -> Reader:
+        """The journal of one that exists, read-only."""
         ...
 
     def close(self) -> None:
@@ -59,6 +84,7 @@ class InFolders:
             SettingsError: another server has it.
         """
         folder = place.prepare(self._folder / name)
+        check_writable(folder)
         here = place.alive(folder)
         if not here.serve():
             raise SettingsError(f"another server serves {folder} already: use that one, or stop it")
@@ -67,6 +93,14 @@ class InFolders:
     def names(self) -> list[str]:
         """All populations in the folder."""
         return sorted(path.parent.name for path in self._folder.glob(f"*/{MARK}"))
+
+    def has(self, name: str) -> bool:
+        """Whether there is one of this name."""
+        return place.marked(self._folder / name)
+
+    def reader(self, name: str) -> Reader:
+        """The journal of one that exists, read-only."""
+        return place.reader(self._folder / name)
 
     def close(self) -> None:
         """Nothing to give back."""

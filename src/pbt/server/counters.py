@@ -136,6 +136,9 @@ class Signs:
             self._last[member, number] = self._clock()
             self._new.heard.add((member, number))
 
+    def tick(self) -> None:
+        """Nothing to do: time passes with every look at the counters."""
+
     def let_go(self, member: int) -> None:
         """Its holder trains it no longer."""
         with self._lock:
@@ -164,6 +167,8 @@ class Signs:
             moved = set(self._last) if now - self._looked > _GAP else set()
             moved.update(key for key, count in beats.items() if self._beats.get(key) != count)
             self._last.update((key, now) for key in moved)
+            newest = dict(sorted(self._last))  # another server may have given the later ones
+            self._last = {key: last for key, last in self._last.items() if key[1] == newest[key[0]]}
             self._beats, self._looked = beats, now
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pbt.journals.database import Session
-from pbt.journals.postgres import PostgresJournal, names
+from pbt.journals.postgres import PostgresJournal, has, names
 from pbt.place import POSTGRES, prepare
 from pbt.server.backing import Kept
 from pbt.server.counters import EVERY, Counters
@@ -38,6 +38,14 @@ class InPostgres:
     def names(self) -> list[str]:
         """All populations in the database: another server, with another folder, may have begun them."""
         return names(self._session)
+
+    def has(self, name: str) -> bool:
+        """Whether there is one of this name."""
+        return has(self._session, name)
+
+    def reader(self, name: str) -> PostgresJournal:
+        """The journal of one that exists, read-only."""
+        return PostgresJournal(self._url, name)
 
     def close(self) -> None:
         """End the look-out and close the connection."""

@@ -11,8 +11,10 @@ import asyncio
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -20,10 +22,12 @@ from typing import Any, TypeVar
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.asks import Ask, ReportAsk, TellAsk
 from pbt.coordinator.coordinator import Coordinator, Outcome
+from pbt.coordinator.leases import held
 from pbt.errors import Invalid, PBTError, SettingsError
 from pbt.population.entries import Report
 from pbt.server.backing import Backing, InFolders, Kept
 from pbt.server.keys import FILE, READ_FILE, SEAT
+from pbt.server.limits import ROOMS, limits
 from pbt.server.routes import NAME
 from pbt.server.tls import OWN
 from pbt.server.wire import HOLD
@@ -33,8 +37,9 @@ from pbt.strategies.named import KNOWN
 _log = logging.getLogger("pbt.server")
 _RESERVED = frozenset((FILE, READ_FILE, SEAT, OWN))
 """Files of the server's own, beside the populations."""
-ROOMS_LIMIT = 200
-"""Populations that are open at once: each has a thread and some open files."""
+IDLE = 600.0
+"""Seconds after which a population that nobody trains or asks for is closed."""
+_TICK = 1.0
 _LOOK_AGAIN = 1.0
 """Seconds after which a waiting question looks again: others may append to the folder too."""
 _LATELY, _INLINE = 0.02, 0.005
@@ -65,6 +70,29 @@ class Room:
         self._count = 0
         self._changed = asyncio.Event()
         self._closing = False
+        self.users = 0
+        self.used = time.monotonic()
+
+    @contextmanager
+    def in_use(self) -> Iterator[Room]:
+        """While somebody is being answered, which may take several commits."""
+        self.users += 1
+        try:
+            yield self
+        finally:
+            self.users -= 1
+            self.used = time.monotonic()
+
+    @property
+    def idle(self) -> bool:
+        """Whether it may be closed: nobody asks, and nobody lives whose signs of life only this room knows."""
+        if self.users or self._busy or self._queue or self._committing:
+            return False
+        members = self.coordinator.population.members if self.coordinator.exists else ()
+        return not any(
+            m.lease is not None and m.lease.sign == self.alive.kind and not m.done and held(m, self.alive)
+            for m in members
+        )
 
     def ask(self, ask: Ask, asker: object = None) -> asyncio.Future[list[Answer]]:
         """Answer after the commit of the group that this ask is in.
@@ -213,6 +241,11 @@ class Room:
         self._give_back()
 
 
+def is_name(name: str) -> bool:
+    """Whether it may name a population."""
+    return re.fullmatch(NAME, name) is not None and name not in _RESERVED
+
+
 def _unforeseen(error: BaseException) -> PBTError:
     return PBTError(f"the server has failed in an unforeseen way ({type(error).__name__}: {error}); see its output")
 
@@ -249,35 +282,80 @@ class Rooms:
         self.defaults = defaults
         self.strategies = frozenset((*KNOWN, *strategies))
         self._rooms: dict[str, Room] = {}
+        self._clock: asyncio.TimerHandle | None = None
 
     def room(self, name: str) -> Room:
         """The room of a population; its folder is made if need be.
 
+        It may be closed as soon as nobody has it `in_use`: whoever gives up control meanwhile asks for it again.
+
         Raises:
             Invalid: for a name that is none.
+            SettingsError: as many as may be are open, and none of them is idle.
         """
         if name not in self._rooms:
-            if not re.fullmatch(NAME, name) or name in _RESERVED:
+            if not is_name(name):
                 raise Invalid(f"{name[:80]!r} can not name a population: letters, digits, '.', '_' and '-', up to 64")
-            if len(self._rooms) >= ROOMS_LIMIT:
-                raise SettingsError(
-                    f"{ROOMS_LIMIT} populations are open on this server: start another on a folder of its own, "
-                    "or this one again, which closes those that are over"
-                )
+            self._make_way()
             self._rooms[name] = Room(self._backing.open(name))
+            self._keep_time()
         return self._rooms[name]
+
+    def opened(self, name: str) -> Room | None:
+        """The room of a population that is open already."""
+        return self._rooms.get(name)
 
     def names(self) -> list[str]:
         """All populations that exist."""
         return self._backing.names()
 
-    async def known(self, name: str) -> Room | None:
-        """The room of a population that exists."""
-        exists = name in self._rooms or name in await asyncio.to_thread(self.names)
-        return self.room(name) if exists else None
+    async def exists(self, name: str) -> bool:
+        """Whether there is a population of this name; asking opens nothing."""
+        return name in self._rooms or (is_name(name) and await asyncio.to_thread(self._backing.has, name))
+
+    def read(self, name: str, after: int, limit: int) -> list[bytes]:
+        """Entries of a population that is not open, which stays so: reading takes nothing that it does not give back.
+
+        Any thread may ask.
+        """
+        journal = self._backing.reader(name)
+        try:
+            return list(islice(journal.read(after), limit))
+        finally:
+            journal.close()
+
+    def _make_way(self) -> None:
+        """Close what is idle, until one more population can be opened."""
+        allowed = limits()
+        for name, room in sorted(self._rooms.items(), key=lambda item: item[1].used):
+            if len(self._rooms) < allowed.rooms:
+                return
+            if room.idle:
+                self._rooms.pop(name).close()
+        if len(self._rooms) >= allowed.rooms:
+            raise SettingsError(
+                f"{len(self._rooms)} populations are in training on this server, as many as its limit of "
+                f"{allowed.files} open files allows: raise that (ulimit -n) up to where {ROOMS} populations fit, "
+                "or start another server on a folder of its own"
+            )
+
+    def _keep_time(self) -> None:
+        """Once a second as long as requests are read: then it is the holders' own silence that counts."""
+        if self._clock is None:
+            with suppress(RuntimeError):  # no loop: a test's
+                self._clock = asyncio.get_running_loop().call_later(_TICK, self._tick)
+
+    def _tick(self) -> None:
+        self._clock = asyncio.get_running_loop().call_later(_TICK, self._tick)
+        for name, room in list(self._rooms.items()):
+            room.alive.tick()
+            if time.monotonic() - room.used > IDLE and room.idle:
+                self._rooms.pop(name).close()
 
     def hush(self) -> None:
         """See `Room.hush`."""
+        if self._clock is not None:
+            self._clock.cancel()
         for room in self._rooms.values():
             room.hush()
 

@@ -16,6 +16,7 @@ import uvicorn
 from pbt.errors import SettingsError
 from pbt.server.app import App
 from pbt.server.keys import take_seat
+from pbt.server.limits import limits
 from pbt.server.patience import Patient
 from pbt.server.tls import Certificate
 
@@ -66,9 +67,11 @@ def serve(
         until_closed: end when standard input ends.
         certificate: speak TLS, and be this.
     """
+    at_once = min(2048, limits().connections // 2)  # connections that are taken up before one is looked at
     config = uvicorn.Config(
         app, http=Patient, lifespan="off", log_level="error", access_log=False, timeout_graceful_shutdown=GRACE,
-        timeout_keep_alive=75, ws="none", ssl_certfile=None if certificate is None else certificate.file,
+        backlog=at_once, timeout_keep_alive=75, ws="none",
+        ssl_certfile=None if certificate is None else certificate.file,
         ssl_keyfile=None if certificate is None else certificate.key,
     )  # fmt: skip
     server = _Server(app, config)

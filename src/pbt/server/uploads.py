@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +32,7 @@ from pbt.errors import (
     Conflict,
     Invalid,
     LeaseLost,
+    NotFound,
     OutOfReach,
     PBTError,
     TooLarge,
@@ -41,7 +42,7 @@ from pbt.errors import (
 )
 from pbt.population.entries import OWN
 from pbt.server.arriving import MANIFEST_LIMIT, Body, Piece, Upload
-from pbt.server.rooms import Room
+from pbt.server.rooms import Room, Rooms
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FILE_LIMIT = 1 << 40
@@ -52,8 +53,6 @@ _HEADERS = {"content-type": BYTES, "content-disposition": "attachment", "x-conte
 """A page that a user looks at must not run what lies in a checkpoint."""
 _encode = msgspec.json.Encoder().encode
 T = TypeVar("T")
-Find = Callable[[str], Awaitable[Room]]
-"""The room of a population that exists, by its name; or NotFound."""
 
 
 class _FileConvertor(PathConvertor):
@@ -69,12 +68,12 @@ class Uploads:
     """What of a server's application has to do with checkpoints.
 
     Args:
-        find: gives the room of a population that exists.
+        rooms: the populations.
         file_limit: bytes of the largest file that is taken.
     """
 
-    def __init__(self, find: Find, file_limit: int = FILE_LIMIT) -> None:
-        self._find = find
+    def __init__(self, rooms: Rooms, file_limit: int = FILE_LIMIT) -> None:
+        self._rooms = rooms
         self._limit = file_limit
         self._arriving: dict[tuple[Path, int], tuple[tuple[str, str], Upload]] = {}
         self._files = ThreadPoolExecutor(8, "pbt-files")
@@ -92,15 +91,18 @@ class Uploads:
 
     async def _file(self, request: Request) -> Response:
         given = request.path_params
-        room = await self._find(given["name"])
+        population = given["name"]
+        if not await self._rooms.exists(population):
+            raise NotFound(f"no population {population[:80]!r} on this server")
         id, name = f"{given['member']}/{given['version']}", checked(given["file"])
         parsed(id)
-        if request.method == "PUT":
-            return await self._put(room, id, name, request)
-        if "upload" in request.query_params:
+        if request.method != "PUT" and "upload" not in request.query_params:
+            return await self._get(FolderStore(self._rooms.folder / population), id, name, request)
+        with self._rooms.room(population).in_use() as room:
+            if request.method == "PUT":
+                return await self._put(room, id, name, request)
             upload = await self._upload(room, id, request.query_params["upload"], begins=False)
             return _json(Staged(upload.arrived(name)))
-        return await self._get(room, id, name, request)
 
     # --- up ---
 
@@ -185,8 +187,7 @@ class Uploads:
 
     # --- down ---
 
-    async def _get(self, room: Room, id: str, name: str, request: Request) -> Response:
-        store = FolderStore(room.folder)
+    async def _get(self, store: FolderStore, id: str, name: str, request: Request) -> Response:
         if name == MANIFEST:
             return Response(await self._off(lambda: (store.fetch(id) / MANIFEST).read_bytes()), headers=_HEADERS)
         path, size = await self._off(_found, store, id, name)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from pbt.coordinator.leases import held
 from pbt.population.entries import Entry, Lost, Report, Reported
 from pbt.population.rules import undone
 from pbt.population.value import Population
-from pbt.views.table import note_exploits, parent_of, state_of
-from pbt.views.words import checkpoint_path
-from pbt.where import is_url
+from pbt.views.judge import judge_for, lacking_a_worker, notes_on, states_of
+from pbt.views.table import note_exploits, parent_of
+from pbt.views.words import checkpoint_path, fetch_command
 
 
 class Status:
@@ -46,7 +44,7 @@ class Status:
 
 def status_of(population: Population, seen: Status) -> dict[str, Any]:
     """Members, best, state, who waits for a worker, warnings; names as in docs/journal.md."""
-    alive = _judge(seen.where)
+    states = states_of(population, judge_for(seen.where))
     best = population.best
     members = [
         {
@@ -56,12 +54,11 @@ def status_of(population: Population, seen: Status) -> dict[str, Any]:
             "hyperparameters": m.hyperparameters,
             "exploited_from": seen.exploited.get(m.id),
             "weights_of": parent_of(m),
-            "state": state_of(population, m, alive),
+            "state": states[m.id],
             "lease": m.lease.number if m.lease else 0,
         }
         for m in population.members
     ]
-    waiting = [d["member"] for d in members if d["state"] in ("free", "orphaned")]
     return {
         "state": "finished" if population.finished else "unfinished",
         "entries": population.count,
@@ -73,34 +70,9 @@ def status_of(population: Population, seen: Status) -> dict[str, Any]:
         if best is None
         else {"score": best.score, "member": best.member, "step": best.step, "checkpoint": best.id,
               "path": checkpoint_path(seen.where, population.settings, best),
+              "fetch": fetch_command(seen.where, population.settings),
               "hyperparameters": best.hyperparameters},
         "members": members,
-        "waiting_for_a_worker": [] if population.finished else waiting,
-        "warnings": [*seen.warnings.values(), *_warnings(population)],
+        "waiting_for_a_worker": lacking_a_worker(population, states),
+        "warnings": [*seen.warnings.values(), *(f"{note.what}; {note.do}" for note in notes_on(population))],
     }  # fmt: skip
-
-
-def _judge(where: str) -> Any:
-    """Whether a lease's holder lives, where this machine can see that."""
-    if is_url(where):
-        return None
-    from pbt import place
-
-    alive = place.alive(Path(where))
-    return lambda m: held(m, alive)
-
-
-def _warnings(population: Population) -> list[str]:
-    """What the members' last reports give reason for."""
-    found = []
-    for m in population.members:
-        if m.failed:
-            found.append(f"member {m.id} failed for good: {m.why.note}")
-        elif m.losses:
-            workers = "its last worker" if m.losses == 1 else f"its last {m.losses} workers"
-            found.append(f"member {m.id}: {workers} ended without having saved anything")
-        elif m.lease is not None and m.lease.ended == "failed" and not m.done:
-            found.append(f"member {m.id}: its last worker ended with an error; see the worker's output, under logs/")
-        if m.score in ("nan", "inf", "-inf"):
-            found.append(f"member {m.id} reported {m.score} at step {m.step}: it ranks as worst")
-    return found

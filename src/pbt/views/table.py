@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 from rich.console import ConsoleDimensions, Group, RenderableType
@@ -15,25 +15,9 @@ from pbt.population.member import MemberState
 from pbt.population.value import Population
 from pbt.space.domains import Value
 from pbt.views.fitting import fitted
+from pbt.views.judge import states_of
 
 _BAR = 50
-
-
-def state_of(population: Population, m: MemberState, held: Callable[[MemberState], bool] | None = None) -> str:
-    """What the member is doing, in one word; `held` judges whether its worker lives, where that can be seen."""
-    if m.failed:
-        return "failed"
-    if m.done or population.reached:
-        return "done"
-    if m.absent:
-        return "absent"
-    if m.waits:
-        return "waiting"
-    if m.lease is None:
-        return "free"
-    if m.lease.ended:
-        return "free"
-    return "training" if held is None or held(m) else "orphaned"
 
 
 def parent_of(m: MemberState) -> int | None:
@@ -57,7 +41,7 @@ def note_exploits(entry: Entry, last: dict[int, int]) -> None:
 
 def members_table(
     population: Population, exploited: dict[int, int], limit: int | None = None, fresh: Collection[int] = (),
-    width: int | None = None,
+    width: int | None = None, states: list[str] | None = None,
 ) -> Table:  # fmt: skip
     """One row a member: step, score, hyperparameters, from whom it last took over weights, state.
 
@@ -66,21 +50,21 @@ def members_table(
         limit: that many rows, those being trained first, then the best; None: all.
         fresh: members that have just taken over weights: they are marked.
         width: letters that there is room for: hyperparameters that do not fit are left out; None: show all.
+        states: what each member is doing, as `states_of` says; by default every holder is taken for living.
     """
     names = list(population.settings.space)
     titles = ["member", "step", "score", *names, "from", "state"]
+    states = states_of(population) if states is None else states
     rows = []
     ordered = list(population.members)
     hidden = 0
     if limit is not None and len(ordered) > limit:
         hidden = len(ordered) - limit
-        ordered = sorted(
-            ordered, key=lambda m: (state_of(population, m) != "training", m.key is None, m.key or 0.0, m.id)
-        )
+        ordered = sorted(ordered, key=lambda m: (states[m.id] != "training", m.key is None, m.key or 0.0, m.id))
         ordered = sorted(ordered[:limit], key=lambda m: m.id)
     best = population.best.member if population.best else None
     for m in ordered:
-        state = state_of(population, m)
+        state = states[m.id]
         style = "bold green" if m.id == best else "red" if state == "failed" else "dim" if state == "done" else ""
         values = [number_text((m.hyperparameters or {}).get(name)) for name in names]
         parent = number_text(exploited.get(m.id))

@@ -18,13 +18,13 @@ from pbt.where import is_url
 
 def report_of(population: Population, entries: Sequence[Entry], where: str, logs: Path) -> str:
     """The end of a run: the best member, the schedule that led to it, and where everything lies."""
-    lines = []
+    lines: list[str] = []
     best = population.best
     if best is None:
         lines.append("no member had a finite score with a checkpoint yet")
     else:
         lines.append(f"best score {number_text(best.score)}: member {best.member} at step {best.step}")
-        lines.append(f"  load it from  {checkpoint_path(where, population.settings, best)}")
+        lines.extend(f"  {line}" for line in how_to_load(where, population.settings, best))
         found = schedule(Lineage.of(entries), best)
         lines.append(f"  its schedule of hyperparameters ({len(found)} {'piece' if len(found) == 1 else 'pieces'}):")
         lines.extend("  " + line for line in schedule_lines(found))
@@ -40,12 +40,27 @@ def report_of(population: Population, entries: Sequence[Entry], where: str, logs
     return "\n".join(lines)
 
 
-def checkpoint_path(where: str, settings: Settings, checkpoint: Checkpoint) -> str:
-    """Where a checkpoint lies, in the population's folder or an object store; its id where only a server sees it."""
-    if names_store(settings.checkpoints):
-        return f"{settings.checkpoints}/{checkpoint.id}"
+def how_to_load(where: str, settings: Settings, checkpoint: Checkpoint) -> list[str]:
+    """Where the best checkpoint can be loaded from, or how to get it here."""
+    if settings.foreign:
+        return [f"its script calls it  {checkpoint.id}"]
+    path = checkpoint_path(where, settings, checkpoint)
+    return [f"load it from  {path}" if path is not None else f"get it with  {fetch_command(where, settings)}"]
+
+
+def checkpoint_path(where: str, settings: Settings, checkpoint: Checkpoint) -> str | None:
+    """Where a checkpoint lies on this machine; None where it lies elsewhere. A foreign one is what its script says."""
+    if settings.foreign:
+        return checkpoint.id
+    if is_url(where) or names_store(settings.checkpoints):
+        return None
     path = Path(where, "checkpoints", checkpoint.id)
-    return str(path) if not is_url(where) and os.path.isdir(path) else f"checkpoint {checkpoint.id}"
+    return str(path) if os.path.isdir(path) else None
+
+
+def fetch_command(where: str, settings: Settings) -> str | None:
+    """What to type to have the best checkpoint in a folder of one's own; None for what only its script can find."""
+    return None if settings.foreign else shlex.join(["pbt", "fetch", where, "--to", "best"])
 
 
 def schedule_lines(found: Schedule, limit: int = 12) -> list[str]:

@@ -1,0 +1,35 @@
+"""How much a server takes on, by how many files this process may have open at once (``ulimit -n``).
+
+What does not fit is refused with a sentence. Were descriptors to run out, nobody could be answered at all, and
+populations that train could not be written.
+"""
+
+from __future__ import annotations
+
+import resource
+from typing import NamedTuple
+
+A_ROOM = 8
+"""Files that an open population has: database, WAL, its index, locks; and its snapshot while that is written."""
+SPARE = 96
+"""What is needed besides: the libraries' own, threads that read or write checkpoints, readers of journals."""
+ROOMS = 200
+"""Populations that are open at once where descriptors are plenty: each has a thread, too."""
+
+
+class Limits(NamedTuple):
+    """Populations that may be open at once, and connections."""
+
+    rooms: int
+    connections: int
+    files: int
+
+
+def limits() -> Limits:
+    """What this process may take on now."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        files = 1 << 20
+    free = max(0, files - SPARE)
+    rooms = max(2, min(ROOMS, free // (2 * A_ROOM)))
+    return Limits(rooms, max(8, free - rooms * A_ROOM), files)

@@ -1,0 +1,83 @@
+"""How members stand and what deserves attention, judged once for every view: table, status, its JSON, doctor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from pbt.coordinator.leases import held
+from pbt.population.member import MemberState
+from pbt.population.value import Population
+from pbt.where import is_url
+
+Held = Callable[[MemberState], bool]
+"""Whether a member is in the hands of a living worker."""
+
+
+class Note(NamedTuple):
+    """Something about a member that deserves attention, and what to do about it."""
+
+    what: str
+    do: str
+
+
+def judge_for(where: str) -> Held | None:
+    """Judges whether a lease's holder lives; None where this machine can not see that: behind a server.
+
+    Raises:
+        JournalError: the folder is no population's.
+    """
+    if is_url(where):
+        return None
+    from pbt import place
+
+    alive = place.alive(Path(where))
+    return lambda m: held(m, alive)
+
+
+def state_of(population: Population, m: MemberState, held: Held | None = None) -> str:
+    """What the member is doing, in one word; without `held` every holder is taken for living."""
+    if m.failed:
+        return "failed"
+    if m.done or population.reached:
+        return "done"
+    if m.absent:
+        return "absent"
+    if m.waits:
+        return "waiting"
+    if m.lease is None or m.lease.ended:
+        return "free"
+    return "training" if held is None or held(m) else "orphaned"
+
+
+def states_of(population: Population, held: Held | None = None) -> list[str]:
+    """`state_of` every member: each holder is looked at once."""
+    return [state_of(population, m, held) for m in population.members]
+
+
+def lacking_a_worker(population: Population, states: list[str]) -> list[int]:
+    """The members that nobody trains and somebody could."""
+    if population.finished:
+        return []
+    return [m.id for m, state in zip(population.members, states, strict=True) if state in ("free", "orphaned")]
+
+
+def notes_on(population: Population) -> Iterator[Note]:
+    """What the members' last workers and reports give reason for."""
+    for m in population.members:
+        if m.failed:
+            yield Note(f"member {m.id} failed for good: {m.why.note}", "mend the script; pbt run tries it anew")
+        elif m.losses:
+            workers = "its last worker" if m.losses == 1 else f"its last {m.losses} workers"
+            yield Note(
+                f"member {m.id}: {workers} ended without having saved anything",
+                "look at the end of the worker's output",
+            )
+        elif m.lease is not None and m.lease.ended == "failed" and not m.done:
+            yield Note(f"member {m.id}: its last worker ended with an error", "look at the end of the worker's output")
+        if m.score in ("nan", "inf", "-inf"):
+            yield Note(
+                f"member {m.id} reported {m.score} at step {m.step}: it ranks as worst",
+                "nothing if it happens now and then: it takes over a better one's weights at its next decision",
+            )
