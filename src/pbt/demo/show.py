@@ -158,6 +158,7 @@ def _conclusion(folder: Path, trained: Found, random: Found, more: Found, pictur
             "What to type next:",
             *_commands(
                 (f"pbt status {folder / 'pbt'}", "every member, and how it stands"),
+                (f"pbt plot {folder / 'pbt'}", "both pictures in one, as of any population of yours"),
                 (f"pbt journal {folder / 'pbt'} | tail -3", "everything that happened, with the reasons"),
                 ("pbt run --help", "train your own script this way"),
             ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pbt.errors import Uncreated
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _FORGET = 50_000
 """Entries after which checkpoints that nobody can name any longer are forgotten."""
+_FAR = 1e300
 BINS = 240
 """Places along the steps at which quantiles are taken: more than are to be told apart in a picture."""
 
@@ -91,7 +93,7 @@ class History:
         pins = self.population.pins
         self.lineage.wrote = {k: v for k, v in self.lineage.wrote.items() if k in names or k[0] in pins}
 
-    @property
+    @cached_property
     def last(self) -> int:
         """The last step that anybody reported."""
         return max((segment.end for segment in self.lineage.segments), default=0)
@@ -101,6 +103,7 @@ class History:
         best = self.population.best
         return [] if best is None else self.lineage.ancestry(best)
 
+    @cached_property
     def ending(self) -> Ending | None:
         """What became of who wrote the best checkpoint; None without one."""
         way = self.way()
@@ -117,19 +120,19 @@ class History:
         if after:
             parent = after[0].parent
             if parent is None:
-                return f"{name} was begun anew at step {segment.end}", "taken"
+                return f"{name} was begun anew at step {segment.end:,}", "taken"
             whose = "its own earlier" if parent.member == segment.member else f"member {parent.member}'s"
-            return f"{name} took over {whose} weights at step {segment.end}", "taken"
+            return f"{name} took over {whose} weights at step {segment.end:,}", "taken"
         steps = self.population.settings.steps
         if m.failed:
-            return f"{name} was stopped at step {segment.end}: its workers kept failing", "ended"
+            return f"{name} was stopped at step {segment.end:,}: its workers kept failing", "ended"
         if steps is not None and segment.end >= steps:
-            return f"{name} ended at step {segment.end}, its last", "ended"
+            return f"{name} ended at step {segment.end:,}, its last", "ended"
         if self.population.reached:
-            return f"the goal was reached, {name} at step {segment.end}", "ended"
+            return f"the goal was reached, {name} at step {segment.end:,}", "ended"
         if m.done:
-            return f"{name} was finished at step {segment.end}", "ended"
-        return f"{name} is at step {segment.end}, to be trained on", "trained"
+            return f"{name} was finished at step {segment.end:,}", "ended"
+        return f"{name} is at step {segment.end:,}, to be trained on", "trained"
 
 
 def _counted(bodies: Iterable[bytes], tell: Callable[[int], None]) -> Iterable[Entry]:
@@ -139,9 +142,14 @@ def _counted(bodies: Iterable[bytes], tell: Callable[[int], None]) -> Iterable[E
         yield decode(body)
 
 
+def drawable(y: float) -> float:
+    """A value that axes can reckon with."""
+    return min(max(y, -_FAR), _FAR)
+
+
 def finite(scores: Iterable[tuple[int, float | str]]) -> list[tuple[float, float]]:
     """Those points that can be drawn."""
-    return [(float(step), y) for step, score in scores if math.isfinite(y := real(score))]  # type: ignore[arg-type]
+    return [(float(step), drawable(y)) for step, score in scores if math.isfinite(y := real(score))]  # type: ignore[arg-type]
 
 
 def thinned(points: Sequence[tuple[float, float]], most: int) -> Sequence[tuple[float, float]]:

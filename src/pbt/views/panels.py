@@ -8,8 +8,8 @@ from typing import Any
 from pbt.population.schedule import schedule
 from pbt.space.domains import Choice, Domain, Float, Int, Ordinal, Value
 from pbt.space.space import Values
-from pbt.views.history import History, band_in_force, in_force, pieces_of, places
-from pbt.views.looks import FAINT, LATER, LIT
+from pbt.views.history import History, band_in_force, drawable, in_force, pieces_of, places
+from pbt.views.looks import FAINT, LATER, LIT, plain_numbers
 from pbt.views.table import number_text
 from pbt.views.words import shortened
 
@@ -25,12 +25,12 @@ class Panel:
         self._domain: Domain = history.population.settings.space[name]
         self._places = {(type(v), v): n for n, v in enumerate(getattr(self._domain, "values", ()))}
         self._found = found
-        self._bounded = False
+        self._bounded = self._later = False
 
     def height(self, value: Value) -> float:
         """Where a value stands on the axis: itself, or its place among the domain's values."""
         if isinstance(self._domain, Float | Int):
-            return float(value)  # type: ignore[arg-type]
+            return drawable(float(value))  # type: ignore[arg-type]
         return float(self._places.get((type(value), value), -1))
 
     @property
@@ -45,6 +45,7 @@ class Panel:
         found: dict[str, Any] = {}
         if self._found:
             found["lineage of the best"] = Line2D([], [], color=LIT, linewidth=2.2)
+        if self._later:
             found["the same member after it"] = Line2D([], [], color=LIT, linewidth=1.3, linestyle=LATER)
         if len(self._history.population.members) > 1:
             if self._numeric:
@@ -69,7 +70,7 @@ class Panel:
         axis.set_title(shortened(self._name, most), fontsize=9.5, pad=3).set_in_layout(False)
 
     def _schedule(self, axis: Any) -> list[float]:
-        best, ending = self._history.population.best, self._history.ending()
+        best, ending = self._history.population.best, self._history.ending
         if best is None or ending is None or not self._found:
             return []
         values = [self.height(values[self._name]) for _, values in self._found]
@@ -82,6 +83,7 @@ class Panel:
             at, [*after, after[-1]], where="post", color=LIT, linewidth=1.3, linestyle=LATER, zorder=4
         )  # fmt: skip
         axis.plot(best.step, values[-1], "*", color=LIT, markersize=11, zorder=5)
+        self._later = ending.step > best.step
         return [*values, *after]
 
     def _band(self, axis: Any, pieces: Any) -> list[float]:
@@ -97,25 +99,31 @@ class Panel:
         return [edge[n] for n in settled for edge in (low, high)]
 
     def _scale(self, axis: Any, shown: Any) -> None:
-        from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+        from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
         domain = self._domain
         assert isinstance(domain, Float | Int)
         low, high = (float(shown.min()), float(shown.max())) if len(shown) else (float(domain.min), float(domain.max))
+        if isinstance(domain, Int) and high - low < 2:  # a whole one above and below, or no tick is a value
+            low, high = max(low - 1, domain.min), min(high + 1, domain.max)
         if domain.log:
             axis.set_yscale("log")
             margin = max((high / low) ** 0.1, 1.08)
             low, high = low / margin, high * margin
             axis.set_ylim(low, high)
-            few = MaxNLocator(4) if high / low < 5 else LogLocator(subs=(1.0, 3.0) if high / low < 100 else (1.0,))
+            few: Any = LogLocator(
+                subs=(1.0, 2.0, 5.0) if high / low < 30 else (1.0, 3.0) if high / low < 300 else (1.0,)
+            )
+            if high / low < 5:
+                few = MaxNLocator(4, integer=isinstance(domain, Int))
             axis.yaxis.set_major_locator(few)
-            axis.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:.4g}"))
             axis.yaxis.set_minor_locator(NullLocator())
         else:
             margin = 0.1 * (high - low) or abs(high) * 0.1 or 0.1
             low, high = low - margin, high + margin
             axis.set_ylim(low, high)
             axis.yaxis.set_major_locator(MaxNLocator(4, integer=isinstance(domain, Int)))
+        plain_numbers(axis.yaxis, low, high)
         for bound in (domain.min, domain.max):
             if low <= bound <= high:
                 axis.axhline(bound, **_BOUND)

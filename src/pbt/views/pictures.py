@@ -114,7 +114,7 @@ def _figure(history: History, title: str, parts: Parts, score_name: str, others:
         panels = panels[:MOST]
     columns = 1 if len(panels) <= 4 else 2 if len(panels) <= 20 else 3
     rows = math.ceil(len(panels) / columns)
-    legend = _ROW * (max(4, 3 + len(others)) + 1.2)
+    legend = _ROW * (max(4, 3 + len(others)) + 0.9)
     heights = [_SCORES, legend] * parts.scores + [0.6 + _ROW * len(notes)] * parts.schedule + [_PANEL] * rows
     figure = Figure(figsize=(_WIDTH, sum(heights) + 0.3), layout="constrained")
     grid = figure.add_gridspec(len(heights), columns, height_ratios=heights)
@@ -131,23 +131,22 @@ def _figure(history: History, title: str, parts: Parts, score_name: str, others:
     for n, panel in enumerate(panels):
         axis = figure.add_subplot(grid[row + n // columns, n % columns])
         panel.draw(axis, 100 // columns - 8)
-        _along(axis, history)
-        if n + columns >= len(panels):
+        _along(axis, history, (9, 5, 3)[columns - 1])
+        axis.tick_params(labelbottom=n + columns >= len(panels))
+        if n // columns == rows - 1:
             axis.set_xlabel("step")
-        else:
-            axis.tick_params(labelbottom=False)
     if parts.schedule:
         _head(head, history, panels, notes)
     return figure
 
 
-def _along(axis: Any, history: History) -> None:
-    """The axis of steps, the same for all."""
+def _along(axis: Any, history: History, ticks: int = 9) -> None:
+    """The axis of steps, the same for all, with at most so many ticks and one."""
     from matplotlib.ticker import EngFormatter, MaxNLocator
 
     last = max(1, history.last)
     axis.set_xlim(-0.01 * last, 1.02 * last)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.xaxis.set_major_locator(MaxNLocator(ticks, integer=True))
     if last >= 100_000:
         axis.xaxis.set_major_formatter(EngFormatter(sep=""))
     axis.grid(axis="y", alpha=0.25, linewidth=0.6)
@@ -171,8 +170,9 @@ def _head(axis: Any, history: History, panels: list[Panel], notes: list[str]) ->
     from matplotlib.transforms import ScaledTranslation
 
     axis.axis("off")
-    what = "The schedule that led to the best" if history.population.best is not None else "Hyperparameters"
-    title = f"{what}: hyperparameters over steps" if panels else "No hyperparameter is explored"
+    title = "Hyperparameters over steps" if panels else "No hyperparameter is explored"
+    if panels and history.population.best is not None:
+        title = "The schedule that led to the best: hyperparameters over steps"
     place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "in_layout": False}
     axis.annotate(title, (0, 1), (0, 0), va="top", fontsize=11, fontweight="bold", **place)
     axis.annotate("\n".join(notes), (0, 1), (0, -36), va="top", fontsize=9, color="#555", **place)

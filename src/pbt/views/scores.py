@@ -9,7 +9,7 @@ from typing import Any
 from pbt.population.entries import real
 from pbt.population.lineage import Segment
 from pbt.views.history import History, band_of_points, finite, thinned
-from pbt.views.looks import FAINT, LATER, LIT, OTHERS
+from pbt.views.looks import FAINT, LATER, LIT, OTHERS, plain_numbers
 from pbt.views.table import number_text
 from pbt.views.words import shortened
 
@@ -26,7 +26,10 @@ def draw_scores(
     population = history.population
     members = len(population.members)
     curves = [finite(segment.scores) for segment in history.lineage.segments]
-    if members <= LINES:
+    if not any(curves):
+        axis.text(0.5, 0.5, "no finite score yet", transform=axis.transAxes, ha="center", color="#555")
+        axis.set_yticks([])
+    elif members <= LINES:
         _lines(axis, history, curves)
     else:
         _bands(axis, curves, members)
@@ -57,7 +60,7 @@ def _subtitle(history: History) -> str:
     how = "finished" if population.finished else "unfinished"
     if not population.finished and steps is not None:
         low, high = min(m.step for m in population.members), max(m.step for m in population.members)
-        how = f"unfinished, at step {low if low == high else f'{low} to {high}'} of {steps}"
+        how = f"unfinished, at step {low:,}{f' to {high:,}' if high > low else ''} of {steps:,}"
     counted = [
         (len(population.members), "member"), (population.reports, "report"), (history.exploits, "exploit")
     ]  # fmt: skip
@@ -108,9 +111,7 @@ def _bands(axis: Any, curves: Sequence[Sequence[tuple[float, float]]], members: 
 
 
 def _not_finite(axis: Any, history: History) -> None:
-    steps = [
-        step for s in history.lineage.segments for step, score in s.scores if not finite([(step, score)])
-    ]  # fmt: skip
+    steps = [step for s in history.lineage.segments for step, score in s.scores if isinstance(score, str)]
     if steps:
         axis.plot(
             sorted(set(steps)), [0.012] * len(set(steps)), "x", transform=axis.get_xaxis_transform(), color="#8a2be2",
@@ -128,12 +129,12 @@ def _points(history: History) -> list[tuple[float, float]]:
 
 
 def _best(axis: Any, history: History) -> None:
-    best, ending = history.population.best, history.ending()
+    best, ending = history.population.best, history.ending
     if best is None or ending is None:
         return
     way, points, top = history.way(), _points(history), (best.step, real(best.score))
     axis.plot(
-        *zip(*thinned(points, 4000), strict=True), color=LIT, linewidth=2.2, zorder=4,
+        *zip(*thinned(points, 4000), strict=True), color=LIT, linewidth=2.2 if len(points) < 300 else 1.2, zorder=4,
         label=f"lineage of the best: {_names(way)}" if len(way) > 1 else f"the best one, member {best.member}",
     )  # fmt: skip
     score_at = dict(points)
@@ -144,10 +145,10 @@ def _best(axis: Any, history: History) -> None:
             *zip(*taken, strict=True), "o", color=LIT, markersize=size, markerfacecolor="white", zorder=5,
             label="where that lineage took over weights",
         )  # fmt: skip
-    star = "best" if history.population.finished else "best so far"
+    star = "best saved" if history.population.finished else "best saved so far"
     axis.plot(
         *top, "*", color=LIT, markersize=15, markeredgecolor="white", zorder=6, linestyle="none",
-        label=f"{star}: {number_text(best.score)}, member {best.member} at step {best.step}",
+        label=f"{star}: {number_text(best.score)}, member {best.member} at step {best.step:,}",
     )  # fmt: skip
     rest = finite([(step, score) for step, score in ending.segment.scores if step > best.step])
     style = {"color": LIT, "linewidth": 1.3, "linestyle": LATER if rest else "none", "zorder": 4}
@@ -155,7 +156,7 @@ def _best(axis: Any, history: History) -> None:
     if rest:
         axis.plot(*zip(*[top, *rest], strict=True), **style)
         axis.plot(*rest[-1], marker, color=LIT, markersize=7, zorder=5)
-    said = f"after its best: {ending.why}" if rest else f"it ends there: {ending.why}"
+    said = f"{'after its best' if rest else 'so far' if ending.kind == 'trained' else 'it ends there'}: {ending.why}"
     axis.plot([], [], marker=marker if rest else "none", markersize=7, label=said, **style)
 
 
@@ -178,6 +179,7 @@ def _look(axis: Any, points: Sequence[tuple[float, float]], maximize: bool) -> N
     margin = 0.06 * abs(best - worst) or abs(best) * 0.05 or 1.0
     low, high = min(worst, best) - margin, max(worst, best) + margin
     axis.set_ylim(low, high)
+    plain_numbers(axis.yaxis, low, high)
     out = sum(not low <= y <= high for y in ordered)
     if out:
         axis.annotate(
