@@ -126,6 +126,11 @@ class Member(Mapping[str, Value]):
         return self._step
 
     @property
+    def total_steps(self) -> int | None:
+        """How many steps each member is to do, as the journal says by now; None: the population has no number."""
+        return self._answer.steps
+
+    @property
     def checkpoint(self) -> Path | None:
         """The folder to load before training goes on: a parent's, one's own from before, a dead worker's; or None."""
         self._unread = False

@@ -21,6 +21,7 @@ COMMANDS = {
     "doctor": ("pbt.cli.doctor", "What is wrong with a population, and what to do about it."),
     "fetch": ("pbt.cli.fetch", "Copy the best checkpoint, or a member's, into a folder of your own."),
     "journal": ("pbt.cli.journal", "Everything that happened to a population, as JSON lines."),
+    "plot": ("pbt.cli.plot", "Draw scores with the lineage of the best, and the schedule, as a picture."),
     "tensorboard": ("pbt.cli.tensorboard", "Write scores and hyperparameters as TensorBoard files."),
 }
 _OUTPUT = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
@@ -57,7 +58,7 @@ def pbt(verbose: bool) -> None:
     \b
     A first look:        pbt demo
     Your own script:     pbt run --members 8 --steps 200 runs/mine -- python train.py
-    How it stands:       pbt status runs/mine
+    How it stands:       pbt status runs/mine       (and as a picture: pbt plot runs/mine)
     Several machines:    pbt serve runs/            (then PBT_URL=http://host:7777/mine python train.py)
 
     A training script joins a population with pbt.turns or pbt.join; see the README.

@@ -26,7 +26,8 @@ from pbt.population.schedule import schedule
 from pbt.population.value import Population
 from pbt.settings import wanted
 from pbt.strategies.pbt import PBT
-from pbt.views.pictures import draw
+from pbt.views.history import History
+from pbt.views.pictures import Parts, draw
 from pbt.views.screen import Screen
 from pbt.views.words import schedule_lines
 from pbt.where import open_place
@@ -70,13 +71,13 @@ def show(folder: Path, seed: int, console: Console, plain: bool) -> int:
     random = train(folder / "random", MEMBERS, PBT(quantile=0, resample=0))
     console.print(f"\n[bold]3. Random search with {MORE} members:[/] {MORE // MEMBERS} times the work")
     more = train(folder / "random-more", MORE, PBT(quantile=0, resample=0))
-    pictures = draw(
-        trained.population,
-        trained.entries,
-        folder,
-        "held-out log-likelihood",
-        {"random search": random.entries, f"random search, {MORE} members": more.entries},
-    )
+    pictures = [folder / "scores.png", folder / "schedule.png"]
+    title, history = "Handwritten digits: population-based training, and random search", History.of(trained.entries)
+    others = {"random search": random, f"random search, {MORE} members": more}
+    compared = {name: History.of(found.entries) for name, found in others.items()}
+    name = "held-out log-likelihood"
+    draw(history, pictures[0], title, parts=Parts(schedule=False), score_name=name, others=compared)
+    draw(history, pictures[1], title, parts=Parts(scores=False))
     console.print(_conclusion(folder, trained, random, more, pictures), highlight=False, soft_wrap=True)
     return 0
 
@@ -160,10 +161,8 @@ def _conclusion(folder: Path, trained: Found, random: Found, more: Found, pictur
             "What to type next:",
             *_commands(
                 (f"pbt status {quoted}", "every member, and how it stands"),
-                (
-                    f"pbt journal {quoted} | tail -3",
-                    "everything that happened, with the reasons",
-                ),
+                (f"pbt plot {quoted}", "both pictures in one, as of any population of yours"),
+                (f"pbt journal {quoted} | tail -3", "everything that happened, with the reasons"),
                 ("pbt run --help", "train your own script this way"),
             ),
         ]

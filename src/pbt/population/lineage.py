@@ -43,18 +43,24 @@ class Segment:
         return found[::-1]
 
 
+def name_of(checkpoint: Checkpoint) -> tuple[str, int, int]:
+    """What tells a checkpoint from every other one of its population."""
+    return checkpoint.id, checkpoint.member, checkpoint.step
+
+
 @dataclass
 class Lineage:
     """All segments of a population, in the order in which they began.
 
     Attributes:
         current: each member's present segment.
-        wrote: the segment in which each checkpoint was written, and the checkpoint's step.
+        wrote: the segment in which each checkpoint was written, and the checkpoint's step; by id, member and step,
+            since whoever keeps checkpoints elsewhere may use a name again.
     """
 
     segments: list[Segment] = field(default_factory=list)
     current: dict[int, Segment] = field(default_factory=dict)
-    wrote: dict[str, tuple[Segment, int]] = field(default_factory=dict)
+    wrote: dict[tuple[str, int, int], tuple[Segment, int]] = field(default_factory=dict)
 
     @staticmethod
     def of(entries: Iterable[Entry]) -> Lineage:
@@ -63,7 +69,7 @@ class Lineage:
         population: Population | None = None
         for entry in entries:
             before, population = population, apply(population, entry)
-            lineage._follow(before, entry, population)
+            lineage.follow(before, entry, population)
         return lineage
 
     def ancestry(self, checkpoint: Checkpoint) -> list[tuple[Segment, int]]:
@@ -72,14 +78,15 @@ class Lineage:
         Raises:
             PBTError: if the journal does not know the checkpoint.
         """
-        if checkpoint.id not in self.wrote:
+        if name_of(checkpoint) not in self.wrote:
             raise PBTError(f"checkpoint {checkpoint.id} was not written in this journal")
-        segment, end = self.wrote[checkpoint.id]
+        segment, end = self.wrote[name_of(checkpoint)]
         path = segment.path()
         ends = [child.start for child in path[1:]] + [end]
         return list(zip(path, ends, strict=True))
 
-    def _follow(self, before: Population | None, entry: Entry, after: Population) -> None:
+    def follow(self, before: Population | None, entry: Entry, after: Population) -> None:
+        """Go on by one entry, which made `after` of `before`."""
         event = entry.event
         if isinstance(event, Reported):
             for report in event.reports:
@@ -91,9 +98,9 @@ class Lineage:
                     self._change(segment, before.members[report.member].step, report.hyperparameters)
                 segment.end = report.step
                 segment.scores.extend((past.step, score_of(past)) for past in report.history)
-                segment.scores.append((report.step, after.members[report.member].score or 0.0))
+                segment.scores.append((report.step, score_of(report)))
                 if report.checkpoint is not None:
-                    self.wrote[report.checkpoint] = (segment, report.step)
+                    self.wrote[report.checkpoint, report.member, report.step] = (segment, report.step)
         elif isinstance(event, Explored):
             for id, values in event.values.items():
                 if id in self.current and self.current[id].entry == event.entry:
@@ -113,7 +120,7 @@ class Lineage:
     def _begin(self, member: int, parent: Checkpoint | None, values: Values | None, entry: int) -> None:
         segment = Segment(member, parent.step if parent else 0, entry)
         if parent is not None:
-            segment.parent, segment.checkpoint = self.wrote[parent.id][0], parent.id
+            segment.parent, segment.checkpoint = self.wrote[name_of(parent)][0], parent.id
         segment.end = segment.start
         if values is not None:
             segment.changes.append((segment.start, values))

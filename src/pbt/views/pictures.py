@@ -1,199 +1,187 @@
-"""Two pictures of a population, as PNG files: scores with the best lineage, and the schedule. Needs matplotlib."""
+"""Pictures of a population: scores with the lineage of the best, and the schedule of hyperparameters.
+
+They need matplotlib, which is imported when the first one is drawn.
+"""
 
 from __future__ import annotations
 
+import io
 import math
-from collections.abc import Mapping, Sequence
-from itertools import accumulate
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pbt.errors import PBTError
-from pbt.population.entries import Entry, real
-from pbt.population.lineage import Lineage, Segment
-from pbt.population.schedule import schedule
-from pbt.population.value import Population
-from pbt.space.domains import Float, Int
+from pbt.views.history import History
+from pbt.views.panels import Panel, fixed_text, panels_of
+from pbt.views.scores import draw_scores
 
-_FAINT = "#9aa5b1"
-_LIT = "#d1495b"
+SUFFIXES = (".png", ".svg", ".pdf")
+MOST = 60
+"""Hyperparameters that one picture shows."""
+_WIDTH, _SCORES, _PANEL, _ROW = 9.0, 4.4, 1.45, 0.2
+"""In inches: of a picture, and the heights of its parts and of a line of text."""
+
+
+def check_picture(path: Path) -> None:
+    """Make sure that a picture can be drawn, and where it is to be written, before a long journal is read.
+
+    Raises:
+        PBTError: matplotlib is missing, or the file has another suffix, or no folder to lie in.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise PBTError("pictures need matplotlib: pip install 'pbtrain[plot]'") from None
+    if path.suffix.lower() not in SUFFIXES:
+        raise PBTError(f"{path}: pictures are written as {', '.join(SUFFIXES)}: name a file that ends so")
+    if path.is_dir():
+        raise PBTError(f"{path} is a folder: name a file in it, such as {path / 'population.png'}")
+    if not path.parent.is_dir():
+        raise PBTError(f"{path}: there is no folder {path.parent}")
+
+
+class Parts(NamedTuple):
+    """What a picture shows."""
+
+    scores: bool = True
+    schedule: bool = True
+
+
+ALL = Parts()
 
 
 def draw(
-    population: Population,
-    entries: Sequence[Entry],
-    folder: Path,
+    history: History,
+    path: Path,
+    title: str,
+    *,
+    parts: Parts = ALL,
     score_name: str = "score",
-    others: Mapping[str, Sequence[Entry]] | None = None,
-) -> list[Path]:
-    """Write ``scores.png`` and ``schedule.png`` into `folder`.
+    others: Mapping[str, History] | None = None,
+) -> None:
+    """Write one picture.
 
     Args:
-        others: journals of other populations by name, whose best so far is drawn for comparison.
+        others: further populations by name, whose best lineage is drawn for comparison.
 
     Raises:
-        PBTError: matplotlib is missing, or no member has had a finite score yet.
+        PBTError: as `check_picture`; no member has reported yet; or the file can not be written.
     """
+    check_picture(path)
+    if history.population.reports == 0:
+        raise PBTError("nothing to draw yet: no member has reported a score")
+    import matplotlib
+
+    style: Any = {
+        "text.parse_math": False,  # a name may have a $
+        "svg.fonttype": "none",
+        "svg.hashsalt": "pbt",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlelocation": "left",
+        "axes.axisbelow": True,
+        "legend.frameon": False,
+        "legend.fontsize": 8.5,
+        "savefig.dpi": 110,
+    }
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        matplotlib.rcdefaults()  # not what somebody's own matplotlibrc says
+        matplotlib.rcParams.update(style)
+        figure = _figure(history, title, parts, score_name, others or {})
+        written = io.BytesIO()
+        kind = path.suffix.lower()[1:]
+        figure.savefig(written, format=kind, metadata=None if kind == "png" else {_DATE[kind]: None})
     try:
-        import matplotlib
-    except ImportError:
-        raise PBTError("pictures need matplotlib: pip install 'pbtrain[demo]'") from None
-    matplotlib.use("Agg")
-    if population.best is None:
-        raise PBTError("nothing to draw: no member has had a finite score with a checkpoint yet")
-    lineage = Lineage.of(entries)
-    paths = [folder / "scores.png", folder / "schedule.png"]
-    _draw_scores(population, lineage, paths[0], score_name, others or {})
-    _draw_schedule(population, lineage, paths[1])
-    return paths
+        path.write_bytes(written.getvalue())
+    except OSError as error:
+        raise PBTError(f"{path} can not be written: {error.strerror}") from None
 
 
-def _figure(rows: int, height: float) -> tuple[Any, Any]:
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(rows, 1, figsize=(9, height), sharex=True, squeeze=False, layout="constrained")
-    for axis in axes[:, 0]:
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.grid(axis="y", alpha=0.25, linewidth=0.6)
-    return figure, axes[:, 0]
+_DATE = {"svg": "Date", "pdf": "CreationDate"}
+"""Left out, so that the same journal gives the same bytes."""
 
 
-def _draw_scores(
-    population: Population, lineage: Lineage, path: Path, score_name: str, others: Mapping[str, Sequence[Entry]]
-) -> None:
-    figure, (axis,) = _figure(1, 5)
-    curves = [_finite(segment.scores) for segment in lineage.segments]
-    for curve in curves:
-        axis.plot(*curve, color=_FAINT, alpha=0.55, linewidth=0.9)
-    for segment in lineage.segments:
-        _riser(axis, segment, color=_FAINT, alpha=0.35, linewidth=0.7, linestyle=":")
-    assert population.best is not None
-    way = lineage.ancestry(population.best)
-    xs: list[float] = []
-    ys: list[float] = []
-    for segment, end in way:
-        x, y = _finite([(step, score) for step, score in segment.scores if step <= end])
-        xs, ys = [*xs, *x], [*ys, *y]
-    axis.plot(xs, ys, color=_LIT, linewidth=2.2, label=f"lineage of the best: {_names(way)}")
-    taken = [(segment.start, _score_at(segment)) for segment, _ in way[1:]]
-    taken = [(x, y) for x, y in taken if y is not None]
-    if taken:
-        axis.plot(
-            *zip(*taken, strict=True), "o", color=_LIT, markersize=6, markerfacecolor="white", label="took over weights"
-        )
-    axis.plot(population.best.step, real(population.best.score), "*", color=_LIT, markersize=15, label="best")
-    axis.plot([], [], color=_FAINT, label=f"all {len(population.members)} members (dotted: took over weights)")
-    for (name, journal), style in zip(others.items(), ("--", ":"), strict=False):
-        axis.plot(
-            *_best_so_far(journal, population.settings.maximize), style, color="#33658a", label=f"{name}, best so far"
-        )
-    _clip_low(axis, [y for _, curve in curves for y in curve], population.settings.maximize)
-    axis.set(xlabel="step", ylabel=score_name, title=f"{score_name} over steps, {len(population.members)} members")
-    axis.legend(loc="lower right" if population.settings.maximize else "upper right", frameon=False)
-    figure.savefig(path, dpi=110)
-    _close(figure)
+def _figure(history: History, title: str, parts: Parts, score_name: str, others: Mapping[str, History]) -> Any:
+    from matplotlib.figure import Figure
+
+    panels = panels_of(history) if parts.schedule else []
+    notes = fixed_text(history) if parts.schedule else []
+    if len(panels) > MOST:
+        notes.append(f"{len(panels) - MOST} more hyperparameters are not shown")
+        panels = panels[:MOST]
+    columns = 1 if len(panels) <= 4 else 2 if len(panels) <= 20 else 3
+    rows = math.ceil(len(panels) / columns)
+    legend = _ROW * (max(4, 3 + len(others)) + 0.9)
+    heights = [_SCORES, legend] * parts.scores + [0.6 + _ROW * len(notes)] * parts.schedule + [_PANEL] * rows
+    figure = Figure(figsize=(_WIDTH, sum(heights) + 0.3), layout="constrained")
+    grid = figure.add_gridspec(len(heights), columns, height_ratios=heights)
+    row = 0
+    if parts.scores:
+        axis = figure.add_subplot(grid[0, :])
+        sides = draw_scores(axis, history, title, score_name, others)
+        _along(axis, history)
+        _legend(figure.add_subplot(grid[1, :]), sides)
+        row = 2
+    if parts.schedule:
+        head = figure.add_subplot(grid[row, :])
+        row += 1
+    for n, panel in enumerate(panels):
+        axis = figure.add_subplot(grid[row + n // columns, n % columns])
+        panel.draw(axis, 100 // columns - 8)
+        _along(axis, history, (9, 5, 3)[columns - 1])
+        axis.tick_params(labelbottom=n + columns >= len(panels))
+        if n // columns == rows - 1:
+            axis.set_xlabel("step")
+    if parts.schedule:
+        _head(head, history, panels, notes)
+    return figure
 
 
-def _best_so_far(entries: Sequence[Entry], maximize: bool) -> tuple[list[float], list[float]]:
-    scores: dict[int, float] = {}
-    pick = max if maximize else min
-    for segment in Lineage.of(entries).segments:
-        for x, y in zip(*_finite(segment.scores), strict=True):
-            scores[int(x)] = pick(y, scores.get(int(x), y))
-    xs = sorted(scores)
-    return [float(x) for x in xs], list(accumulate((scores[x] for x in xs), pick))
+def _along(axis: Any, history: History, ticks: int = 9) -> None:
+    """The axis of steps, the same for all, with at most so many ticks and one."""
+    from matplotlib.ticker import EngFormatter, MaxNLocator
+
+    last = max(1, history.last)
+    axis.set_xlim(-0.01 * last, 1.02 * last)
+    axis.xaxis.set_major_locator(MaxNLocator(ticks, integer=True))
+    if last >= 100_000:
+        axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axis.grid(axis="y", alpha=0.25, linewidth=0.6)
 
 
-def _names(way: Sequence[tuple[Segment, int]]) -> str:
-    ids = [str(segment.member) for segment, _ in way]
-    return " → ".join(ids if len(ids) <= 8 else [*ids[:3], "…", *ids[-4:]])
+def _legend(axis: Any, sides: tuple[list[Any], list[Any]]) -> None:
+    """Two columns: what belongs to all members, and what to the best."""
+    from matplotlib.lines import Line2D
+
+    axis.axis("off")
+    blank, rows = Line2D([], [], linestyle="none", label=" "), max(map(len, sides))
+    handles = [handle for side in sides if side for handle in (*side, *[blank] * (rows - len(side)))]
+    axis.legend(
+        handles=handles, loc="upper left", ncols=2 if all(sides) else 1, bbox_to_anchor=(-0.005, 1), borderaxespad=0,
+        columnspacing=1.5,
+    ).set_in_layout(False)  # fmt: skip
 
 
-def _riser(axis: Any, segment: Segment, **style: Any) -> None:
-    """A dotted line from the parent's score to the first one of the child's new segment."""
-    x, y = _finite(segment.scores[:1])
-    at = _score_at(segment)
-    if x and at is not None:
-        axis.plot([segment.start, x[0]], [at, y[0]], **style)
+def _head(axis: Any, history: History, panels: list[Panel], notes: list[str]) -> None:
+    """What the panels below show, in words."""
+    from matplotlib.transforms import ScaledTranslation
 
-
-def _score_at(segment: Segment) -> float | None:
-    """The parent's score at the step at which this segment began."""
-    if segment.parent is None:
-        return None
-    return next((real(s) for step, s in segment.parent.scores if step == segment.start), None)  # type: ignore[arg-type]
-
-
-def _finite(scores: Sequence[tuple[int, Any]]) -> tuple[list[float], list[float]]:
-    points = [(float(step), real(score)) for step, score in scores if math.isfinite(real(score))]
-    return [x for x, _ in points], [y for _, y in points]
-
-
-def _clip_low(axis: Any, values: Sequence[float], maximize: bool) -> None:
-    """A few very bad scores must not flatten all others: the worst tenth may leave the picture."""
-    ordered = sorted(values, reverse=not maximize)
-    if len(ordered) < 10:
-        return
-    worst, best = ordered[len(ordered) // 10], ordered[-1]
-    margin = 0.08 * abs(best - worst) or 1.0
-    if maximize:
-        axis.set_ylim(worst - margin, best + margin)
-    else:
-        axis.set_ylim(best - margin, worst + margin)
-
-
-def _draw_schedule(population: Population, lineage: Lineage, path: Path) -> None:
-    assert population.best is not None
-    found = schedule(lineage, population.best)
-    names = [n for n, domain in population.settings.space.domains.items() if domain.explore]
-    figure, axes = _figure(max(1, len(names)), 1.2 + 1.9 * max(1, len(names)))
-    steps = [step for step, _ in found] + [population.best.step]
-    for axis, name in zip(axes, names, strict=False):
-        domain = population.settings.space[name]
-        for segment in lineage.segments:
-            _steps(axis, segment, name)
-        values = [_height(domain, values[name]) for _, values in found]
-        axis.step(steps, [*values, values[-1]], where="post", color=_LIT, linewidth=2.2)
-        axis.set_ylabel(name)
-        if isinstance(domain, Float | Int):
-            if domain.log:
-                axis.set_yscale("log")
-            else:
-                _look_at_what_is_used(axis, lineage, name, values)
-            for bound in (domain.min, domain.max):
-                if axis.get_ylim()[0] <= bound <= axis.get_ylim()[1] or domain.log:
-                    axis.axhline(bound, color="#333", linewidth=0.5, linestyle="--")
-        else:
-            shown = getattr(domain, "values", ())
-            axis.set_yticks(range(len(shown)), [str(v) for v in shown])
-    axes[0].set_title("the schedule that led to the best (red), and what all members used; dashed: bounds of the space")
-    axes[-1].set_xlabel("step")
-    figure.savefig(path, dpi=110)
-    _close(figure)
-
-
-def _look_at_what_is_used(axis: Any, lineage: Lineage, name: str, best: Sequence[float]) -> None:
-    """Beginnings that died at once must not flatten what went on: show what lived past the first quarter."""
-    last = max(segment.end for segment in lineage.segments)
-    used = [float(v[name]) for s in lineage.segments if s.end > last / 4 for _, v in s.changes]  # type: ignore[arg-type]
-    shown = [*used, *best]
-    margin = 0.08 * (max(shown) - min(shown)) or 0.01
-    axis.set_ylim(min(shown) - margin, max(shown) + margin)
-
-
-def _steps(axis: Any, segment: Segment, name: str) -> None:
-    domain_values = [(step, values[name]) for step, values in segment.changes]
-    if domain_values and all(type(v) in (int, float) for _, v in domain_values):
-        xs = [step for step, _ in domain_values] + [segment.end]
-        ys = [v for _, v in domain_values]
-        axis.step(xs, [*ys, ys[-1]], where="post", color=_FAINT, alpha=0.5, linewidth=0.8)
-
-
-def _height(domain: Any, value: Any) -> float:
-    return float(value) if isinstance(domain, Float | Int) else float(domain.values.index(value))
-
-
-def _close(figure: Any) -> None:
-    import matplotlib.pyplot as plt
-
-    plt.close(figure)
+    axis.axis("off")
+    title = "Hyperparameters over steps" if panels else "No hyperparameter is explored"
+    if panels and history.population.best is not None:
+        title = "The schedule that led to the best: hyperparameters over steps"
+    place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "in_layout": False}
+    axis.annotate(title, (0, 1), (0, 0), va="top", fontsize=11, fontweight="bold", **place)
+    axis.annotate("\n".join(notes), (0, 1), (0, -36), va="top", fontsize=9, color="#555", **place)
+    handles: dict[str, Any] = {}
+    for panel in panels:
+        handles.update(panel.handles())
+    if handles:
+        below = axis.transAxes + ScaledTranslation(0, -20 / 72, axis.figure.dpi_scale_trans)
+        axis.legend(
+            handles.values(), handles, loc="upper left", ncols=len(handles), bbox_to_anchor=(0, 1),
+            bbox_transform=below, borderpad=0, handlelength=1.5, columnspacing=1.3, borderaxespad=0,
+        ).set_in_layout(False)  # fmt: skip

@@ -75,3 +75,9 @@ def schedule_lines(found: Schedule, limit: int = 12) -> list[str]:
         half = limit // 2
         lines = [*lines[: half + 1], f"{'…':>{widths[0]}}  ({len(lines) - 1 - limit} more)", *lines[-half:]]
     return lines
+
+
+def shortened(text: str, most: int) -> str:
+    """A name on one line of at most `most` characters: of a longer one the middle is left out."""
+    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most - most // 2 - 1) :]}"

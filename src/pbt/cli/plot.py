@@ -1,0 +1,91 @@
+"""``pbt plot``: a population as a picture."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from pbt.views.pictures import check_picture, draw
+from pbt.where import is_url, open_journal
+
+_PATIENCE, _EVERY = 2.0, 5.0
+"""Seconds of reading before a word is said, and between two lines where there is no terminal."""
+
+
+@click.command("plot")
+@click.argument("where", metavar="WHERE")
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="A .png, .svg or .pdf file, written over "
+              "if it is there.  [default: NAME.png, after the last part of WHERE]")  # fmt: skip
+def command(where: str, out: Path | None) -> int:
+    """Draw the population at WHERE (a folder or a URL): scores over steps, and hyperparameters over steps.
+
+    \b
+    Above: every member's scores as reported (more than 64 members as bands), with the lineage that led to
+           the best one, where it took over weights, and what became of that member afterwards.
+    Below: for each explored hyperparameter, the schedule along that lineage, before what the middle half
+           (25 to 75 %) of all members used; of ordinals and choices, how many members used each value.
+
+    It only reads, and can be called at any time, while the population trains too; a key that only reads is
+    enough. Needs matplotlib: pip install 'pbtrain[plot]'
+
+    \b
+    pbt plot runs/first                        # writes first.png
+    pbt plot http://host:7777/first --out first.svg
+    """  # noqa: D301
+    from pbt.views.history import History
+
+    name = _name(where)
+    path = out or Path(f"{name}.png")
+    check_picture(path)
+    with _Telling(Console(stderr=True)) as telling:
+        history = History.read(open_journal(where).read(0), telling.tell)
+        telling.say("drawing …")
+        draw(history, path, where.partition("#")[0].rpartition("@")[2] if is_url(where) else where)
+    click.echo(f"wrote {path}: {history.population.reports:,} reports of {len(history.population.members)} members")
+    return 0
+
+
+def _name(where: str) -> str:
+    """What a file is called after a population."""
+    if is_url(where):
+        where = where.partition("#")[0].partition("?")[0].partition("://")[2].partition("/")[2] or "default"
+        return where.strip("/").replace("/", "-")
+    return Path(where).expanduser().absolute().name or "population"
+
+
+class _Telling:
+    """Says how far a long reading has come: in place on a terminal, else a line now and then."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status = console.status("", spinner="dots") if console.is_terminal else None
+        self._shown = time.monotonic() + _PATIENCE - _EVERY
+        self._began = False
+
+    def __enter__(self) -> _Telling:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status is not None and self._began:
+            self._status.stop()
+
+    def tell(self, entries: int) -> None:
+        """So many entries are read."""
+        if self._began or time.monotonic() - self._shown >= _EVERY:
+            self._began = True
+            self.say(f"{entries:,} journal entries read …")
+
+    def say(self, text: str) -> None:
+        """Show it, if the reading has taken long enough for anybody to wonder."""
+        if not self._began:
+            return
+        if self._status is not None:
+            self._status.update(text)
+            self._status.start()
+        elif time.monotonic() - self._shown >= _EVERY:
+            self._shown = time.monotonic()
+            print(text, file=sys.stderr, flush=True)
