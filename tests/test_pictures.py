@@ -98,9 +98,9 @@ def test_the_command_writes_what_it_is_asked_for(tmp_path: Path) -> None:
 
 def test_the_same_journal_gives_the_same_bytes(tmp_path: Path) -> None:
     history = History.of(trained(rounds=6))
-    for name in ("a.svg", "b.svg", "a.png", "b.png", "a.pdf", "b.pdf"):
+    for name in ("a.svg", "b.svg", "a.png", "b.png"):
         draw(history, tmp_path / name, "p")
-    for kind in ("svg", "png", "pdf"):
+    for kind in ("svg", "png"):
         assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
 
 
@@ -140,11 +140,11 @@ def test_any_number_of_members_is_drawn(tmp_path: Path, members: int) -> None:
         assert f"median of {members} members" in said
 
 
-@pytest.mark.parametrize("many", [1, 12, 75])
+@pytest.mark.parametrize("many", [1, 12, 38])
 def test_any_number_of_hyperparameters_is_drawn(tmp_path: Path, many: int) -> None:
     said = drawn(tmp_path, trained(rounds=4, space={f"h{i}": LR for i in range(many)}))
-    assert {f"h{i}" for i in range(min(many, 60))} <= set(said)
-    assert ("15 more hyperparameters are not shown" in said) == (many == 75)
+    assert {f"h{i}" for i in range(min(many, 36))} <= set(said)
+    assert ("2 more hyperparameters are not shown" in said) == (many == 38)
 
 
 def test_names_are_shown_as_they_are(tmp_path: Path) -> None:
@@ -265,7 +265,6 @@ def test_nothing_reported_is_a_sentence(tmp_path: Path) -> None:
         (["p", "--out", "none/x.png"], 1, "there is no folder none"),
         (["p", "--out", "folder.png"], 1, "is a folder"),
         (["p", "--out", "full.png"], 1, "can not be written: No space left"),
-        (["http://127.0.0.1:1/x"], 1, "127.0.0.1:1"),
         ([], 2, "Missing argument"),
     ],
 )
@@ -273,7 +272,7 @@ def test_what_can_not_be_drawn_is_a_sentence(tmp_path: Path, arguments: list[str
     folder_of(trained(rounds=2), tmp_path / "p")
     (tmp_path / "folder.png").mkdir()
     os.symlink("/dev/full", tmp_path / "full.png")
-    done = pbt_run(["plot", *arguments], tmp_path, PBT_PATIENCE=1)
+    done = pbt_run(["plot", *arguments], tmp_path)
     assert done.returncode == code, done.stdout
     assert says in done.stderr
     assert "Traceback" not in done.stderr

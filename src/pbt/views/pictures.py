@@ -18,7 +18,7 @@ from pbt.views.panels import Panel, fixed_text, panels_of
 from pbt.views.scores import draw_scores
 
 SUFFIXES = (".png", ".svg", ".pdf")
-MOST = 60
+MOST = 36
 """Hyperparameters that one picture shows."""
 _WIDTH, _SCORES, _PANEL, _ROW = 9.0, 4.4, 1.45, 0.2
 """In inches: of a picture, and the heights of its parts and of a line of text."""
