@@ -19,6 +19,7 @@ import pytest
 
 import pbt
 import pbt.doctor
+import pbt.place
 from pbt.doctor import Finding, examine
 from pbt.errors import JournalError
 from pbt.journals.frames import framed, scattered
@@ -58,6 +59,18 @@ def test_a_sound_population_has_nothing(tmp_path: Path, kind: str, monkeypatch: 
     assert any("finished" in f.what for f in findings)
     assert any("referenced ones are whole" in f.what for f in findings)
     assert {p.relative_to(where) for p in where.rglob("*")} == before
+
+
+def test_a_journal_that_is_not_there_yet_is_empty_and_one_that_is_lost_is_a_problem(tmp_path: Path) -> None:
+    where = pbt.place.prepare(tmp_path / "p")
+    reader = open_journal(str(where))
+    assert found(where, "problem") == []
+    assert list(reader.read(0)) == []
+    trained(where)
+    assert len(list(reader.read(0))) > 3
+    for file in where.glob("journal.*"):
+        file.unlink()
+    assert found(where, "problem") != []
 
 
 def lose_a_file(where: Path) -> None:

@@ -22,6 +22,7 @@ from pbt.sharing import open_shared
 FILE = "journal.db"
 _CREATE = "CREATE TABLE IF NOT EXISTS entries (number INTEGER PRIMARY KEY, body BLOB NOT NULL)"
 _READ = "SELECT body FROM entries WHERE number > ? ORDER BY number LIMIT ?"
+NOT_YET = ()
 _BATCH = 4096
 """Entries read at once, so that a long history is never in memory whole."""
 _INSERT = "INSERT INTO entries VALUES (?, ?)"
@@ -145,15 +146,19 @@ class SQLiteReader:
         self._still = self._state()
         mode = "mode=ro" if self._still is None else "immutable=1"
         try:
+            if self._still == NOT_YET:
+                return sqlite3.connect(":memory:", check_same_thread=False)
             return sqlite3.connect(f"{self._path.as_uri()}?{mode}", uri=True, check_same_thread=False, timeout=60)
         except sqlite3.OperationalError as error:
             raise self._unreadable(error) from None
 
     def _state(self) -> tuple[int, ...] | None:
-        """By which a file is known to have been left alone; None while it has a WAL, or does not exist."""
+        """By which a file is known to have been left alone; None while it has a WAL, or can not be seen."""
         try:
             if os.path.exists(self._wal) and os.stat(self._wal).st_size:
                 return None
+            if not os.path.exists(self._path) and not os.path.exists(self._path.with_name("checkpoints")):
+                return NOT_YET  # a population's mark is made before its journal
             found = os.stat(self._path)
         except OSError:
             return None
@@ -170,16 +175,20 @@ class SQLiteReader:
     def _rows(self, after: int) -> list[bytes]:
         while True:
             if self._still is not None and self._still != self._state():
-                self._db.close()
-                self._db = self._open()
+                self._open_anew()
             try:
                 rows = _rows(self._db, self._path, after)
             except JournalError as error:
                 if self._still == self._state():
                     raise self._unreadable(error.__cause__ or error) from None
+                self._open_anew()
             else:
                 if self._still is None or self._still == self._state():
                     return rows
+
+    def _open_anew(self) -> None:
+        self._db.close()
+        self._db = self._open()
 
     def _unreadable(self, error: BaseException) -> PBTError:
         """Where only a permission is missing, that is no damage."""
