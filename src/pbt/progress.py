@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 
 from pbt.launchers.orders import VARIABLE
@@ -24,7 +25,7 @@ class Progress:
             return
         of = f"/{steps}" if steps is not None else ""
         shown = f"{score:.6g}" if isinstance(score, float) else "several" if isinstance(score, tuple) else str(score)
-        line = f"member {member}  step {step}{of}  score {shown}"
+        line = f"member {member}  step {step}{of}  score {shown}"[: shutil.get_terminal_size().columns - 1]
         self._write("\r" + line.ljust(self._width))
         self._width = len(line)
 

@@ -16,6 +16,7 @@ import pytest
 
 import pbt
 from pbt.launchers.hopeless import hopeless
+from pbt.launchers.logs import fresh_logs
 from pbt.population.entries import Leased
 from pbt.population.fold import refold
 from tests.promises.test_killed import journal
@@ -125,6 +126,26 @@ def test_each_launcher_has_its_own_logs_and_names_them_as_a_shell_takes_them(tmp
         (path,) = shlex.split(named[1])
         assert Path(path) == tmp_path / "a folder" / "logs" / f"run-{n}" / "worker-0.log"
         assert Path(path).read_text() == "I am\n" * 4
+
+
+def test_what_a_failed_worker_printed_does_nothing_to_the_terminal(tmp_path: Path) -> None:
+    text = "x" * 10**6 + "\n\x1b[2Jcleared\x1b]0;title\x07\a, \x1b[31mred\x1b[0m [bold]"
+    script = write(tmp_path, f"print({text!r}, flush=True)\nraise SystemExit(3)\n")
+    done = pbt_run(["run", "--workers", 1, "p", "--", "python", script], tmp_path)
+    assert done.returncode == 1
+    assert "  | cleared, red [bold]\n" in done.stderr
+    assert not re.search(r"[\x00-\x08\x0b-\x1f]", done.stderr)
+    assert len(done.stderr) < 10_000
+
+
+def test_a_folder_for_several_users_has_logs_for_several_users(tmp_path: Path) -> None:
+    for mode in (0o755, 0o775):
+        folder = tmp_path / oct(mode)
+        folder.mkdir()
+        folder.chmod(mode)
+        assert fresh_logs(folder / "logs").name == "run-1"
+        assert (folder / "logs").stat().st_mode & 0o777 == mode
+        assert fresh_logs(folder / "logs").name == "run-2"
 
 
 @pytest.mark.parametrize(

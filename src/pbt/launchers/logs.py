@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 
@@ -11,7 +12,10 @@ def fresh_logs(logs: Path) -> Path:
     Raises:
         OSError: it can not be made.
     """
-    logs.mkdir(parents=True, exist_ok=True)
+    if not logs.exists():
+        logs.mkdir(parents=True, exist_ok=True)
+        if logs.parent.stat().st_mode & stat.S_IWGRP:  # several users may train here
+            logs.chmod(logs.stat().st_mode | stat.S_IWGRP)
     taken = [int(p.name[4:]) for p in logs.glob("run-*") if p.name[4:].isdecimal()]
     n = max(taken, default=0)
     while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -18,6 +19,10 @@ from pbt.launchers.orders import VARIABLE, Orders
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 TAIL = 20
 """Lines of a failed worker's output that are shown."""
+_TAIL_BYTES = 64 * 1024
+_LONGEST = 500
+"""Letters of a line that are shown."""
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class Worker:
@@ -48,9 +53,9 @@ class Worker:
         self.starts += 1
         self.stalled = False
         self.token = orders.token
-        with self.log.open("ab") as output:
-            self._output_from = output.tell()
-            try:
+        try:
+            with self.log.open("ab") as output:
+                self._output_from = output.tell()
                 self.process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
@@ -59,8 +64,8 @@ class Worker:
                     env={**environment, VARIABLE: msgspec.json.encode(orders).decode()},
                     start_new_session=True,
                 )
-            except OSError as error:
-                raise SettingsError(f"{shlex.join(command)} can not be started: {error.strerror}") from None
+        except OSError as error:
+            raise SettingsError(f"{shlex.join(command)} can not be started: {error.strerror}") from None
         guard.watch(self.process.pid)
 
     @property
@@ -88,11 +93,12 @@ class Worker:
             send(self.process.pid, number)
 
     def tail(self) -> str:
-        """The end of the present process's output."""
+        """The end of the present process's output, without what moves a terminal's cursor or colours it."""
         with self.log.open("rb") as output:
-            output.seek(self._output_from)
-            lines = output.read().decode(errors="replace").splitlines()
-        return "\n".join(lines[-TAIL:])
+            end = output.seek(0, os.SEEK_END)
+            output.seek(max(self._output_from, end - _TAIL_BYTES))
+            text = output.read().decode(errors="replace")
+        return "\n".join(_CONTROL.sub("", line)[:_LONGEST] for line in text.splitlines()[-TAIL:])
 
 
 def environment(slot: int, workers: int, gpus: Sequence[str]) -> dict[str, str]:
