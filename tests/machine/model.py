@@ -258,7 +258,9 @@ class Model:
             from msgspec.structs import replace
 
             assert self.settings is not None
-            self.settings = replace(self.settings, steps=change["steps"])
+            # Nobody but a command line raises them: what a script says of them is not compared any longer.
+            overrides = tuple(sorted({"steps", *(self.settings.overrides or ())}))
+            self.settings = replace(self.settings, steps=change["steps"], overrides=overrides)
 
     def _leased(self, event: Leased) -> None:
         if event.member == len(self.members):
