@@ -80,20 +80,20 @@ def test_a_picture_says_what_it_shows(tmp_path: Path) -> None:
 
 
 def test_the_command_writes_what_it_is_asked_for(tmp_path: Path) -> None:
-    where = folder_of(trained(), tmp_path / "some $x$ ü_p")
+    where = folder_of(trained(), tmp_path / "some #1 100% ü")
     before = {p: p.stat().st_mtime_ns for p in where.rglob("*") if not p.name.startswith("journal.db-")}
     done = pbt_run(["plot", where], tmp_path)
     assert done.returncode == 0, done.stderr
-    data = (tmp_path / "some $x$ ü_p.png").read_bytes()
+    data = (tmp_path / "some #1 100% ü.png").read_bytes()
     assert data.startswith(b"\x89PNG")
     assert len(data) > 30_000
-    assert "some $x$ ü_p.png" in done.stdout
+    assert "some #1 100% ü.png" in done.stdout
     assert {p: p.stat().st_mtime_ns for p in before} == before
     for name, begins in (("x.svg", b"<?xml"), ("x.PDF", b"%PDF")):
         done = pbt_run(["plot", where, "--out", name], tmp_path)
         assert done.returncode == 0, done.stderr
         assert (tmp_path / name).read_bytes().startswith(begins)
-    assert any("some $x$ ü_p" in text for text in texts(tmp_path / "x.svg"))
+    assert any("some #1 100% ü" in text for text in texts(tmp_path / "x.svg"))
 
 
 def test_the_same_journal_gives_the_same_bytes(tmp_path: Path) -> None:

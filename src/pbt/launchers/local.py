@@ -22,6 +22,7 @@ from pbt.coordinator.answer import Answer
 from pbt.errors import PBTError
 from pbt.follow import Follower
 from pbt.launchers.guard import Guard
+from pbt.launchers.hopeless import hopeless
 from pbt.launchers.orders import START_TIMEOUT, Orders
 from pbt.launchers.stalls import Stalls
 from pbt.launchers.workers import Worker, environment
@@ -181,8 +182,8 @@ class LocalRun:
         worker.failures += not self._is_members_fault(held, worker)
         why = self._described(worker, code, held)
         self._show(why, output)
-        hopeless = not held and _HOPELESS.match(_last_words(output)) is not None
-        if hopeless or worker.failures > RESTARTS:
+        in_vain = not any(self._reports.values()) and hopeless(code, output) is not None
+        if in_vain or worker.failures > RESTARTS:
             worker.over = True
             often = f"{worker.failures} times in a row; " if worker.failures > 1 else "which repeating does not heal; "
             self.failures.append(f"{why}, {often}its whole output is in {worker.log_quoted}")
@@ -275,10 +276,6 @@ class LocalRun:
             time.sleep(0.02)
         for worker in self._workers:
             worker.signal(signal.SIGKILL)
-
-
-_HOPELESS = re.compile(r"(ImportError|ModuleNotFoundError|SyntaxError|IndentationError|TabError)\b")
-"""Last words of a script that no repetition heals, where it ended before it had a member."""
 
 
 def _indented(output: str) -> str:
