@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pbt.errors import JournalError, SettingsError
-from pbt.unreadable import UNREADABLE
+from pbt.unreadable import UNREADABLE, plainly
 
 if TYPE_CHECKING:
     from pbt.coordinator.coordinator import Coordinator
@@ -220,7 +220,7 @@ def read_mark(path: Path) -> Mark:
     try:
         mark = msgspec.json.decode((path / MARK).read_bytes(), type=Mark)
     except (OSError, *UNREADABLE) as error:
-        raise JournalError(f"{path / MARK} can not be read: {error}") from None
+        raise JournalError(f"{path / MARK} can not be read: {plainly(error)}") from None
     if mark.format > Mark().format or mark.journal not in (*KINDS, POSTGRES):
         raise JournalError(f"{path} was made by a newer pbt (journal {mark.journal!r}): pip install -U pbtrain")
     return mark

@@ -12,7 +12,7 @@ import msgspec
 
 from pbt.errors import SettingsError
 from pbt.settings import Wanted
-from pbt.unreadable import UNREADABLE
+from pbt.unreadable import UNREADABLE, plainly
 
 VARIABLE = "PBT_RUN"
 START_TIMEOUT = 30.0
@@ -43,7 +43,9 @@ class Orders(msgspec.Struct, frozen=True):
         try:
             return msgspec.json.decode(text, type=Orders)
         except UNREADABLE as error:
-            raise SettingsError(f"${VARIABLE} can not be read ({error}): it is set by pbt run; unset it") from None
+            raise SettingsError(
+                f"${VARIABLE} can not be read ({plainly(error)}): it is set by pbt run; unset it"
+            ) from None
 
     def applied(self, where: Any, asked: Wanted) -> tuple[str, Wanted]:
         """The place and the settings in force."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from pbt.errors import SettingsError
 from pbt.population.entries import Settings, StrategyRecord
+from pbt.population.numbers import plain
 from pbt.strategies.cure import Cure
 from pbt.strategies.names import ORIGINAL
 from pbt.strategies.strategy import Strategy
 from pbt.strategies.together import Together
+from pbt.unreadable import plainly
 
 KNOWN = {"pbt": "pbt.strategies.pbt:PBT", ORIGINAL: "pbt.strategies.original:Original"}
 """Strategies by the short name that a journal records."""
@@ -35,10 +37,12 @@ def bare(record: StrategyRecord) -> Strategy:
     """The strategy that a record names."""
     kind = _find(record.name)
     try:
-        strategy = msgspec.convert(record.parameters, kind)
+        strategy = msgspec.convert(_plain(record.parameters), kind)
     except msgspec.ValidationError as error:
         fields = ", ".join(f.name for f in msgspec.structs.fields(kind))
-        raise SettingsError(f"strategy {record.name!r}: {error}; its parameters are {fields or 'none'}") from None
+        raise SettingsError(
+            f"strategy {record.name!r}: {plainly(error)}; its parameters are {fields or 'none'}"
+        ) from None
     strategy.check()
     return strategy
 
@@ -53,11 +57,28 @@ def record(strategy: str | Strategy | Mapping[str, Any] | StrategyRecord) -> Str
     if isinstance(strategy, Strategy):
         names = {path: name for name, path in KNOWN.items()}
         path = f"{type(strategy).__module__}:{type(strategy).__qualname__}"
-        return StrategyRecord(names.get(path, path), msgspec.json.decode(msgspec.json.encode(strategy)))
+        try:
+            parameters = msgspec.json.decode(msgspec.json.encode(strategy, enc_hook=_plain))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise SettingsError(f"a parameter of {strategy!r:.200} can not be recorded: {error}") from None
+        return StrategyRecord(names.get(path, path), parameters)
     if isinstance(strategy, Mapping):
         parameters = dict(strategy)
         return record(bare(StrategyRecord(str(parameters.pop("name", "pbt")), parameters)))
     return record(bare(StrategyRecord(strategy)))
+
+
+def _plain(x: Any) -> Any:
+    """Parameters as plain values, however deep; a vector is a list."""
+    if isinstance(x, Mapping):
+        return {plain(name): _plain(value) for name, value in x.items()}
+    value = plain(x)
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        return value
+    try:
+        return [_plain(part) for part in value]
+    except TypeError:  # an array without dimensions
+        return value
 
 
 def _find(name: str) -> type[Strategy]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pbt.coordinator.leases import held
-from pbt.population.entries import Entry, Lost, Report, Reported
+from pbt.population.entries import Entry, Leased, Lost, Report, Reported
 from pbt.population.rules import undone
 from pbt.population.value import Population
 from pbt.views.table import note_exploits, parent_of, state_of
@@ -21,6 +21,7 @@ class Status:
         self.where = where
         self.exploited: dict[int, int] = {}
         self.warnings: dict[str, str] = {}
+        self._given: set[int] = set()
 
     def hear(self, entry: Entry, before: Population | None) -> None:
         """Listen to one entry; see `Follower.listen`."""
@@ -28,6 +29,9 @@ class Status:
         if isinstance(entry.event, Reported) and before is not None:
             for report in entry.event.reports:
                 self._compare(before, report)
+        if isinstance(entry.event, Leased):
+            self._given.add(entry.event.member)
+        self._given.update(d.member for d in entry.decisions if d.start != "on" or d.hyperparameters is not None)
         if isinstance(entry.event, Lost):
             self.warnings[entry.event.checkpoint] = (
                 f"checkpoint {entry.event.checkpoint} was lost, and its users were cured"
@@ -35,8 +39,10 @@ class Status:
 
     def _compare(self, before: Population, report: Report) -> None:
         m = before.members[report.member]
+        first = m.id in self._given
+        self._given.discard(m.id)
         for name, value in report.used.items():
-            if undone(m, name, value):
+            if first and undone(m, name, value):
                 decided = (m.hyperparameters or {})[name]
                 self.warnings[f"{m.id}/{name}"] = (
                     f"member {m.id} trained with {name}={value!r} at step {report.step}, but {decided!r} was decided: "
