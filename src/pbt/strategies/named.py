@@ -10,7 +10,7 @@ import msgspec
 
 from pbt.errors import SettingsError
 from pbt.population.entries import Settings, StrategyRecord
-from pbt.population.numbers import plain
+from pbt.population.numbers import LARGEST, plain
 from pbt.strategies.cure import Cure
 from pbt.strategies.names import ORIGINAL
 from pbt.strategies.strategy import Strategy
@@ -69,10 +69,12 @@ def record(strategy: str | Strategy | Mapping[str, Any] | StrategyRecord) -> Str
 
 
 def _plain(x: Any) -> Any:
-    """Parameters as plain values, however deep; a vector is a list."""
+    """Parameters as plain values, however deep: a vector is a list, and 1e6 may stand where an integer belongs."""
     if isinstance(x, Mapping):
         return {plain(name): _plain(value) for name, value in x.items()}
     value = plain(x)
+    if type(value) is float and value.is_integer() and abs(value) <= LARGEST:
+        return int(value)
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
         return value
     try:
