@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from decimal import Decimal
-from enum import Enum, IntEnum
+from enum import IntEnum, StrEnum
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ class Three(IntEnum):
     THREE = 3
 
 
-class Text(str, Enum):
+class Text(StrEnum):
     A = "a"
 
 
@@ -170,10 +170,10 @@ def test_what_is_no_number_is_refused_with_a_sentence(nothing: Any) -> None:
         lambda: pbt.Float(nothing, 5),
         lambda: pbt.Int(nothing, 5),
     ):
-        with pytest.raises(pbt.PBTError, match="number|integers|2\\*\\*53"):
+        with pytest.raises(pbt.PBTError, match=r"number|integers|2\*\*53"):
             take()
     if nothing is not None:
-        with pytest.raises(pbt.SettingsError, match="steps is .*: it "):
+        with pytest.raises(pbt.SettingsError, match=r"steps is .*: it "):
             wanted(steps=nothing)
 
 

@@ -29,7 +29,7 @@ from pbt.strategies.original import Original
 _log = logging.getLogger("pbt")
 
 
-class Save:
+class PBTCheckpoint:
     """What one save recorded."""
 
     def __init__(self, client_id: int, metric_value: float, hyperparameters: Values, parameters_path: str) -> None:
@@ -55,7 +55,7 @@ class Save:
         return self._parameters_path
 
     def __repr__(self) -> str:
-        return f"Save(client {self._client_id}: {self._metric_value} at {self._parameters_path})"
+        return f"PBTCheckpoint(client {self._client_id}: {self._metric_value} at {self._parameters_path})"
 
 
 class PBTClient:
@@ -106,7 +106,7 @@ class PBTClient:
         assert self._answer.member is not None
         return self._answer.member
 
-    def save(self, parameters_path: str | os.PathLike[str], metric_value: float) -> Save:
+    def save(self, parameters_path: str | os.PathLike[str], metric_value: float) -> PBTCheckpoint:
         """Report where the parameters lie and how good they are.
 
         Raises:
@@ -125,7 +125,7 @@ class PBTClient:
             hyperparameters=dict(self._values),
         )  # fmt: skip
         self._send_again()
-        return Save(a.member, metric_value, dict(self._values), path)
+        return PBTCheckpoint(a.member, metric_value, dict(self._values), path)
 
     def _send_again(self) -> None:
         """Send the save that is under way: the same bytes, also after an exception that lost the answer."""

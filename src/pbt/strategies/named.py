@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from pbt.errors import SettingsError
 from pbt.population.entries import Settings, StrategyRecord
-from pbt.population.numbers import LARGEST, plain
+from pbt.population.numbers import LARGEST, plain, short
 from pbt.strategies.cure import Cure
 from pbt.strategies.names import ORIGINAL
 from pbt.strategies.strategy import Strategy
@@ -35,16 +36,17 @@ def build(settings: Settings) -> Strategy:
 
 def bare(record: StrategyRecord) -> Strategy:
     """The strategy that a record names."""
-    kind = _find(record.name)
-    try:
-        strategy = msgspec.convert(_plain(record.parameters), kind)
-    except msgspec.ValidationError as error:
-        fields = ", ".join(f.name for f in msgspec.structs.fields(kind))
-        raise SettingsError(
-            f"strategy {record.name!r}: {plainly(error)}; its parameters are {fields or 'none'}"
-        ) from None
+    strategy = _made(record.name, _find(record.name), record.parameters)
     strategy.check()
     return strategy
+
+
+def _made(name: str, kind: type[Strategy], parameters: Any) -> Strategy:
+    try:
+        return msgspec.convert(_plain(parameters), kind)
+    except msgspec.ValidationError as error:
+        fields = ", ".join(f.name for f in msgspec.structs.fields(kind))
+        raise SettingsError(f"strategy {name!r}: {plainly(error)}; its parameters are {fields or 'none'}") from None
 
 
 def record(strategy: str | Strategy | Mapping[str, Any] | StrategyRecord) -> StrategyRecord:
@@ -58,10 +60,11 @@ def record(strategy: str | Strategy | Mapping[str, Any] | StrategyRecord) -> Str
         names = {path: name for name, path in KNOWN.items()}
         path = f"{type(strategy).__module__}:{type(strategy).__qualname__}"
         try:
-            parameters = msgspec.json.decode(msgspec.json.encode(strategy, enc_hook=_plain))
+            given = msgspec.to_builtins(strategy, enc_hook=_plain, builtin_types=(Decimal,))
         except (TypeError, ValueError, RecursionError) as error:
-            raise SettingsError(f"a parameter of {strategy!r:.200} can not be recorded: {error}") from None
-        return StrategyRecord(names.get(path, path), parameters)
+            raise SettingsError(f"a parameter of {short(strategy)} can not be recorded: {error}") from None
+        made = _made(path, type(strategy), given)
+        return StrategyRecord(names.get(path, path), msgspec.json.decode(msgspec.json.encode(made)))
     if isinstance(strategy, Mapping):
         parameters = dict(strategy)
         return record(bare(StrategyRecord(str(parameters.pop("name", "pbt")), parameters)))
