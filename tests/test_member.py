@@ -171,6 +171,25 @@ def test_checkpoints_out_of_reach_give_the_member_back(tmp_path: Path) -> None:
     assert pbt.join(tmp_path / "p", member=0).step == 2
 
 
+def test_a_schedule_that_passes_the_parents_value_later_is_no_load_that_brought_it_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    where = tmp_path / "p"
+    first = pbt.join(where, **SETTINGS, strategy=pbt.PBT(quantile=0.5))
+    second = pbt.join(where)
+    first.report(5.0, step=2, save=save)
+    assert second.report(1.0, step=2, save=save).exploit
+    assert second.checkpoint
+    second.report(1.0, step=3, used={"lr": second["lr"]})
+    second.report(1.0, step=4, save=save, used={"lr": first["lr"]})
+    assert caplog.text == ""
+    follower, seen = Follower(place.reader(where)), Status(str(where))
+    follower.listen(seen.hear)
+    follower.catch_up()
+    assert not [w for w in status_of(follower.population, seen)["warnings"] if "lr" in w]
+    second.close()
+
+
 def test_a_value_that_the_load_brought_back_is_warned_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     where = tmp_path / "p"
     first = pbt.join(where, **SETTINGS, strategy=pbt.PBT(quantile=0.5))

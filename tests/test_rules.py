@@ -35,11 +35,35 @@ def test_r2_the_child_inherits_step_score_and_evaluations_and_counts_from_there(
     assert child.ready == 25
 
 
-def test_r3_ties_are_broken_by_member_id() -> None:
+def test_r3_equals_rank_by_member_id_and_none_of_them_is_exploited_for_another() -> None:
     s = Script(members=2, strategy=pbt.PBT(quantile=0.5))
     s.report(0, 1.0)
-    assert s.report(1, 1.0).checkpoint.member == 0  # type: ignore[union-attr]
+    assert s.report(1, 1.0).checkpoint.member == 1  # type: ignore[union-attr]
     assert [id for _, id in s.population.ranked] == [0, 1]
+
+
+@pytest.mark.parametrize("synchronous", [True, False])
+@pytest.mark.parametrize("maximize", [True, False])
+def test_a_sparse_reward_that_nobody_has_found_replaces_nobody(synchronous: bool, maximize: bool) -> None:
+    result = pbt.train(
+        lambda rng: 0, lambda s, h, rng: s, lambda s, rng: 0.0, SPACE, members=10, rounds=6, interval=1, seed=1,
+        synchronous=synchronous, maximize=maximize,
+    )  # fmt: skip
+    assert not [d for e in result.journal for d in e.decisions if d.start == "copy"]
+
+
+def test_the_first_to_find_a_sparse_reward_is_the_only_parent() -> None:
+    s = Script(members=10, strategy=pbt.PBT(quantile=0.3))
+    s.round(0, 0, 0, 0, 1, 0, 0, 0, 0, 0)
+    copies = [d for e in s.entries for d in e.decisions if d.start == "copy"]
+    assert copies
+    assert {d.parents[0].member for d in copies} == {4}
+
+
+def test_a_score_that_is_not_finite_is_worse_than_any_that_is() -> None:
+    s = Script(members=4)
+    answers = s.round(0.0, 0.0, 0.0, math.nan)
+    assert answers[3].checkpoint.member != 3  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("maximize", [True, False])
@@ -225,7 +249,7 @@ def test_the_first_members_begin_with_known_configurations() -> None:
         ({"goal": math.nan}, "finite"),
         ({"steps": 0}, "steps is 0"),
         ({"step": 3}, "no setting 'step'"),
-        ({"members": "many"}, "Expected `int"),
+        ({"members": "many"}, "members is 'many': it must be a whole number"),
         ({"start": [{}] * 5}, "5 configurations for 4 members"),
     ],
 )

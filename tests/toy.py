@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from itertools import islice
 
 import pbt
 from pbt.population.entries import Decision
 from pbt.population.member import MemberState
+from pbt.population.rules import cut, standing
 from pbt.population.value import Population
 from pbt.space.space import Values
 
@@ -37,6 +39,8 @@ class Toy(pbt.PBT, frozen=True):
         decisions = []
         for decision in super().decide(population, memory, due):
             m = population.members[decision.member]
+            if decision.start == "on" and decision.why.low:
+                decision = self._tie_broken(population, m, decision)
             if decision.start == "copy" and not self.exploits:
                 decision = self.go_on(population, m, decision.why)
             if self.all_explore and decision.start == "on":
@@ -45,6 +49,15 @@ class Toy(pbt.PBT, frozen=True):
                 decision = Decision(m.id, decision.ready, hyperparameters=values)
             decisions.append(decision)
         return decisions
+
+    def _tie_broken(self, population: Population, m: MemberState, decision: Decision) -> Decision:
+        """Both members of the exactly symmetric toy always score the same: the second in line copies all the same."""
+        first = islice(standing(population), cut(len(population.ranked), self.quantile))
+        tied = [p.checkpoint for p in first if p.id != m.id and p.checkpoint and p.checkpoint.step > m.since]
+        if not tied:
+            return decision
+        parent = tied[population.chance(m.id).index("parent", len(tied))]
+        return self.exploit(population, m, parent, decision.why)
 
     def explored(self, population: Population, m: MemberState, parent: pbt.Checkpoint) -> tuple[Values, dict[str, str]]:
         values = m.hyperparameters if self.weights_only else parent.hyperparameters

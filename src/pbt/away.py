@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from pbt import preempt
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.checks import HISTORY_LIMIT, ends
-from pbt.errors import Unavailable, Unreachable
+from pbt.errors import Conflict, Invalid, LeaseLost, PBTError, Unavailable, Unreachable
 from pbt.face import Face
 from pbt.population.entries import Past, Report, size_of
 
@@ -26,6 +26,15 @@ PATIENCE = 2.0
 """Seconds for which a report that may go on without its answer is waited for."""
 _FIRST, _LAST = 0.1, 5.0
 _log = logging.getLogger("pbt")
+
+
+def refuses(error: PBTError) -> bool:
+    """Whether this answers a report for good: it would be refused again however often it was sent.
+
+    Of the others, it may have been recorded, or may be once what stood in the way is mended. An unforeseen error has
+    no class of its own; the same bytes would meet it again.
+    """
+    return isinstance(error, Invalid | Conflict | LeaseLost) or type(error) is PBTError
 
 
 class Courier:

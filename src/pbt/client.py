@@ -11,11 +11,14 @@ import random
 import secrets
 from typing import Any
 
+from pbt.away import refuses
 from pbt.coordinator.answer import Answer
-from pbt.errors import Conflict, Invalid, LeaseLost, PBTError, SettingsError
-from pbt.population.entries import Report, number
+from pbt.errors import Invalid, PBTError, SettingsError
+from pbt.population.entries import Report
+from pbt.population.numbers import measured, number, plain, short, text
 from pbt.remote import Remote
 from pbt.settings import Wanted
+from pbt.space.domains import Float, Int
 from pbt.space.reading import read_space
 from pbt.space.space import Values
 from pbt.strategies.explore import perturb
@@ -26,7 +29,7 @@ from pbt.strategies.original import Original
 _log = logging.getLogger("pbt")
 
 
-class Save:
+class PBTCheckpoint:
     """What one save recorded."""
 
     def __init__(self, client_id: int, metric_value: float, hyperparameters: Values, parameters_path: str) -> None:
@@ -52,7 +55,7 @@ class Save:
         return self._parameters_path
 
     def __repr__(self) -> str:
-        return f"Save(client {self._client_id}: {self._metric_value} at {self._parameters_path})"
+        return f"PBTCheckpoint(client {self._client_id}: {self._metric_value} at {self._parameters_path})"
 
 
 class PBTClient:
@@ -103,15 +106,15 @@ class PBTClient:
         assert self._answer.member is not None
         return self._answer.member
 
-    def save(self, parameters_path: str | os.PathLike[str], metric_value: float) -> Save:
+    def save(self, parameters_path: str | os.PathLike[str], metric_value: float) -> PBTCheckpoint:
         """Report where the parameters lie and how good they are.
 
         Raises:
-            Invalid: the metric is no number.
+            Invalid: the metric is no number, or the path can not be written as UTF-8.
             LeaseLost: nothing was heard of this client for a minute, and another has taken its place.
         """
         self._here()
-        path = os.fspath(parameters_path)
+        path = text(os.fsdecode(parameters_path), "parameters_path")
         self._send_again()
         a = self._answer
         assert a.member is not None
@@ -122,7 +125,7 @@ class PBTClient:
             hyperparameters=dict(self._values),
         )  # fmt: skip
         self._send_again()
-        return Save(a.member, metric_value, dict(self._values), path)
+        return PBTCheckpoint(a.member, metric_value, dict(self._values), path)
 
     def _send_again(self) -> None:
         """Send the save that is under way: the same bytes, also after an exception that lost the answer."""
@@ -131,8 +134,9 @@ class PBTClient:
             return
         try:
             (self._answer,) = self._remote.report(report)
-        except (Conflict, Invalid, LeaseLost):
-            self._pending = None
+        except PBTError as error:
+            if refuses(error):
+                self._pending = None
             raise
         self._pending, self._took, self._path = None, False, report.checkpoint
 
@@ -176,11 +180,17 @@ class PBTClient:
 
         Raises:
             SettingsError: no hyperparameter of this name.
+            Invalid: the value is no number where the space has numbers, or nan.
         """
         self._here()
         if name not in self._space.domains:
             raise SettingsError(f"no hyperparameter {name!r}: the space has {', '.join(self._space)}")
-        clipped = self._space[name].clip(float(number(value, name)) if not isinstance(value, str) else value)
-        if clipped != value:
-            _log.warning("%s=%r lies outside the space; %r is used", name, value, clipped)
+        domain, given = self._space[name], plain(value)
+        if isinstance(domain, Float | Int):
+            given = measured(given, name)
+        if given != given:
+            raise Invalid(f"{name} is nan: give a value of the space")
+        clipped = domain.clip(given)
+        if given not in domain:
+            _log.warning("%s=%s lies outside the space; %r is used", name, short(value), clipped)
         self._values[name] = clipped

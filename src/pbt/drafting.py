@@ -8,7 +8,8 @@ from typing import Any
 
 from pbt.coordinator.answer import Answer
 from pbt.errors import Invalid
-from pbt.population.entries import Number, Report, number, readable
+from pbt.population.entries import Report
+from pbt.population.numbers import named, number, readable, scores
 from pbt.population.rules import undone
 from pbt.space.space import Values
 
@@ -21,7 +22,7 @@ def draft(
     """A report, without a checkpoint, from a worker that knows of its member what `answer` says.
 
     Raises:
-        Invalid: a score, metric or value is no number.
+        Invalid: a score, metric or value is no number, or a name in `used` is not in the space.
     """
     assert answer.member is not None
     return Report(
@@ -30,29 +31,41 @@ def draft(
         seq=seq,
         decided=answer.decisions,
         step=step,
-        score=_scores(score),
-        used={name: readable(value, f"used[{name!r}]") for name, value in (used or {}).items()},
-        metrics={name: number(value, f"metrics[{name!r}]") for name, value in (metrics or {}).items()},
+        score=scores(score),
+        used=_known(named(used, "used", readable), answer.hyperparameters),
+        metrics=named(metrics, "metrics", number),
     )
 
 
-def _scores(score: Any) -> Number | tuple[Number, ...]:
-    if isinstance(score, Mapping):
-        raise Invalid("score is a mapping: no strategy here takes several objectives; report one number or a list")
-    if isinstance(score, list | tuple):
-        if not score:
-            raise Invalid("score is an empty list: give at least one evaluation")
-        return tuple(number(s) for s in score)
-    return number(score)
+def _known(used: Values, space: Values) -> Values:
+    for name in used:
+        if name not in space:
+            raise Invalid(f"used[{name!r}]: no hyperparameter of this name: the space has {', '.join(space)}")
+    return used
 
 
-def warn_if_undone(answer: Answer, used: Values, warned: set[str]) -> None:
-    """Say, once a name, which decided value an old one has replaced."""
-    for name, value in used.items():
-        if name not in warned and undone(answer, name, value):
-            warned.add(name)
-            _log.warning(
-                "member %s trains with %s=%r, but %r was decided: loading a checkpoint brought the old value back. "
-                "Set the hyperparameters after the load.",
-                answer.member, name, value, answer.hyperparameters[name],
-            )  # fmt: skip
+class Readings:
+    """What one member's worker reads back, held against what was decided.
+
+    Only the first report after hyperparameters were given proves anything: later a schedule may pass any value.
+    """
+
+    def __init__(self) -> None:
+        self._first = False
+        self._warned: set[str] = set()
+
+    def begin(self) -> None:
+        """Hyperparameters were given."""
+        self._first = True
+
+    def compare(self, answer: Answer, used: Values) -> None:
+        """Say, once a name, which decided value an old one has replaced."""
+        first, self._first = self._first, False
+        for name, value in used.items():
+            if first and name not in self._warned and undone(answer, name, value):
+                self._warned.add(name)
+                _log.warning(
+                    "member %s trains with %s=%r, but %r was decided: loading a checkpoint brought the old value back. "
+                    "Set the hyperparameters after the load.",
+                    answer.member, name, value, answer.hyperparameters[name],
+                )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from pbt.coordinator.checks import checkpoint_due
 from pbt.errors import CheckpointError, DiskFull, Invalid, OutOfReach
 from pbt.face import Face
 from pbt.population.entries import Checkpoint, Lost, Released, Report, score_of
+from pbt.population.numbers import text
 
 _log = logging.getLogger("pbt")
 Save = Callable[[Path], object]
@@ -69,7 +71,8 @@ class Keeper:
                 )
             return report
         if answer.foreign:
-            return replace(report, checkpoint=str(given))
+            name = os.fsdecode(given) if isinstance(given, bytes) else str(given)
+            return replace(report, checkpoint=text(name, "checkpoint"))
         return self._publish(report, answer, save, given)
 
     def _publish(self, report: Report, answer: Answer, save: Save | None, given: Any) -> Report:

@@ -13,10 +13,11 @@ from pbt.alive import Here
 from pbt.chance import Chance
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.coordinator import Coordinator
-from pbt.errors import PBTError
+from pbt.errors import PBTError, SettingsError
 from pbt.journals.memory import MemoryJournal
-from pbt.population.entries import Checkpoint, Entry, Number, Report, number, real
+from pbt.population.entries import Checkpoint, Entry, Report
 from pbt.population.lineage import Lineage
+from pbt.population.numbers import real, scores, whole
 from pbt.population.schedule import Schedule, schedule
 from pbt.population.value import Population
 from pbt.settings import wanted
@@ -107,6 +108,9 @@ def train(
         SettingsError, SpaceError: for arguments out of their range.
         PBTError: if no member ever had a finite score.
     """
+    members, rounds, interval = (
+        whole(n, what, SettingsError) for n, what in ((members, "members"), (rounds, "rounds"), (interval, "interval"))
+    )
     asked = wanted(
         space=space, strategy=strategy, start=start, members=members, steps=rounds * interval, interval=interval,
         seed=secrets.randbelow(2**32) if seed is None else seed, maximize=maximize, goal=goal,
@@ -160,9 +164,7 @@ class _Seat(Generic[S]):
             self.state = step(self.state, dict(a.hyperparameters), self._rng(f"step/{i}"))
         now = a.step + n
         scored = score(self.state, self._rng(f"score/{now}"))
-        told: Number | tuple[Number, ...] = (
-            tuple(number(s) for s in scored) if isinstance(scored, list | tuple) else number(scored)
-        )
+        told = scores(scored)
         self.wrote = f"{a.member}/{a.lease}-{a.seq + 1}"
         self._report = Report(
             member=a.member,

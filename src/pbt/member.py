@@ -16,15 +16,16 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from pbt import preempt
-from pbt.away import Courier, WhenAway
+from pbt.away import Courier, WhenAway, refuses
 from pbt.chance import Chance
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
-from pbt.drafting import draft, warn_if_undone
-from pbt.errors import CheckpointError, Conflict, DiskFull, Invalid, LeaseLost, NotLoaded, OutOfReach, PBTError
+from pbt.drafting import Readings, draft
+from pbt.errors import CheckpointError, DiskFull, LeaseLost, NotLoaded, OutOfReach, PBTError
 from pbt.face import Face
 from pbt.keeper import Keeper, Save
 from pbt.population.entries import Released, Report, Why
+from pbt.population.numbers import whole
 from pbt.progress import Progress
 from pbt.space.domains import Value
 from pbt.space.space import Values
@@ -73,7 +74,7 @@ class Member(Mapping[str, Value]):
         self._have: str | None = None
         self._unread = False
         self._path: Path | None = None
-        self._warned: set[str] = set()
+        self._readings = Readings()
         self._preempted = False
         self._exploited = False
         self.finished = self.lost = False
@@ -205,9 +206,9 @@ class Member(Mapping[str, Value]):
             Invalid: the step does not go forward, a score is no number, or a due checkpoint is missing.
         """
         self._check_usable()
-        at = self._step if step is None else int(step)
+        at = self._step if step is None else whole(step, "step")
         report = draft(self._answer, self._seq + 1, at, score, metrics, used)
-        warn_if_undone(self._answer, report.used, self._warned)
+        self._readings.compare(self._answer, report.used)
         changed = False
         if self._courier.pending is not None:
             outcome = self._send(self._courier.pending, self._may_go_on(report))
@@ -272,7 +273,9 @@ class Member(Mapping[str, Value]):
         self._seq = report.seq
         try:
             answer = self._answered(report, go_on)
-        except (Invalid, Conflict, LeaseLost) as error:
+        except PBTError as error:
+            if not refuses(error):
+                raise
             self._courier.pending = None
             self._courier.drop(str(error))
             self._keeper.unpublish(report, self._face.stand(self.id, self._answer.lease))
@@ -314,6 +317,8 @@ class Member(Mapping[str, Value]):
         exploit = not first and answer.given > known.given
         changed = not first and answer.hyperparameters != known.hyperparameters
         self._answer = answer
+        if exploit or first or changed:
+            self._readings.begin()
         if exploit or first:
             given = answer.checkpoint
             self._unread = given is not None and not (given.id == self._have and given.step == self._step)

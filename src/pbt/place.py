@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pbt.errors import JournalError, SettingsError
-from pbt.plainly import plainly
 from pbt.sharing import check_writable, make_folder, open_shared
-from pbt.unreadable import UNREADABLE
+from pbt.unreadable import UNREADABLE, plainly
 
 if TYPE_CHECKING:
     from pbt.coordinator.coordinator import Coordinator

@@ -21,13 +21,13 @@ import msgspec
 from pbt import preempt
 from pbt.coordinator.answer import Answer
 from pbt.dial import Dial, shown, split
-from pbt.errors import Forbidden, JournalError, PBTError, SettingsError, Unavailable, Unreachable, Untrusted
+from pbt.errors import Forbidden, Invalid, JournalError, PBTError, SettingsError, Unavailable, Unreachable, Untrusted
 from pbt.place import read_mark
 from pbt.population.entries import Decision, Event, Report, Settings
 from pbt.server.keys import VARIABLE, key_beside, seat_is_left, wire_form
 from pbt.server.wire import HOLD, Failure, Holder, Join, Opened, Tell, raised
 from pbt.settings import Wanted
-from pbt.unreadable import UNREADABLE
+from pbt.unreadable import UNREADABLE, plainly
 
 _log = logging.getLogger("pbt")
 FIRST_PATIENCE = 10.0
@@ -91,7 +91,11 @@ class Remote:
 
     def report(self, *reports: Report) -> list[Answer]:
         """See `Coordinator.report`; a question that must wait is held by the server."""
-        return self._post("report", _encode(reports), _answers)
+        try:
+            body = _encode(reports)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise Invalid(f"the report can not be written: {error}") from None
+        return self._post("report", body, _answers)
 
     def tell(self, event: Event, decisions: Sequence[Decision] = ()) -> Answer:
         """See `Coordinator.tell`."""
@@ -137,7 +141,7 @@ class Remote:
             return decoder.decode(answer)
         except UNREADABLE as error:
             raise Unreachable(
-                f"{self._url} answers what can not be read ({error}): is it of another version?"
+                f"{self._url} answers what can not be read ({plainly(error)}): is it of another version?"
             ) from None
 
     def _request(self, method: str, path: str, body: bytes) -> bytes:

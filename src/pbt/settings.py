@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from pbt.checkpoints.setting import check_setting, place_below, same_place
-from pbt.errors import SettingsError
+from pbt.errors import PBTError, SettingsError
 from pbt.population.entries import OWN, Count, Settings, StrategyRecord, Word
+from pbt.population.numbers import flag, measured, named, readable, short, text, whole
 from pbt.space.space import Space, Values
 from pbt.strategies.named import bare, record
 
@@ -81,19 +82,35 @@ def wanted(
     parsed = None if space is None else Space.of(space)
     first = None
     if start is not None:
-        first = tuple(dict(v) if parsed is None else parsed.check(v, f"start[{i}]") for i, v in enumerate(start))
-    for name, value in list(given.items()):
-        if hasattr(value, "item"):
-            given[name] = value.item()
-    try:
-        asked = msgspec.convert({k: v for k, v in given.items() if v is not None}, Wanted)
-    except msgspec.ValidationError as error:
-        raise SettingsError(f"settings: {error}") from None
-    asked = msgspec.structs.replace(
-        asked, space=parsed, strategy=None if strategy is None else record(strategy), start=first
+        first = tuple(_configuration(v, i, parsed) for i, v in enumerate(_several(start)))
+    asked = Wanted(
+        space=parsed,
+        strategy=None if strategy is None else record(strategy),
+        start=first,
+        **{name: _PARSE[name](value, name, SettingsError) for name, value in given.items() if value is not None},
     )
     _check_ranges(asked)
     return asked
+
+
+_PARSE: dict[str, Callable[[Any, str, type[PBTError]], Any]] = {
+    **dict.fromkeys(("members", "steps", "interval", "seed", "quorum", "turn"), whole),
+    **dict.fromkeys(("goal", "barrier_timeout"), measured),
+    **dict.fromkeys(("open", "maximize", "synchronous"), flag),
+    "checkpoints": text,
+}
+
+
+def _several(start: Any) -> Iterable[Any]:
+    if isinstance(start, str | bytes | Mapping) or not isinstance(start, Iterable):
+        raise SettingsError(f"start is {short(start)}: it must be a list of dicts, one for each of the first members")
+    return start
+
+
+def _configuration(given: Any, i: int, space: Space | None) -> Values:
+    if space is not None:
+        return space.check(given, f"start[{i}]")
+    return named(given, f"start[{i}]", readable)
 
 
 def resolve(asked: Wanted) -> Settings:

@@ -100,7 +100,10 @@ class _Case:
         model, m = self.model, self.m
         first = [p for p in self.ranked if model.standing(p) and not p.cure][: self.k]
         first = [p for p in first if p is not m and math.isfinite(as_float(p.own))]
-        return [p for p in first if p.saved_step > m.since] if low_alone else first
+        if not low_alone:
+            return first
+        sign = 1 if self.settings.maximize else -1
+        return [p for p in first if p.saved_step > m.since and sign * as_float(p.own) > sign * as_float(m.own)]
 
     def _birth(self) -> None:
         d = self.decision

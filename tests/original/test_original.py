@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import pbt
@@ -159,6 +160,48 @@ def test_set_hyperparameter_is_clipped_with_a_warning(
     assert "outside" in caplog.text
     with pytest.raises(pbt.SettingsError, match="the space has lr, momentum"):
         client.set_hyperparameter("nope", 1.0)
+
+
+def test_a_value_that_is_none_of_the_space_is_refused(server: PBTServer, csv: str) -> None:
+    (client,) = clients(server, csv, 1)
+    before = client.hyperparameters()
+    for value in (float("nan"), np.float32("nan"), "0.1", True, None):
+        with pytest.raises(pbt.Invalid, match=r"lr is "):
+            client.set_hyperparameter("lr", value)
+    assert client.hyperparameters() == before
+    client.set_hyperparameter("lr", np.array([0.05]))
+    assert client.hyperparameters()["lr"] == 0.05
+    client.save("one", 1.0)
+
+
+def test_a_path_is_recorded_as_text_or_refused_and_not_sent_again(server: PBTServer, csv: str) -> None:
+    (client,) = clients(server, csv, 1)
+    client.save(b"/x/b", np.float32(3))
+    assert client.parameters_path() == "/x/b"
+    assert population(server).members[0].last.checkpoint == "/x/b"  # type: ignore[union-attr]
+    for path in ("/x/\udcff", b"/x/\xff"):
+        with pytest.raises(pbt.Invalid, match="UTF-8"):
+            client.save(path, 3)
+    assert client.save("/x/2", np.array([3])).parameters_path() == "/x/2"
+
+
+def test_nobody_is_advised_to_exploit_who_is_level_with_the_best(server: PBTServer, csv: str) -> None:
+    all_of_them = clients(server, csv, 6)
+    for i, client in enumerate(all_of_them):
+        client.save(f"weights-{i}", 0.0)
+    assert not any(client.should_exploit() for client in all_of_them)
+    all_of_them[0].save("better", 1.0)
+    all_of_them[5].save("still", 0.0)
+    assert all_of_them[5].should_exploit()
+    all_of_them[5].exploit()
+    assert all_of_them[5].parameters_path() == "better"
+
+
+def test_what_a_save_recorded_has_the_originals_name(server: PBTServer, csv: str) -> None:
+    from pbt.checkpoint import PBTCheckpoint
+
+    (client,) = clients(server, csv, 1)
+    assert isinstance(client.save("one", 1.0), PBTCheckpoint)
 
 
 def test_threads_and_forked_processes_are_members_of_their_own(server: PBTServer, csv: str) -> None:

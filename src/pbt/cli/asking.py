@@ -9,17 +9,36 @@ import click
 import msgspec
 
 from pbt.errors import SettingsError
+from pbt.population.numbers import whole
 from pbt.settings import Wanted, wanted
 from pbt.space.reading import read_space
 from pbt.unreadable import UNREADABLE
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+class Whole(click.ParamType):  # type: ignore[type-arg]
+    """A whole number, such as 1000000, 1_000_000 or 1e6."""
+
+    name = "integer"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number, or a usage error."""
+        try:
+            return whole(int(value), "it", SettingsError)
+        except ValueError:
+            pass
+        try:
+            return whole(float(value), "it", SettingsError)
+        except ValueError:
+            self.fail(f"{value} is no whole number up to 2**53: write one such as 1000000 or 1e6", param, ctx)
+
+
 OPTIONS = [
-    click.option("--members", type=int, help="How many models the population has."),
-    click.option("--steps", type=int, help="Steps that each member is to do; larger than before: train on."),
+    click.option("--members", type=Whole(), help="How many models the population has."),
+    click.option("--steps", type=Whole(), help="Steps that each member is to do; larger than before: train on."),
     click.option("--space", type=click.Path(), help="Search space: a .toml or .csv file. Else the script brings it."),
-    click.option("--interval", type=int, help="Steps between decisions.  [default: steps / 40]"),
+    click.option("--interval", type=Whole(), help="Steps between decisions.  [default: steps / 40]"),
     click.option("--maximize/--minimize", default=None, help="Whether a higher score is better."),
     click.option("--goal", type=float, help="End the run when a score reaches this."),
     click.option("--strategy", help="Strategy by name, or your own as module:Class.  [default: pbt]"),
@@ -28,7 +47,7 @@ OPTIONS = [
     click.option("--synchronous/--asynchronous", default=None, help="Decide for all members at once, at a barrier."),
     click.option("--checkpoints", metavar="URL",
                  help="Keep checkpoints in an object store, such as s3://bucket/prefix.  [default: in the folder]"),
-    click.option("--seed", type=int, help="Seed of all of pbt's own draws.  [default: drawn and recorded]"),
+    click.option("--seed", type=Whole(), help="Seed of all of pbt's own draws.  [default: drawn and recorded]"),
 ]  # fmt: skip
 
 

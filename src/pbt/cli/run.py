@@ -15,7 +15,7 @@ from rich.console import Console
 
 from pbt import stdio
 from pbt.checkpoints.setting import is_url as is_store
-from pbt.cli.asking import asked_for, settings_options
+from pbt.cli.asking import Whole, asked_for, settings_options
 from pbt.cli.duration import duration
 from pbt.errors import PBTError, SettingsError
 from pbt.follow import Follower
@@ -39,7 +39,7 @@ _NOTHING_LEFT = (
 
 @click.command("run", context_settings={"ignore_unknown_options": False})
 @settings_options
-@click.option("--workers", type=int, help="Processes at once.  [default: members, at most the number of cores]")
+@click.option("--workers", type=Whole(), help="Processes at once.  [default: members, at most the number of cores]")
 @click.option("--gpus", help='GPUs to deal out to the workers: "0,1,2,3".  [default: leave them alone]')
 @click.option(
     "--stall",

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from pbt.errors import Conflict, Invalid, LeaseLost
 from pbt.population.entries import LARGEST, Report, score_of, size_of
 from pbt.population.member import MemberState
+from pbt.population.numbers import short
 from pbt.population.ranking import key_of
 from pbt.population.value import Population
 from pbt.strategies.names import ORIGINAL
@@ -47,6 +48,9 @@ def admit(population: Population, report: Report) -> Report | None:
     _check_step(population, m, report, reached)
     if report.used or report.metrics or report.hyperparameters or type(report.score) is not float:
         _check_size(report)
+        for name in report.used:
+            if name not in population.settings.space.domains:
+                raise Invalid(f"member {m.id}: used[{short(name)}]: no hyperparameter has this name")
     if report.history:
         _check_history(report, reached)
     return report

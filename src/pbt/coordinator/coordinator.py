@@ -52,10 +52,11 @@ class Owed(NamedTuple):
             values = self.strategy.explore(self.fold.population, self.fold.memory, self.decisions)
         except Exception as error:
             raise StrategyError(f"exploration raised {type(error).__name__}: {error}") from error
+        space = self.fold.population.settings.space
         for decision in self.decisions:
-            if values.get(decision.member) not in self.fold.population.settings.space:
+            if values.get(decision.member) not in space:
                 raise StrategyError(f"exploration gave member {decision.member} no values inside the space")
-        return ExploredAsk(self.entry, values)
+        return ExploredAsk(self.entry, {id: space.clip(given) for id, given in values.items()})
 
 
 class Coordinator:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from pbt.coordinator.asks import Proposal
 from pbt.errors import Invalid, PBTError, StrategyError
 from pbt.population.entries import Decision, Entry, canonical, decode, encode
@@ -33,7 +35,7 @@ def walk(before: Fold | None, proposal: Proposal, strategy: Strategy, time: floa
     event, decisions = canonical(proposal.event), proposal.decisions
     remembers = strategy.remembers
     seen = happened(population, event)
-    _check_outside(seen, decisions)
+    decisions = _checked_outside(seen, decisions)
     view = decided(seen, decisions) if decisions else seen
     if view.due and not view.finished:
         now = strategy.remember(memory, population, Entry(time, event, decisions)) if remembers else None
@@ -68,11 +70,10 @@ def _decide(strategy: Strategy, view: Population, memory: Memory) -> Sequence[De
         raise
     except Exception as error:
         raise StrategyError(f"the strategy {type(strategy).__name__} raised {type(error).__name__}: {error}") from error
-    _check_all(view, decisions)
-    return decisions
+    return _checked(view, decisions)
 
 
-def _check_outside(seen: Population, decisions: Sequence[Decision]) -> None:
+def _checked_outside(seen: Population, decisions: Sequence[Decision]) -> tuple[Decision, ...]:
     """What is told is whole, and nobody's strategy is at fault if it is not, nor has to mend it."""
     for decision in decisions:
         if decision.owed:
@@ -80,18 +81,22 @@ def _check_outside(seen: Population, decisions: Sequence[Decision]) -> None:
                 f"a decision on member {decision.member} has no hyperparameters: who decides from outside says them"
             )
     try:
-        _check_all(seen, decisions)
+        return _checked(seen, decisions)
     except StrategyError as error:
         raise Invalid(str(error)) from None
 
 
-def _check_all(seen: Population, decisions: Sequence[Decision]) -> None:
-    n = len(seen.members)
+def _checked(seen: Population, decisions: Sequence[Decision]) -> tuple[Decision, ...]:
+    """The decisions, with values of their domains' own types: 3 where a strategy's arithmetic made 3.0 of it."""
+    n, space = len(seen.members), seen.settings.space
     for decision in decisions:
         if not 0 <= decision.member < n:
             raise StrategyError(f"a decision on member {decision.member}, which does not exist")
         if decision.parents or decision.hyperparameters is not None or decision.start != "on":
             _check(seen, decision)
+    return tuple(
+        d if d.hyperparameters is None else replace(d, hyperparameters=space.clip(d.hyperparameters)) for d in decisions
+    )
 
 
 def _check(seen: Population, decision: Decision) -> None:

@@ -1,27 +1,27 @@
 """The words of the journal: what an entry may say. One definition serves journal, wire and API document.
 
-Numbers that are not finite are written as the strings "nan", "inf" and "-inf", since JSON has no other
-way to say them; `number` and `real` convert at the boundary. Fields at their default are not written.
+Fields at their default are not written; numbers as `pbt.population.numbers` says.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from pbt.errors import Invalid, JournalError
+from pbt.population.numbers import LARGEST as LARGEST
+from pbt.population.numbers import Number as Number
+from pbt.population.numbers import mean, plain, short
+from pbt.population.numbers import number as number
+from pbt.population.numbers import real as real
 from pbt.space.domains import Value
 from pbt.space.space import Space, Values
-from pbt.unreadable import UNREADABLE
+from pbt.unreadable import UNREADABLE, plainly
 
 FORMAT = 1
 """Version of the entries that this code writes; it opens every earlier one."""
 
-LARGEST = 2**53
-"""Of a step, and of every other count: what JSON readers everywhere read exactly."""
 Count = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
 """Below 0 is refused where it is understood, with a sentence that says more."""
 Ready = Annotated[int, msgspec.Meta(ge=-LARGEST, le=2 * LARGEST)]
@@ -31,40 +31,6 @@ Word = Annotated[str, msgspec.Meta(max_length=200)]
 
 OWN, FOREIGN = "own", "foreign"
 """Checkpoints that are kept and collected with the population, and strings that only the user understands."""
-Number = float | Literal["nan", "inf", "-inf"]
-
-
-def number(x: Any, what: str = "score") -> Number:
-    """`x` as it is written: a float, or the name of one that is not finite.
-
-    Raises:
-        Invalid: if `x` is no number.
-    """
-    if type(x) is not float:
-        try:
-            if isinstance(x, str | bytes | bool):
-                raise TypeError
-            x = float(x)
-        except (TypeError, ValueError, OverflowError):
-            raise Invalid(f"{what} is {_short(x)}: it must be a number") from None
-    return x if math.isfinite(x) else "nan" if x != x else "inf" if x > 0 else "-inf"
-
-
-def real(n: Number | None) -> float:
-    """The float behind a written number; None counts as nan."""
-    return n if type(n) is float else math.nan if n is None else float(n)
-
-
-def readable(value: Any, what: str) -> Value:
-    """A value for `used`: a plain one as it is, anything else (an array of one element) as its number."""
-    if value is None or type(value) in (bool, int, str):
-        return value  # type: ignore[no-any-return]
-    return number(value, what)
-
-
-def _short(x: Any) -> str:
-    text = repr(x)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 class _Part(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -292,7 +258,14 @@ class Entry(_Part, frozen=True, gc=False):
     format: int = FORMAT
 
 
-_encoder = msgspec.json.Encoder()
+def _hook(x: Any) -> Any:
+    value = plain(x)
+    if value is x:
+        raise TypeError(f"{short(x)} is no plain value")
+    return value
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_hook)
 _decoder = msgspec.json.Decoder(Entry)
 
 
@@ -344,7 +317,7 @@ def decode(body: bytes) -> Entry:
             newer = FORMAT
         if newer > FORMAT:
             raise JournalError(_newer(newer)) from None
-        raise JournalError(f"the journal has an entry that can not be read ({error}): {body[:80]!r}") from None
+        raise JournalError(f"the journal has an entry that can not be read ({plainly(error)}): {body[:80]!r}") from None
     if entry.format > FORMAT:
         raise JournalError(_newer(entry.format))
     return entry
@@ -370,5 +343,4 @@ def score_of(report: Report | Past) -> Number:
     score = report.score
     if not isinstance(score, tuple):
         return score
-    values: Sequence[float] = [real(n) for n in score]
-    return number(sum(values) / len(values) if values else math.nan)
+    return mean(score)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 
-from pbt.population.entries import Number, real
+from pbt.population.numbers import Number, real
 
 Ranked = tuple[tuple[float, int], ...]
 

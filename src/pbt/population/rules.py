@@ -59,12 +59,18 @@ def standing(population: Population) -> Iterator[MemberState]:
 def parents(population: Population, child: MemberState, quantile: float) -> list[Checkpoint]:
     """The checkpoints that `child` may take over: those of the first k of the standing, never its own.
 
-    For a child that is replaced for its low rank alone, a parent must be past the step at which the
-    child's present segment began: a parent that nobody trains would be copied for ever.
+    For a child that is replaced for its low rank alone, a parent must be strictly better (equals stand in an
+    arbitrary order), and past the step at which the child's present segment began: a parent that nobody trains
+    would be copied for ever.
     """
     k, after = cut(len(population.ranked), quantile), -1 if bad(child) else child.since
-    first = islice(standing(population), k)
-    return [m.checkpoint for m in first if m.id != child.id and m.checkpoint and m.checkpoint.step > after]
+    first = [m for m in islice(standing(population), k) if m.id != child.id and (bad(child) or better(m, child))]
+    return [m.checkpoint for m in first if m.checkpoint and m.checkpoint.step > after]
+
+
+def better(a: MemberState, b: MemberState) -> bool:
+    """Whether `a` ranks strictly before `b` by its score; one that is not finite is worse than any that is."""
+    return a.key is not None and (b.key is None or a.key < b.key)
 
 
 class Stands(Protocol):

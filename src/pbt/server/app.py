@@ -34,7 +34,7 @@ from pbt.server.verbose import Verbose
 from pbt.server.wire import BODY_LIMIT, MEMBERS_LIMIT, PAGE, Failure, Holder, Join, Nothing, Opened, Tell
 from pbt.settings import Wanted
 from pbt.strategies.names import ORIGINAL
-from pbt.unreadable import UNREADABLE
+from pbt.unreadable import UNREADABLE, plainly
 
 _log = logging.getLogger("pbt.server")
 _encode = msgspec.json.Encoder().encode
@@ -101,7 +101,7 @@ class App:
         except PBTError as error:
             status, answer = error.status, self._failure(error, scope)
         except UNREADABLE as error:
-            status, answer = 422, self._failure(Invalid(f"the request can not be read: {error}"), scope)
+            status, answer = 422, self._failure(Invalid(f"the request can not be read: {plainly(error)}"), scope)
         except HTTPException as error:
             refusal = _refused(error, scope)
             status, answer = refusal.status, self._failure(refusal, scope)

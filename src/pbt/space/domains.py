@@ -8,17 +8,17 @@ made it, in the words that a decision's `why` records.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import msgspec
 
 from pbt.errors import SpaceError
+from pbt.population.numbers import LARGEST, flag, plain, short, text, whole
 
 Value = bool | int | float | str | None
 """A hyperparameter's value. Lists and objects are not values: give them names and choose between those."""
 
-_EXACT = 2**53
 _LONGEST = 1000
 
 
@@ -43,6 +43,7 @@ class Float(msgspec.Struct, frozen=True, tag="float", tag_field="kind", omit_def
     def __post_init__(self) -> None:
         for name in ("min", "max"):
             msgspec.structs.force_setattr(self, name, _finite(getattr(self, name), name))
+        _take_flags(self, "log", "explore")
         _check_bounds(self.min, self.max, self.log)
 
     def sample(self, u: float) -> float:
@@ -58,7 +59,7 @@ class Float(msgspec.Struct, frozen=True, tag="float", tag_field="kind", omit_def
         if x == 0.0:
             return self.sample(u), "resample"
         factor = factors[int(u * len(factors))]
-        return self.clip(x * factor), f"*{factor:g}"
+        return self.clip(x * float(factor)), f"*{factor:g}"
 
     def resample(self, value: Value, u: float) -> tuple[Value, str]:
         """Draw anew, as at birth."""
@@ -70,7 +71,8 @@ class Float(msgspec.Struct, frozen=True, tag="float", tag_field="kind", omit_def
         return self.min if x < self.min else self.max if x > self.max else x
 
     def __contains__(self, value: object) -> bool:
-        return type(value) in (int, float) and self.min <= value <= self.max  # type: ignore[operator]
+        x = plain(value)
+        return type(x) in (int, float) and self.min <= x <= self.max
 
 
 class Int(msgspec.Struct, frozen=True, tag="int", tag_field="kind", omit_defaults=True):
@@ -88,9 +90,12 @@ class Int(msgspec.Struct, frozen=True, tag="int", tag_field="kind", omit_default
 
     def __post_init__(self) -> None:
         for name in ("min", "max"):
-            bound = getattr(self, name)
-            if type(bound) is not int or abs(bound) > _EXACT:
-                raise SpaceError(f"{name} is {bound!r}: the bounds of pbt.Int are integers up to 2**53")
+            try:
+                bound = whole(getattr(self, name), name, SpaceError)
+            except SpaceError as error:
+                raise SpaceError(f"{error}; the bounds of pbt.Int are integers up to 2**53") from None
+            msgspec.structs.force_setattr(self, name, bound)
+        _take_flags(self, "log", "explore")
         _check_bounds(self.min, self.max, self.log)
 
     def sample(self, u: float) -> int:
@@ -106,7 +111,10 @@ class Int(msgspec.Struct, frozen=True, tag="int", tag_field="kind", omit_default
         if x == 0:
             return self.sample(u), "resample"
         factor = factors[int(u * len(factors))]
-        moved = math.floor(x * factor + 0.5)
+        scaled = x * float(factor)
+        if not math.isfinite(scaled):
+            return self.clip(scaled), f"*{factor:g}"
+        moved = math.floor(scaled + 0.5)
         if moved == x and factor != 1.0:
             moved = x + (1 if (factor > 1.0) == (x > 0) else -1)
         return self.clip(moved), f"*{factor:g}"
@@ -117,11 +125,14 @@ class Int(msgspec.Struct, frozen=True, tag="int", tag_field="kind", omit_default
 
     def clip(self, value: Value) -> int:
         """The nearest integer inside the bounds."""
-        x = math.floor(float(value) + 0.5) if type(value) is float else int(value)  # type: ignore[arg-type]
-        return self.min if x < self.min else self.max if x > self.max else x
+        x = plain(value)
+        if not self.min <= x <= self.max:
+            return self.min if x < self.min else self.max
+        return int(x) if type(x) is int else math.floor(x + 0.5)
 
     def __contains__(self, value: object) -> bool:
-        return type(value) is int and self.min <= value <= self.max
+        x = plain(value)
+        return (type(x) is int or (type(x) is float and x.is_integer())) and self.min <= x <= self.max
 
 
 class Ordinal(msgspec.Struct, frozen=True, tag="ordinal", tag_field="kind", omit_defaults=True):
@@ -135,6 +146,7 @@ class Ordinal(msgspec.Struct, frozen=True, tag="ordinal", tag_field="kind", omit
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "values", _checked(self.values, "pbt.Ordinal"))
+        _take_flags(self, "explore")
 
     def sample(self, u: float) -> Value:
         """Uniform over the values."""
@@ -171,6 +183,7 @@ class Choice(msgspec.Struct, frozen=True, tag="choice", tag_field="kind", omit_d
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "values", _checked(self.values, "pbt.Choice"))
+        _take_flags(self, "explore")
 
     def sample(self, u: float) -> Value:
         """Uniform over the values."""
@@ -201,7 +214,7 @@ class Constant(msgspec.Struct, frozen=True, tag="constant", tag_field="kind"):
     value: Value
 
     def __post_init__(self) -> None:
-        _checked((self.value,), "a constant")
+        msgspec.structs.force_setattr(self, "value", _checked((self.value,), "a constant")[0])
 
     @property
     def explore(self) -> bool:
@@ -232,12 +245,18 @@ Domain = Float | Int | Ordinal | Choice | Constant
 
 
 def _finite(bound: Any, name: str) -> float:
+    x = plain(bound)
     try:
-        if type(bound) in (int, float) and math.isfinite(bound):
-            return float(bound)
+        if type(x) in (int, float) and math.isfinite(x):
+            return float(x)
     except OverflowError:  # an integer that no float can hold
         pass
-    raise SpaceError(f"{name} is {bound!r:.60}: a bound is a finite number")
+    raise SpaceError(f"{name} is {short(bound)}: a bound is a finite number")
+
+
+def _take_flags(domain: Float | Int | Ordinal | Choice, *names: str) -> None:
+    for name in names:
+        msgspec.structs.force_setattr(domain, name, flag(getattr(domain, name), name, SpaceError))
 
 
 def _check_bounds(low: float, high: float, log: bool) -> None:
@@ -249,29 +268,45 @@ def _check_bounds(low: float, high: float, log: bool) -> None:
         raise SpaceError(f"min is {low:g}: a log scale needs a min above 0")
 
 
-def _checked(values: Any, what: str) -> tuple[Value, ...]:
-    if isinstance(values, str) or not isinstance(values, Sequence) or not values:
-        raise SpaceError(f"{what} needs a list of at least one value, not {values!r}")
+def _checked(given: Any, what: str) -> tuple[Value, ...]:
+    values = _listed(given)
+    if not values:
+        raise SpaceError(f"{what} needs a list of at least one value, not {short(given)}")
     for value in values:
         if not (value is None or type(value) in (bool, int, float, str)):
             raise SpaceError(
-                f"{value!r} is not a number, string, boolean or None: give it a name, and look it up in your script"
+                f"{short(value)} is no number, string, boolean or None: give it a name, and look it up in your script"
             )
         if type(value) is float and not math.isfinite(value):
             raise SpaceError(f"{value!r} is no value: {what} takes finite numbers")
-        if type(value) is str and len(value) > _LONGEST:
-            raise SpaceError(
-                f"a value of {len(value)} characters is too long for {what}: at most {_LONGEST}; give it a name"
-            )
-        if type(value) is int and abs(value) > _EXACT:
-            raise SpaceError(f"{value!r} is too large for {what}: integers go up to 2**53")
-    if len({(type(v), v) for v in values}) < len(values):
-        raise SpaceError(f"{what} has the same value twice: {list(values)!r}")
-    return tuple(values)
+        if type(value) is str:
+            if len(value) > _LONGEST:
+                raise SpaceError(
+                    f"a value of {len(value)} characters is too long for {what}: at most {_LONGEST}; give it a name"
+                )
+            text(value, f"a value of {what}", SpaceError)
+        if type(value) is int and abs(value) > LARGEST:
+            raise SpaceError(f"{short(value)} is too large for {what}: integers go up to 2**53")
+    if len({(type(v) is bool, v) for v in values}) < len(values):
+        raise SpaceError(
+            f"{what} has the same value twice: {short(list(values))}; 1 and 1.0 are the same, True is another"
+        )
+    return values
+
+
+def _listed(given: Any) -> tuple[Any, ...]:
+    """The plain values of a list, a vector or a range; nothing of a string, or of what has no order."""
+    if isinstance(given, str | bytes | Mapping | Set) or not isinstance(given, Iterable):
+        return ()
+    try:
+        return tuple(plain(value) for value in given)
+    except TypeError:  # an array without dimensions
+        return ()
 
 
 def _same(a: object, b: object) -> bool:
-    return a == b and isinstance(a, bool) == isinstance(b, bool)
+    x, y = plain(a), plain(b)
+    return bool(x == y) and isinstance(x, bool) == isinstance(y, bool)
 
 
 def _has(values: Sequence[Value], value: object) -> bool:
@@ -282,9 +317,9 @@ def _nearest(values: Sequence[Value], value: Value) -> Value:
     for v in values:
         if _same(v, value):
             return v
-    numbers = [v for v in values if type(v) in (int, float)]
-    if numbers and type(value) in (int, float):
-        return min(numbers, key=lambda v: abs(v - value))  # type: ignore[operator]
+    numbers, x = [v for v in values if type(v) in (int, float)], plain(value)
+    if numbers and type(x) in (int, float):
+        return min(numbers, key=lambda v: abs(v - x))
     return values[0]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from pbt.errors import SpaceError
+from pbt.population.numbers import plain, short
 from pbt.space.domains import Choice, Constant, Domain, Float, Int, Ordinal, Value
 
 Values = dict[str, Value]
@@ -28,7 +29,7 @@ class Space(msgspec.Struct, frozen=True):
                 "the space is empty: give at least one hyperparameter, such as lr=pbt.Float(1e-4, 1e-1, log=True)"
             )
         for name in self.domains:
-            if not isinstance(name, str) or not name or name != name.strip() or not name.isprintable():
+            if type(name) is not str or not name or name != name.strip() or not name.isprintable():
                 raise SpaceError(
                     f"{name!r} can not name a hyperparameter: use printable text without surrounding blanks"
                 )
@@ -44,7 +45,7 @@ class Space(msgspec.Struct, frozen=True):
             return space
         if not isinstance(space, Mapping):
             raise SpaceError(f"a space is a dict of name to domain, not {type(space).__name__}")
-        return Space({name: _domain(name, given) for name, given in space.items()})
+        return Space({plain(name): _domain(name, given) for name, given in space.items()})
 
     def sample(self, draw: Callable[[str], float]) -> Values:
         """A full set of values; `draw(name)` gives each hyperparameter's own number in [0, 1)."""
@@ -60,12 +61,15 @@ class Space(msgspec.Struct, frozen=True):
         Raises:
             SpaceError: for a name that is not in the space or a value outside its domain.
         """
-        for name, value in values.items():
+        if not isinstance(values, Mapping):
+            raise SpaceError(f"{where} is {short(values)}: it must be a dict of names and values")
+        given = {name: plain(value) for name, value in values.items()}
+        for name, value in given.items():
             if name not in self.domains:
                 raise SpaceError(f"{where}: {name!r} is not in the space, which has {', '.join(self.domains)}")
             if value not in self.domains[name]:
-                raise SpaceError(f"{where}: {name}={value!r} lies outside {self.domains[name]!r}")
-        return {name: domain.clip(values[name]) for name, domain in self.domains.items() if name in values}
+                raise SpaceError(f"{where}: {name}={short(value)} lies outside {self.domains[name]!r}")
+        return {name: domain.clip(given[name]) for name, domain in self.domains.items() if name in given}
 
     def __contains__(self, values: object) -> bool:
         return (
@@ -92,7 +96,8 @@ def _domain(name: str, given: Any) -> Domain:
         return given
     try:
         return Constant(given)
-    except SpaceError:
+    except SpaceError as error:
         raise SpaceError(
-            f"{name}: {given!r} is neither a domain (pbt.Float, pbt.Int, pbt.Ordinal, pbt.Choice) nor a constant"
+            f"{name}: {short(given)} is neither a domain (pbt.Float, pbt.Int, pbt.Ordinal, pbt.Choice) nor a constant: "
+            f"{error}"
         ) from None

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pbt.errors import SettingsError
 from pbt.population.entries import Checkpoint, Decision, Why
 from pbt.population.member import MemberState
+from pbt.population.ranking import key_of
 from pbt.population.rules import cut, rank, standing
 from pbt.population.value import Population
 from pbt.strategies.birth import birth
@@ -45,7 +46,7 @@ class Original(Strategy, frozen=True):
         n = len(population.ranked)
         k, place = cut(n, self.quantile), rank(population, m)
         offer = self._offer(population, m, max(1, k))
-        low = offer is not None and n >= self.least and place > n - k
+        low = offer is not None and n >= self.least and place > n - k and _better(population, offer, m)
         return Decision(m.id, m.step + 1, parents=(offer,) if offer else (), why=Why(place, n, k, low))
 
     @staticmethod
@@ -55,4 +56,10 @@ class Original(Strategy, frozen=True):
         others = [c for c in top if c is not None and c.member != m.id]
         if not others:
             return population.best
+        others = [c for c in others if _better(population, c, m)] or others
         return others[population.chance(m.id).index("parent", len(others))]
+
+
+def _better(population: Population, offer: Checkpoint, m: MemberState) -> bool:
+    """Whether the offer's score is strictly better than the member's own: equals stand in an arbitrary order."""
+    return m.key is not None and key_of(offer.score, population.settings.maximize) < m.key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pbt.population.entries import Entry, Lost, Report, Reported
+from pbt.population.entries import Entry, Leased, Lost, Report, Reported
 from pbt.population.rules import undone
 from pbt.population.value import Population
 from pbt.views.judge import judge_for, lacking_a_worker, notes_on, states_of
@@ -19,6 +19,7 @@ class Status:
         self.where = where
         self.exploited: dict[int, int] = {}
         self.warnings: dict[str, str] = {}
+        self._given: set[int] = set()
 
     def hear(self, entry: Entry, before: Population | None) -> None:
         """Listen to one entry; see `Follower.listen`."""
@@ -26,6 +27,9 @@ class Status:
         if isinstance(entry.event, Reported) and before is not None:
             for report in entry.event.reports:
                 self._compare(before, report)
+        if isinstance(entry.event, Leased):
+            self._given.add(entry.event.member)
+        self._given.update(d.member for d in entry.decisions if d.start != "on" or d.hyperparameters is not None)
         if isinstance(entry.event, Lost):
             self.warnings[entry.event.checkpoint] = (
                 f"checkpoint {entry.event.checkpoint} was lost, and its users were cured"
@@ -33,8 +37,10 @@ class Status:
 
     def _compare(self, before: Population, report: Report) -> None:
         m = before.members[report.member]
+        first = m.id in self._given
+        self._given.discard(m.id)
         for name, value in report.used.items():
-            if undone(m, name, value):
+            if first and undone(m, name, value):
                 decided = (m.hyperparameters or {})[name]
                 self.warnings[f"{m.id}/{name}"] = (
                     f"member {m.id} trained with {name}={value!r} at step {report.step}, but {decided!r} was decided: "
