@@ -317,7 +317,7 @@ def test_sweep_leaves_the_referenced_alone(kept: Kept) -> None:
     kept.finish("0/1-2", "1/1-2", "2/1-1")
     store.sweep(["0/1-2", "1/1-2", "2/1-1"])
     store.sweep(["0/1-2", "1/1-2", "2/1-1"])
-    store.clear_stagings()
+    store.sweep(CURRENT, stagings=True)
     assert ids(kept) == {"0/1-2", "1/1-2", "2/1-1"}
 
 
