@@ -300,8 +300,11 @@ class Member(Mapping[str, Value]):
     def _take(self, answer: Answer) -> Outcome:
         """Go on from how the member stands now."""
         known, first = self._answer, answer is self._answer
+        have = self._have
+        if not first and answer.given <= known.given and answer.checkpoint is not None:
+            have = answer.checkpoint.id  # perhaps another's finding: what this worker has in memory is newer
         try:
-            answer, self._path = self._keeper.whole(answer, self._have)
+            answer, self._path = self._keeper.whole(answer, have)
         except OutOfReach:
             self._end()
             raise

@@ -19,7 +19,7 @@ from pbt.strategies.named import Builder
 from pbt.strategies.strategy import Strategy
 from pbt.unreadable import UNREADABLE
 
-FOLD = 1
+FOLD = 2
 """Version of the fold: raise it with every change to what entries fold to (tests/fold/test_formats.py tells)."""
 EVERY = 5000
 """Entries between two snapshots; in larger populations, as many as there are members."""
