@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 from pbt import place
 from pbt.checkpoints.folder import FolderStore
+from pbt.checkpoints.names import parsed
 from pbt.coordinator.leases import held
 from pbt.coordinator.snapshot import load
 from pbt.errors import CheckpointError, Forbidden, PBTError, SettingsError, Unreachable
@@ -212,11 +213,23 @@ def _checkpoints(store: FolderStore, population: Population) -> Iterator[Finding
         denied = isinstance(error, PermissionError)
         yield Finding("problem", str(error), _PERMISSION if denied else "mount the folder with the checkpoints")
         return
+    yield from _ahead(store.ids(), population)
     left = sorted(set(store.ids()) - population.referenced())
     if left and population.finished:
         yield Finding(
             "warning", f"checkpoints that nobody can need: {_some(left)}",
             "run the same pbt run once more: it sweeps; or delete them",
+        )  # fmt: skip
+
+
+def _ahead(ids: list[str], population: Population) -> Iterator[Finding]:
+    """Checkpoints under leases that the journal does not know, as after it was restored from an older copy."""
+    newest = {m.id: m.newest for m in population.members}
+    later = [id for id in ids if parsed(id)[1] > newest.get(parsed(id)[0], 0)]
+    if later:
+        yield Finding(
+            "warning", f"checkpoints newer than the journal: {_some(sorted(later))}; was it restored from an older copy?",
+            "go on from the journal: workers replace them; or restore the newer journal first, if there is one",
         )  # fmt: skip
 
 
@@ -241,7 +254,10 @@ def _objects(population: Population) -> Iterator[Finding]:
 
 def _whole(look: Callable[[str], object], population: Population) -> Iterator[Finding]:
     """Every referenced checkpoint, looked at."""
-    referenced = sorted(population.referenced())
+    spare = {m.before.id for m in population.members if m.before is not None}
+    needed = {m.checkpoint.id for m in population.members if m.checkpoint is not None}
+    needed |= {population.best.id} if population.best is not None else set()
+    referenced = sorted(population.referenced() - (spare - needed))  # former versions kept no spare
     broken = 0
     for id in referenced:
         try:
