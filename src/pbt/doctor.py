@@ -228,7 +228,7 @@ def _ahead(ids: list[str], population: Population) -> Iterator[Finding]:
     later = [id for id in ids if parsed(id)[1] > newest.get(parsed(id)[0], 0)]
     if later:
         yield Finding(
-            "warning", f"checkpoints newer than the journal: {_some(sorted(later))}; was it restored from an older copy?",
+            "warning", f"checkpoints newer than the journal: {_some(sorted(later))}; was it restored from a copy?",
             "go on from the journal: workers replace them; or restore the newer journal first, if there is one",
         )  # fmt: skip
 
