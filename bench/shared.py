@@ -56,7 +56,7 @@ for step in member.steps():
     given = {"save": save} if own else {"checkpoint": f"{member.id}/{step}"}
     began = time.monotonic()
     if member.report(random.random(), **given).exploit:
-        member.checkpoint if own else member.checkpoint_id
+        str(member.checkpoint) if own else member.checkpoint_id
     took.append(time.monotonic() - began)
 print(json.dumps(took))
 """

@@ -40,7 +40,7 @@ def trained(where: Path, members: int = 2) -> Path:
     for member in range(members):
         with pbt.join(where, member=member, **SETTINGS) as joined:
             for step in joined.steps():
-                joined.checkpoint
+                str(joined.checkpoint)
                 joined.report(float(step + member), save=save)
     return where
 
@@ -116,6 +116,7 @@ def date_it(where: Path) -> None:
         (lose_a_file, "problem", "is not whole"),
         (lose_checkpoints, "problem", "out of reach"),
         (leave_one, "warning", "nobody can need: 1/9-9"),
+        (leave_one, "warning", "newer than the journal: 1/9-9"),
         (empty_the_journal, "problem", "what it said is lost"),
         (rubbish, "problem", "journal entry 3"),
         (take_one_out, "problem", "journal entry 3"),

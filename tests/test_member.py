@@ -76,6 +76,11 @@ def test_a_checkpoint_that_was_never_read_raises_not_loaded(tmp_path: Path) -> N
     with pytest.raises(pbt.NotLoaded, match=r"load member\.checkpoint"):
         again.report(1.0, step=3)
     assert again.checkpoint is not None
+    assert again.checkpoint_id == "0/1-2"
+    assert "0/1-2" in repr((again.checkpoint, vars(again)))
+    with pytest.raises(pbt.NotLoaded):
+        again.report(1.0, step=3)
+    assert (again.checkpoint / "x").parent == tmp_path / "p" / "checkpoints" / "0" / "1-2"
     again.report(1.0, step=3)
     again.close()
 
@@ -199,6 +204,7 @@ def test_a_value_that_the_load_brought_back_is_warned_of_once(tmp_path: Path, ca
     assert second.report(1.0, step=2, save=save, used={"lr": mine}).exploit
     assert caplog.text == ""
     assert second.checkpoint
+    assert second.checkpoint / "x"
     second.report(1.0, step=3, used={"lr": first["lr"]})
     assert f"trains with lr={first['lr']!r}, but {second['lr']!r} was decided" in caplog.text
     caplog.clear()

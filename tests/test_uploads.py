@@ -127,10 +127,11 @@ def test_links_are_followed_inside_a_checkpoint_alone(served: ServerWorld, tmp_p
     (tmp_path / "secret").write_text("secret")
     staging = store.staging(0, 1)
     (staging / "step-1").write_text("weights")
-    (staging / "latest").symlink_to("step-1")
-    (staging / "out").symlink_to(tmp_path / "secret")
-    (staging / "folder").symlink_to(tmp_path)
-    store.publish(staging, Checkpoint("0/1-1", 0, 1, 0.5, {}), None)
+    folder = store.publish(staging, Checkpoint("0/1-1", 0, 1, 0.5, {}), None)
+    folder.chmod(0o755)  # as former versions published it
+    (folder / "latest").symlink_to("step-1")
+    (folder / "out").symlink_to(tmp_path / "secret")
+    (folder / "folder").symlink_to(tmp_path)
     assert ask(served, "GET", "/digits/checkpoints/0/1-1/latest") == (200, b"weights")
     for name in ("out", "folder/secret"):
         status, said = ask(served, "GET", f"/digits/checkpoints/0/1-1/{name}")
@@ -237,7 +238,8 @@ def test_what_was_not_sent_as_the_manifest_says_is_not_published(served: ServerW
     assert commit() == (200, {})
     sha = hashlib.sha256((FolderStore(served.folder / "digits").fetch("0/1-1") / "pbt.json").read_bytes()).hexdigest()
     assert post(served, "publish", id="0/1-1", upload=TOKEN, sha256=sha) == (200, {}), "told twice is told once"
-    assert "exists already" in post(served, "publish", id="0/1-1", upload=TOKEN, sha256="0" * 64)[1]["error"]
+    assert post(served, "publish", id="0/1-1", upload=TOKEN, sha256="0" * 64)[1]["code"] == Damaged.code
+    assert post(served, "publish", id="0/1-1", upload=TOKEN, sha256=sha) == (200, {}), "and what is there stays"
     assert FolderStore(served.folder / "digits").fetch("0/1-1").is_dir()
     assert not list((served.folder / "digits" / "checkpoints" / "0").glob(".*"))
     assert ask(served, "GET", "/digits/checkpoints/0/1-1/state") == (200, b"x")

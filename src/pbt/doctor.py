@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 
 from pbt import place
 from pbt.checkpoints.folder import FolderStore
+from pbt.checkpoints.names import parsed
 from pbt.coordinator.snapshot import load
 from pbt.errors import CheckpointError, Forbidden, PBTError, SettingsError, Unavailable, Unreachable
 from pbt.flock import free
@@ -246,12 +247,25 @@ def _checkpoints(store: FolderStore, history: _History) -> Iterator[Finding]:
     except OSError as error:
         yield Finding("problem", str(error), "mount the folder with the checkpoints")
         return
+    found = store.ids()
     population = history.now()
-    left = sorted(set(store.ids()) - population.referenced()) if population.finished else []
+    yield from _ahead(found, population)
+    left = sorted(set(found) - population.referenced()) if population.finished else []
     if left:
         yield Finding(
             "warning", f"checkpoints that nobody can need: {_some(left)}",
             "run the same pbt run once more: it sweeps; or delete them",
+        )  # fmt: skip
+
+
+def _ahead(ids: list[str], population: Population) -> Iterator[Finding]:
+    """Checkpoints under leases that the journal does not know, as after it was restored from an older copy."""
+    newest = {m.id: m.newest for m in population.members}
+    later = [id for id in ids if parsed(id)[1] > newest.get(parsed(id)[0], 0)]
+    if later:
+        yield Finding(
+            "warning", f"checkpoints newer than the journal: {_some(sorted(later))}; was it restored from a copy?",
+            "go on from the journal: workers replace them; or restore the newer journal first, if there is one",
         )  # fmt: skip
 
 
@@ -274,9 +288,15 @@ def _objects(history: _History) -> Iterator[Finding]:
         )
 
 
+def _needed(population: Population) -> set[str]:
+    """The checkpoints that are referenced, but for those to fall back on: former versions kept none."""
+    needed = {m.checkpoint.id for m in population.members if m.checkpoint is not None}
+    return needed | ({population.best.id} if population.best is not None else set())
+
+
 def _whole(look: Callable[[str], object], history: _History) -> Iterator[Finding]:
-    """Every checkpoint that was referenced before it was looked at, and still is."""
-    looked = sorted(history.now().referenced())
+    """Every checkpoint that was needed before it was looked at, and still is."""
+    looked = sorted(_needed(history.now()))
     broken: dict[str, CheckpointError] = {}
     for id in looked:
         try:
@@ -284,7 +304,8 @@ def _whole(look: Callable[[str], object], history: _History) -> Iterator[Finding
         except CheckpointError as error:
             broken[id] = error
     population = history.now()
-    referenced = [id for id in looked if id in population.referenced()]
+    needed = _needed(population)
+    referenced = [id for id in looked if id in needed]
     for id in referenced:
         if id in broken:
             yield Finding("problem", f"checkpoint {id}: {broken[id]}", _loss(population, id))

@@ -6,16 +6,19 @@ import errno
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
+from pbt.checkpoints.plain import remove
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.checks import checkpoint_due
-from pbt.errors import CheckpointError, DiskFull, Invalid, OutOfReach
+from pbt.errors import CheckpointError, Conflict, DiskFull, Invalid, OutOfReach
 from pbt.face import Face
 from pbt.population.entries import Checkpoint, Lost, Released, Report, score_of
 from pbt.population.numbers import text
@@ -93,12 +96,12 @@ class Keeper:
                 path = Path(given)
                 staging = path if store.is_staging(path) else store.adopt(path, report.member, report.lease)
             store.publish(staging, of, parent)
-        except OSError as error:
-            if isinstance(error, DiskFull) or error.errno not in _FULL:
-                raise
+        except (OSError, CheckpointError) as error:
             if staging is not None and (given is None or staging != Path(given)):
-                shutil.rmtree(staging, ignore_errors=True)
-            raise DiskFull(f"checkpoint {id}: no room for it ({error}); make room") from error
+                remove(staging)
+            if isinstance(error, OSError) and not isinstance(error, DiskFull) and error.errno in _FULL:
+                raise DiskFull(f"checkpoint {id}: no room for it ({error}); make room") from error
+            raise
         self._published = id
         return replace(report, checkpoint=id)
 
@@ -113,7 +116,7 @@ class Keeper:
             save(staging)
         except Exception as error:
             full = getattr(error, "errno", None) in _FULL or shutil.disk_usage(staging).free < _ROOM
-            shutil.rmtree(staging, ignore_errors=True)
+            remove(staging)
             if full:
                 raise DiskFull(f"{staging.parent}: no room for a checkpoint ({error}); make room") from error
             raise
@@ -192,4 +195,24 @@ class Keeper:
         else:
             self._store.collect(answer.member, answer.lease, answer.seq, answer.keep)
         if answer.referenced is not None:
-            self._store.sweep(answer.referenced)
+            with suppress(Conflict):  # it was given more steps since
+                self._store.sweep(StillReferenced(partial(self._face.stand, answer.member, answer.lease)))
+
+
+class StillReferenced(Iterable[str]):
+    """The checkpoints that stay in a population that is finished, as often as somebody looks.
+
+    Looking raises Conflict once the population is finished no longer.
+
+    Args:
+        stand: how a member of it stands.
+    """
+
+    def __init__(self, stand: Callable[[], Answer]) -> None:
+        self._stand = stand
+
+    def __iter__(self) -> Iterator[str]:
+        referenced = self._stand().referenced
+        if referenced is None:
+            raise Conflict("the population is not finished: somebody may need what nobody refers to yet")
+        return iter(referenced)

@@ -9,6 +9,7 @@ import sys
 import time
 import weakref
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from msgspec.structs import replace
 from pbt import preempt
 from pbt.away import Courier, WhenAway, refuses
 from pbt.chance import Chance
+from pbt.checkpoints.given import Given
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
 from pbt.drafting import Readings, draft
@@ -133,21 +135,35 @@ class Member(Mapping[str, Value]):
 
     @property
     def checkpoint(self) -> Path | None:
-        """The folder to load before training goes on: a parent's, one's own from before, a dead worker's; or None."""
-        self._unread = False
-        if self._answer.checkpoint is None or self._over:
+        """The folder to load before training goes on: a parent's, one's own from before, a dead worker's; or None.
+
+        Others train from it too: it is read-only. Using the path (``/``, `os.fspath`, `str`, opening) counts as
+        loading; its truth or its repr does not.
+        """
+        current = self._answer.checkpoint
+        if current is None or self._over:
             return None
-        self._have = self._answer.checkpoint.id
+        if self._answer.foreign:
+            self._loaded(current.id)
+            return None
         if self._path is None:
             self._path = self._keeper.fetch(self._answer)
-        return self._path
+        return None if self._path is None else Given.at(self._path, partial(self._loaded, current.id))
 
     @property
     def checkpoint_id(self) -> str | None:
         """The name of the current checkpoint; with ``checkpoints="foreign"`` the string that was reported."""
-        self._unread = False
         current = self._answer.checkpoint
-        return None if current is None else current.id
+        if current is None:
+            return None
+        if self._answer.foreign:
+            self._loaded(current.id)
+        return current.id
+
+    def _loaded(self, id: str) -> None:
+        current = self._answer.checkpoint
+        if current is not None and current.id == id:  # the path of an earlier one may still be in use
+            self._unread, self._have = False, id
 
     @property
     def stop(self) -> bool:
@@ -309,8 +325,11 @@ class Member(Mapping[str, Value]):
     def _take(self, answer: Answer) -> Outcome:
         """Go on from how the member stands now."""
         known, first = self._answer, answer is self._answer
+        have = self._have
+        if not first and answer.given <= known.given and answer.checkpoint is not None:
+            have = answer.checkpoint.id  # perhaps another's finding: what this worker has in memory is newer
         try:
-            answer, self._path = self._keeper.whole(answer, self._have)
+            answer, self._path = self._keeper.whole(answer, have)
         except OutOfReach:
             self._end()
             raise

@@ -76,9 +76,10 @@ def counted_afresh(p: Population) -> None:
     assert list(p.ranked) == expected
     borrowed: dict[int, dict[str, int]] = {}
     for m in p.members:
-        if m.checkpoint is not None and m.checkpoint.member != m.id:
-            lent = borrowed.setdefault(m.checkpoint.member, {})
-            lent[m.checkpoint.id] = lent.get(m.checkpoint.id, 0) + 1
+        for c in (m.checkpoint, m.before):
+            if c is not None and c.member != m.id:
+                lent = borrowed.setdefault(c.member, {})
+                lent[c.id] = lent.get(c.id, 0) + 1
     assert p.borrowed == borrowed
     referenced = p.referenced()
     assert len(referenced) <= 2 * N + 1

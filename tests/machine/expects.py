@@ -199,6 +199,7 @@ LEASE = ("number", "nonce", "turn", "began", "saved", "ended")
 MEMBER = (
     "hyperparameters",
     "checkpoint",
+    "before",
     "step",
     "score",
     "ready",

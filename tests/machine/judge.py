@@ -15,7 +15,7 @@ def take(model: Model, entry: Entry, strategy: pbt.PBT, by_hand: Sequence[Decisi
     """Fold one entry into the model, after a look at each of its decisions; `by_hand` are those told from outside."""
     before = model.referenced() if model.settings is not None else set()
     speakers = model.happen(entry)
-    before |= {m.checkpoint.id for m in model.members if m.checkpoint is not None}
+    before |= model.referenced()
     rest = list(entry.decisions)
     assert rest[: len(by_hand)] == list(by_hand), "what was decided by hand is not what stands in the entry"
     model.decide(by_hand)
@@ -29,7 +29,7 @@ def take(model: Model, entry: Entry, strategy: pbt.PBT, by_hand: Sequence[Decisi
     for d in rest:
         _Case(model, strategy, d).judge()
     model.decide(rest)
-    _drop(model, speakers, [d.member for d in entry.decisions], before)
+    _drop(model, speakers, before)
 
 
 def _stops_first(model: Model, decisions: list[Decision]) -> list[Decision]:
@@ -51,17 +51,17 @@ def _whose_turn(model: Model) -> list[Member]:
     return [m for m in due if complete or not m.born]
 
 
-def _drop(model: Model, speakers: list[int], decided: Sequence[int], before: set[str]) -> None:
+def _drop(model: Model, speakers: list[int], before: set[str]) -> None:
     """What nobody can need any longer, for whoever spoke last; `Table` looks who of several was told.
 
     A member's own ones are left out: its worker deletes all of them that are not in `keep`. Where nobody
-    spoke, those on whom was decided may be told.
+    spoke, those may be told on whom was decided, or who fell back from a lost one.
     """
     gone = before - model.referenced()
     if len(speakers) == 1:
         model.members[speakers[0]].drop |= {c for c in gone if owner(c) != speakers[0]}
     elif gone:
-        model.untold.append((gone, tuple(speakers or decided), bool(speakers)))
+        model.untold.append((gone, tuple(speakers or range(len(model.members))), bool(speakers)))
 
 
 class _Case:

@@ -85,6 +85,7 @@ class Member:
     born: bool = False
     hyperparameters: dict[str, Any] | None = None
     checkpoint: Checkpoint | None = None
+    before: Checkpoint | None = None  # the one that it stood on before, whole as far as anybody knows
     step: int = 0
     score: Any = None
     evaluations: list[Any] = field(default_factory=list)
@@ -173,7 +174,7 @@ class Model:
         return 0 if quantile == 0 else min(max(1, math.floor(quantile * n + 0.5)), n // 2)
 
     def referenced(self) -> set[str]:
-        ids = {m.checkpoint.id for m in self.members if m.checkpoint is not None}
+        ids = {c.id for m in self.members for c in (m.checkpoint, m.before) if c is not None}
         return ids | ({self.best.id} if self.best is not None else set())
 
     def keep(self, m: Member) -> set[str]:
@@ -297,6 +298,7 @@ class Model:
         m.drop = set()
         if r.checkpoint is not None:
             assert m.hyperparameters is not None
+            m.before = None if m.checkpoint is None or m.checkpoint.id in self.lost else m.checkpoint
             m.checkpoint = Checkpoint(r.checkpoint, m.id, m.step, m.score, m.hyperparameters, tuple(m.evaluations))
             m.own, m.saved_since, m.broken, m.losses, m.lease.saved = m.score, True, False, 0, True
             m.misses = 0
@@ -316,13 +318,26 @@ class Model:
     def _lost(self, event: Lost) -> None:
         self.lost.add(event.checkpoint)
         for m in self.members:
+            if m.before is not None and m.before.id == event.checkpoint:
+                m.before = None
             if m.checkpoint is not None and m.checkpoint.id == event.checkpoint:
-                m.broken = True
-        self.members[event.member].cure = True
+                self._stands_on_lost(m, m.id == event.member)
         if self.best is not None and self.best.id == event.checkpoint:
             self.best = None
             current = [m.checkpoint for m in self.members if m.checkpoint is not None]
             self._best_of(c for c in current if c.id not in self.lost)
+
+    def _stands_on_lost(self, m: Member, says_so: bool) -> None:
+        """One step back where there is one, else it needs a cure: who said so at once, another at its next lease."""
+        back = m.before
+        if back is None:
+            m.broken, m.cure = True, m.cure or says_so
+            return
+        m.checkpoint, m.before, m.saved_since = back, None, back.member == m.id
+        if back.member == m.id:
+            m.own = back.score
+        if says_so:
+            m.step, m.score, m.evaluations = back.step, back.score, list(back.evaluations)
 
     # What is decided
 
@@ -346,7 +361,7 @@ class Model:
     def _begin_anew(self, m: Member, d: Decision) -> None:
         """A new segment, from a checkpoint or from nothing."""
         parent = d.parents[0] if d.start == "copy" else None
-        m.checkpoint = parent
+        m.checkpoint, m.before = parent, None
         m.step = 0 if parent is None else parent.step
         m.score = None if parent is None else parent.score
         m.evaluations = [] if parent is None else list(parent.evaluations)

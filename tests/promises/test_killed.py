@@ -113,7 +113,7 @@ def test_killed_between_stage_publish_report_and_answer(tmp_path: Path, at: str,
         process.communicate(timeout=60)
         assert process.returncode == -signal.SIGKILL
         check(where)
-        assert len(folders(where)) <= 2 * 8 + 1
+        assert len(folders(where)) <= 3 * 8 + 1
     population = finish(where, write(tmp_path, text), workers=4)
     assert all(m.losses <= 3 for m in population.members)
 

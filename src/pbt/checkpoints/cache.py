@@ -10,7 +10,6 @@ import atexit
 import hashlib
 import os
 import secrets
-import shutil
 import stat
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from pbt.checkpoints.names import parsed
+from pbt.checkpoints.plain import protect, remove
 from pbt.errors import CheckpointError, SettingsError
 
 VARIABLE = "PBT_CACHE"
@@ -82,13 +82,14 @@ class Cache:
             except OSError:
                 _close(lock)
                 if self.have(id) is not None:  # another process was quicker
-                    shutil.rmtree(staging, ignore_errors=True)
+                    remove(staging)
                     return path
                 if attempt == _ATTEMPTS - 1:
                     raise
                 time.sleep(_PAUSE)  # somebody is looking whether it can be deleted
             else:
                 self._held[id] = lock
+                protect(path)
                 break
         return path
 
@@ -208,7 +209,7 @@ def _delete(folder: Path) -> None:
     aside = folder.parent / f"{_WORK}gone-{secrets.token_hex(6)}"
     with suppress(OSError):
         folder.rename(aside)
-        shutil.rmtree(aside, ignore_errors=True)
+        remove(aside)
 
 
 def _leave(root: Path, mine: Path, held: dict[str, int], process: int) -> None:
@@ -218,7 +219,7 @@ def _leave(root: Path, mine: Path, held: dict[str, int], process: int) -> None:
     for lock in held.values():
         _close(lock)
     held.clear()
-    shutil.rmtree(mine, ignore_errors=True)
+    remove(mine)
     if sys.platform == "win32":
-        shutil.rmtree(root, ignore_errors=True)
+        remove(root)
     _tidy(root)

@@ -5,17 +5,21 @@ Nothing is copied at an exploit: a child reads its parent's folder.
 
 from __future__ import annotations
 
+import logging
 import os
-import shutil
+import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from pbt.checkpoints.names import parsed
-from pbt.checkpoints.store import MANIFEST, Manifest
-from pbt.checkpoints.whole import adopted, check, encoded, manifest_of, saved
-from pbt.errors import CheckpointError
+from pbt.checkpoints.plain import protect, remove
+from pbt.checkpoints.store import MANIFEST, STALE, Manifest
+from pbt.checkpoints.whole import adopted, check, encoded, look_again, manifest_of, saved
 from pbt.population.entries import Checkpoint
 from pbt.sharing import make_folder, share_folder
+
+_log = logging.getLogger("pbt")
 
 
 class FolderStore:
@@ -43,20 +47,27 @@ class FolderStore:
 
     def publish(self, staging: Path, checkpoint: Checkpoint, parent: str | None) -> Path:
         """Write the manifest, fsync files and folders, rename to the id, fsync the parent folder."""
-        files = {name: path.stat().st_size for name, path in saved(staging).items()}
-        (staging / MANIFEST).write_bytes(encoded(Manifest(checkpoint, parent, files)))
-        return self.seal(staging, checkpoint.id)
+        manifest = Manifest(checkpoint, parent, saved(staging))
+        (staging / MANIFEST).write_bytes(encoded(manifest))
+        return self.seal(staging, manifest)
 
-    def seal(self, staging: Path, id: str) -> Path:
-        """Make a folder that has its manifest already durable, and visible under its id."""
+    def seal(self, staging: Path, manifest: Manifest) -> Path:
+        """Make a folder that has its manifest already durable, visible under its id, and read-only."""
         for path in _walk(staging):
             _sync(path)
         _sync(staging)
-        target = self.path(id)
+        target = self.path(manifest.checkpoint.id)
         if target.exists():
-            raise CheckpointError(f"{target} exists already: two workers write for one lease")
+            _log.warning(STALE, target)
+            _remove(target)
         staging.rename(target)
         _sync(target.parent)
+        protect(target)
+        try:
+            look_again(target, manifest)
+        except BaseException:
+            _remove(target)
+            raise
         return target
 
     def path(self, id: str) -> Path:
@@ -76,7 +87,7 @@ class FolderStore:
         """Delete what uploads under this lease and earlier ones have left."""
         for path in self._home(member).glob(".*-u*"):
             if _staged_under(path.name) <= lease:
-                shutil.rmtree(path, ignore_errors=True)
+                remove(path)
 
     def adopt(self, source: Path, member: int, lease: int) -> Path:
         """A staging folder with what the user saved at a path of his own: reflinked where possible, else copied.
@@ -109,15 +120,18 @@ class FolderStore:
             if number is not None and number <= (lease, seq) and f"{member}/{path.name}" not in kept:
                 _remove(path)
             elif path.name.startswith(".") and _staged_under(path.name) < lease:
-                shutil.rmtree(path, ignore_errors=True)
+                remove(path)
 
-    def sweep(self, referenced: Iterable[str]) -> None:
-        """Delete all checkpoints but the referenced ones; somebody may still be saving, so stagings stay."""
+    def sweep(self, referenced: Iterable[str], stagings: bool = False) -> None:
+        """See `CheckpointStore`."""
+        found = [path for home in _children(self._root) for path in _children(home)]
         kept = set(referenced)
-        for home in _children(self._root):
-            for path in _children(home):
-                if not path.name.startswith(".") and f"{home.name}/{path.name}" not in kept:
-                    _remove(path)
+        for path in found:
+            if path.name.startswith("."):
+                if stagings:
+                    remove(path)
+            elif f"{path.parent.name}/{path.name}" not in kept:
+                _remove(path)
 
     def ids(self) -> list[str]:
         """All published checkpoints."""
@@ -127,13 +141,6 @@ class FolderStore:
             for path in _children(home)
             if _numbers(path.name) is not None
         ]
-
-    def clear_stagings(self) -> None:
-        """Delete what was never published; only when no worker runs."""
-        for home in _children(self._root):
-            for path in _children(home):
-                if path.name.startswith("."):
-                    shutil.rmtree(path, ignore_errors=True)
 
 
 def _children(folder: Path) -> list[Path]:
@@ -154,8 +161,11 @@ def _staged_under(name: str) -> int:
 
 
 def _remove(path: Path) -> None:
-    (path / MANIFEST).unlink(missing_ok=True)
-    shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        path.chmod(stat.S_IRWXU)
+    with suppress(OSError):
+        (path / MANIFEST).unlink(missing_ok=True)
+    remove(path)
 
 
 def _walk(folder: Path) -> Iterator[Path]:

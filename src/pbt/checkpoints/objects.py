@@ -21,7 +21,7 @@ from urllib.parse import quote
 from pbt import preempt
 from pbt.checkpoints.cache import Cache
 from pbt.checkpoints.names import parsed
-from pbt.checkpoints.store import MANIFEST
+from pbt.checkpoints.store import MANIFEST, STALE
 from pbt.checkpoints.travel import TravellingStore
 from pbt.errors import CheckpointError, OutOfReach, SettingsError
 
@@ -110,7 +110,8 @@ class Objects:
         """See `Transport`."""
         with suppress(FileNotFoundError):
             self._steadily(lambda: self._obs.head(self._store, _key(id, MANIFEST)))
-            raise CheckpointError(f"{self._url}/{id} exists already: two workers write for one lease")
+            _log.warning(STALE, f"{self._url}/{id}")
+            self.delete(id)
 
     def send(self, id: str, name: str, path: Path) -> str:
         """See `Transport`."""
@@ -230,15 +231,13 @@ class Objects:
             if parsed(id)[1:] <= (lease, seq) and id not in kept:
                 self._delete(id, keys)
 
-    def sweep(self, referenced: Iterable[str]) -> None:
-        """See `Transport`."""
+    def sweep(self, referenced: Iterable[str], stagings: bool) -> None:
+        """See `Transport`. There are no stagings: what has no manifest goes with `collect` and `sweep`."""
+        found = _by_id(self._names(None))
         kept = set(referenced)
-        for id, keys in _by_id(self._names(None)).items():
+        for id, keys in found.items():
             if id not in kept:
                 self._delete(id, keys)
-
-    def clear_stagings(self) -> None:
-        """See `Transport`. There are none: what has no manifest goes with `collect` and `sweep`."""
 
     def _steadily(self, attempt: Callable[[], T]) -> T:
         """Try again for a while; FileNotFoundError passes, since what is not there is no trouble of the store."""

@@ -11,6 +11,10 @@ import msgspec
 from pbt.population.entries import Checkpoint
 
 MANIFEST = "pbt.json"
+STALE = (
+    "%s exists already, and no report of this journal named it: it is replaced. Was the journal restored from a copy?"
+)
+"""Said where a checkpoint has an id that was given once before, in a future which the journal has lost."""
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -66,10 +70,12 @@ class CheckpointStore(Protocol):
         """Delete the member's checkpoints up to (lease, seq) that are not in `keep`, and earlier leases' stagings."""
         ...
 
-    def sweep(self, referenced: Iterable[str]) -> None:
-        """Delete every checkpoint that is not referenced; only for a population that is finished."""
-        ...
+    def sweep(self, referenced: Iterable[str], stagings: bool = False) -> None:
+        """Delete every checkpoint that is not referenced; only for a population that is finished.
 
-    def clear_stagings(self) -> None:
-        """Delete what was never published; only when no worker runs."""
+        Args:
+            referenced: read once what is there has been listed. What is unreferenced then stays so; what comes later
+                is not in the list, and may be needed, since a finished population can be given more steps.
+            stagings: delete also what was being saved when it was listed, and never published.
+        """
         ...

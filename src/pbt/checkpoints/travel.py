@@ -7,8 +7,6 @@ checkpoint without its manifest does not exist. Every file is hashed while it le
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -19,8 +17,9 @@ from msgspec.structs import replace
 
 from pbt.checkpoints.cache import Cache
 from pbt.checkpoints.names import checked
+from pbt.checkpoints.plain import remove
 from pbt.checkpoints.store import MANIFEST, Manifest
-from pbt.checkpoints.whole import adopted, check, decoded, encoded, manifest_of, saved
+from pbt.checkpoints.whole import adopted, check, decoded, encoded, look_again, manifest_of, saved
 from pbt.errors import CheckpointError, Damaged
 from pbt.population.entries import Checkpoint
 
@@ -65,11 +64,7 @@ class Transport(Protocol):
         """See `CheckpointStore`."""
         ...
 
-    def sweep(self, referenced: Iterable[str]) -> None:
-        """See `CheckpointStore`."""
-        ...
-
-    def clear_stagings(self) -> None:
+    def sweep(self, referenced: Iterable[str], stagings: bool) -> None:
         """See `CheckpointStore`."""
         ...
 
@@ -96,14 +91,12 @@ class TravellingStore:
 
     def publish(self, staging: Path, checkpoint: Checkpoint, parent: str | None) -> Path:
         """Send the files, several at once, and the manifest last. The folder stays here, for who needs it next."""
-        files = saved(staging)
-        _refuse_links(staging)
-        sizes = {checked(name): path.stat().st_size for name, path in files.items()}
+        manifest = Manifest(checkpoint, parent, saved(staging))
         id = checkpoint.id
         self._collected.pop(checkpoint.member, None)
         try:
             self._transport.begin(id)
-            body = self._sent(files, Manifest(checkpoint, parent, sizes))
+            body = self._sent(staging, manifest)
         finally:
             self._transport.rest()
         try:
@@ -111,16 +104,17 @@ class TravellingStore:
             path = self._cache.keep(staging, id)
         except OSError as error:  # it exists now, and another attempt would be refused: who needs it downloads it
             _log.debug("%s is not kept on this machine: %s", id, error)
-            shutil.rmtree(staging, ignore_errors=True)
+            remove(staging)
             return staging
         self._cache.only(id)
         return path
 
-    def _sent(self, files: Mapping[str, Path], manifest: Manifest) -> bytes:
+    def _sent(self, staging: Path, manifest: Manifest) -> bytes:
         """Send everything; the manifest's bytes. What arrived damaged is sent again."""
-        id = manifest.checkpoint.id
+        id, files = manifest.checkpoint.id, {name: staging / name for name in manifest.files}
         for last in (False, False, True):
             hashes = _each(files, lambda name, path: self._transport.send(id, name, path))
+            look_again(staging, manifest)
             body = encoded(replace(manifest, sha256=hashes))
             try:
                 self._transport.seal(id, body)
@@ -184,14 +178,10 @@ class TravellingStore:
                 self._transport.collect(member, lease, seq, now[1])
                 self._collected[member] = now
 
-    def sweep(self, referenced: Iterable[str]) -> None:
-        """Delete every checkpoint that is not referenced."""
+    def sweep(self, referenced: Iterable[str], stagings: bool = False) -> None:
+        """See `CheckpointStore`."""
         with _perhaps("delete what nobody needs", ""):
-            self._transport.sweep(referenced)
-
-    def clear_stagings(self) -> None:
-        """Delete what was never published at the far end; only when no worker runs."""
-        self._transport.clear_stagings()
+            self._transport.sweep(referenced, stagings)
 
     def close(self) -> None:
         """Delete what nobody on this machine needs from its disk."""
@@ -205,14 +195,6 @@ def _perhaps(what: str, which: object) -> Iterator[None]:
         yield
     except OSError as error:
         _log.warning("could not %s %s: %s", what, which, error)
-
-
-def _refuse_links(staging: Path) -> None:
-    """A link to a folder would arrive as nothing at all."""
-    for base, folders, _ in os.walk(staging):
-        for name in folders:
-            if Path(base, name).is_symlink():
-                raise CheckpointError(f"{Path(base, name)} is a link to a folder, which can not travel: save a copy")
 
 
 def _each(paths: Mapping[str, Path], work: Callable[[str, Path], T]) -> dict[str, T]:

@@ -224,15 +224,10 @@ class Uploads:
         """See `Transport`."""
         self._wire.ask("collect", _encode(Collect(member, lease, seq, tuple(sorted(keep)))))
 
-    def sweep(self, referenced: Iterable[str]) -> None:
+    def sweep(self, referenced: Iterable[str], stagings: bool) -> None:
         """See `Transport`. What is referenced the server knows itself, and whether the population is finished."""
         with suppress(Conflict):
-            self._wire.ask("sweep", _encode(Sweep()))
-
-    def clear_stagings(self) -> None:
-        """See `Transport`."""
-        with suppress(Conflict):
-            self._wire.ask("sweep", _encode(Sweep(stagings=True)))
+            self._wire.ask("sweep", _encode(Sweep(stagings)))
 
 
 class _Reader:

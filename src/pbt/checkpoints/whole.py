@@ -2,46 +2,76 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import msgspec
 
+from pbt.checkpoints.plain import contents, copy_into, remove, resolve_links, written_to
 from pbt.checkpoints.store import MANIFEST, Manifest
 from pbt.errors import CheckpointError
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Manifest)
+_COMPLETE = "save= must return only once everything is written and closed"
 
 
-def saved(staging: Path) -> dict[str, Path]:
-    """The files that were saved into a staging folder, by name.
+def saved(staging: Path) -> dict[str, int]:
+    """Names and sizes of the files that were saved into a staging folder, once there is nothing else in it.
 
     Raises:
-        CheckpointError: the folder is gone, or nothing was saved into it.
+        CheckpointError: the folder is gone, nothing was saved into it, it holds what can not be published, or a file
+            in it is still being written.
     """
-    if not staging.is_dir():
+    if staging.is_symlink() or not staging.is_dir():
         raise CheckpointError(f"{staging}: save into this folder; what was there is gone")
-    found = [Path(base, name) for base, _, names in os.walk(staging) for name in names]
-    files = {path.relative_to(staging).as_posix(): path for path in sorted(found) if path.is_file()}
-    files.pop(MANIFEST, None)
+    growing = written_to(staging)
+    if growing is not None:
+        raise CheckpointError(f"{growing} in {staging} is still open for writing: {_COMPLETE}")
+    resolve_links(staging)
+    _clear_manifest(staging / MANIFEST)
+    files = contents(staging)
     if not files:
         raise CheckpointError(f"{staging}: nothing was saved into it; save= must write at least one file there")
     return files
 
 
+def _clear_manifest(path: Path) -> None:
+    """Delete one that came along with the copy of a checkpoint.
+
+    Raises:
+        CheckpointError: the name is taken by something of the user's.
+    """
+    try:
+        _decoder.decode(path.read_bytes())
+    except FileNotFoundError:
+        return
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        raise CheckpointError(f"{path}: {MANIFEST} describes the checkpoint; give what you save another name") from None
+    path.unlink()
+
+
+def look_again(folder: Path, manifest: Manifest) -> None:
+    """Make sure that a folder holds what was listed: nothing came, went or grew since.
+
+    Raises:
+        CheckpointError: naming what did.
+    """
+    found = contents(folder)
+    found.pop(MANIFEST, None)
+    changed = sorted(name for name in {*found, *manifest.files} if found.get(name) != manifest.files.get(name))
+    if changed:
+        raise CheckpointError(f"{changed[0]} in {folder} changed while it was being published: {_COMPLETE}")
+
+
 def adopted(source: Path, staging: Path) -> Path:
     """The staging folder, with a copy of what the user saved at a path of his own; none if that fails."""
     try:
-        if source.is_dir():
-            shutil.copytree(source, staging, dirs_exist_ok=True)
-        elif source.is_file():
-            shutil.copy2(source, staging / source.name)
-        else:
-            raise CheckpointError(f"{source}: there is neither a file nor a folder to publish as a checkpoint")
+        growing = written_to(source) if source.is_dir() else None
+        if growing is not None:
+            raise CheckpointError(f"{growing} in {source} is still open for writing: {_COMPLETE}")
+        copy_into(source, staging)
     except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
+        remove(staging)
         raise
     return staging
 

@@ -17,8 +17,10 @@ from pbt import stdio
 from pbt.checkpoints.setting import is_url as is_store
 from pbt.cli.asking import Whole, asked_for, settings_options
 from pbt.cli.duration import duration
-from pbt.errors import PBTError, SettingsError
+from pbt.coordinator.answer import Answer, answer
+from pbt.errors import Conflict, PBTError, SettingsError
 from pbt.follow import Follower
+from pbt.keeper import StillReferenced
 from pbt.launchers.command import refused
 from pbt.launchers.local import LocalRun, command_of
 from pbt.launchers.logs import fresh_logs
@@ -26,7 +28,6 @@ from pbt.launchers.revive import revive, train_longer
 from pbt.launchers.workers import environment
 from pbt.place import KINDS
 from pbt.population.entries import Created, decode
-from pbt.population.value import Population
 from pbt.settings import Wanted, compare
 from pbt.views.screen import Screen
 from pbt.views.words import report_of
@@ -150,7 +151,7 @@ def _conclude(place: Place, follower: Follower, console: Console, logs: Path, fa
         return 1
     population = follower.population
     if population.finished:
-        _sweep(place, population, console)
+        _sweep(place, follower, console)
     entries = [decode(body) for body in place.journal.read(0)]
     report = report_of(population, entries, place.where, logs)
     Console(markup=False, emoji=False).print(report, highlight=False, soft_wrap=True)
@@ -158,13 +159,19 @@ def _conclude(place: Place, follower: Follower, console: Console, logs: Path, fa
     return 0 if population.finished and not any(m.failed for m in population.members) else 1
 
 
-def _sweep(place: Place, population: Population, console: Console) -> None:
+def _sweep(place: Place, follower: Follower, console: Console) -> None:
     """Delete every checkpoint that nobody can need; the last report has tried, but some worker may have died since."""
+
+    def stand() -> Answer:
+        follower.catch_up()
+        return answer(follower.population, 0, 0)
+
     try:
-        store = place.store(population.settings.checkpoints)
+        store = place.store(follower.population.settings.checkpoints)
         if store is not None:
-            store.sweep(population.referenced())
-            store.clear_stagings()
+            store.sweep(StillReferenced(stand), stagings=True)
+    except Conflict:  # somebody raised its steps meanwhile
+        return
     except PBTError as error:
         console.print(f"checkpoints that nobody needs may be left: {error}", style="yellow", highlight=False)
 

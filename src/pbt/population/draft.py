@@ -92,16 +92,18 @@ class Draft:
             if now is not None:
                 self.ranked = insert(self.ranked, now, after.id)
 
-    def hold(self, m: MemberState, checkpoint: Checkpoint | None) -> None:
-        """Member `m` is about to have `checkpoint` as its current one instead of its present one."""
+    def hold(self, m: MemberState, checkpoint: Checkpoint | None, before: Checkpoint | None = None) -> None:
+        """Member `m` is about to have `checkpoint` as its current one and `before` to fall back on."""
         if self.settings.foreign:
             return
-        if checkpoint is not None and checkpoint.member != m.id:
-            self._lend(checkpoint, 1)
-        if m.checkpoint is not None:
-            if m.checkpoint.member != m.id:
-                self._lend(m.checkpoint, -1)
-            self._stale.append((m.id, m.checkpoint))
+        for c in (checkpoint, before):
+            if c is not None and c.member != m.id:
+                self._lend(c, 1)
+        for c in m.holds:
+            if c.member != m.id:
+                self._lend(c, -1)
+            if c is not checkpoint and c is not before:
+                self._stale.append((m.id, c))
 
     def _lend(self, checkpoint: Checkpoint, change: int) -> None:
         lent = dict(self.borrowed.get(checkpoint.member, {}))

@@ -132,6 +132,7 @@ def _decide(draft: Draft, decision: Decision, entry: int) -> None:
         draft.hold(m, parent)
         common.update(
             checkpoint=parent,
+            before=None,
             step=parent.step if parent else 0,
             score=parent.score if parent else None,
             evaluations=parent.evaluations if parent else (),
@@ -233,15 +234,16 @@ def _saved(
     assert report.checkpoint is not None and values is not None and m.lease is not None
     checkpoint = Checkpoint(report.checkpoint, m.id, report.step, score, values, seen)
     key = key_of(score, settings.maximize)
+    before = None if m.broken or settings.foreign else m.checkpoint
     draft.shown += 1
-    draft.hold(m, checkpoint)
+    draft.hold(m, checkpoint, before)
     draft.contend(checkpoint, key)
     if settings.goal is not None and key <= key_of(settings.goal, settings.maximize):
         draft.reached = True
     return replace(
         m, step=report.step, score=score, evaluations=seen, hyperparameters=values, last=report, drop=(),
-        reports=m.reports + 1, checkpoint=checkpoint, key=key, standing=True, broken=False, losses=0, misses=0,
-        lease=m.lease if m.lease.saved else replace(m.lease, saved=True), due=report.step >= m.ready,
+        reports=m.reports + 1, checkpoint=checkpoint, before=before, key=key, standing=True, broken=False,
+        losses=0, misses=0, lease=m.lease if m.lease.saved else replace(m.lease, saved=True), due=report.step >= m.ready,
     )  # fmt: skip
 
 
@@ -254,10 +256,30 @@ def _explored(draft: Draft, event: Explored) -> None:
 
 def _lost(draft: Draft, event: Lost) -> None:
     for m in tuple(draft.members):
-        if m.checkpoint is not None and m.checkpoint.id == event.checkpoint:
+        if m.before is not None and m.before.id == event.checkpoint:
+            draft.hold(m, m.checkpoint)
+            draft.put(replace(m, before=None))
+        elif m.checkpoint is not None and m.checkpoint.id == event.checkpoint:
             said = m.id == event.member
-            draft.put(replace(m, broken=True, standing=False, cure=m.cure or said, due=m.due or said))
+            if m.before is None:
+                draft.put(replace(m, broken=True, standing=False, cure=m.cure or said, due=m.due or said))
+            else:
+                _fall_back(draft, m, m.before, said)
     draft.lose(event.checkpoint)
+
+
+def _fall_back(draft: Draft, m: MemberState, to: Checkpoint, begins: bool) -> None:
+    """From a lost checkpoint to the one before it, which nothing has to be decided for.
+
+    Args:
+        begins: its worker has yet to load it; another's, which has weights in memory, goes on from those.
+    """
+    draft.hold(m, to)
+    own = to.member == m.id
+    m = replace(m, checkpoint=to, before=None, standing=own)
+    if own:
+        m = replace(m, key=key_of(to.score, draft.settings.maximize))
+    draft.put(replace(m, step=to.step, score=to.score, evaluations=to.evaluations) if begins else m)
 
 
 def _absent(draft: Draft, event: Absent) -> None:

@@ -34,6 +34,7 @@ class MemberState(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         hyperparameters: None before birth, and while they are owed.
         checkpoint: the current one: its own last, or the one that it took over and has not yet replaced.
+        before: the one that it had before the current one, since it was last given weights: what it falls back on.
         ready: a report at or past this step makes the member due.
         decisions: how many were taken on it.
         given: the count of the last one that gave it weights or stopped it.
@@ -55,6 +56,7 @@ class MemberState(msgspec.Struct, frozen=True, gc=False):
     id: int
     hyperparameters: Values | None = None
     checkpoint: Checkpoint | None = None
+    before: Checkpoint | None = None
     step: int = 0
     score: Number | None = None
     evaluations: tuple[Number, ...] = ()
@@ -87,6 +89,11 @@ class MemberState(msgspec.Struct, frozen=True, gc=False):
     def newest(self) -> int:
         """The number of its newest lease; 0 before the first."""
         return self.lease.number if self.lease is not None else 0
+
+    @property
+    def holds(self) -> tuple[Checkpoint, ...]:
+        """The checkpoints that it may go on from."""
+        return tuple([c for c in (self.checkpoint, self.before) if c is not None])
 
     @property
     def saved_step(self) -> int:

@@ -22,7 +22,7 @@ class Population(msgspec.Struct, frozen=True, gc=False):
         ranked: members neither done nor absent, best first, by their own last report with a checkpoint.
         best: the checkpoint with the best finite score so far.
         best_key: its place in a ranking; infinity while there is none.
-        borrowed: by owner, checkpoints that are the current one of another member, with how many hold it.
+        borrowed: by owner, checkpoints that another member holds, with how many do.
         due: members that wait for a decision, in the order of their ids.
         living: how many are neither done nor absent.
         undone: how many are not done.
@@ -80,13 +80,9 @@ class Population(msgspec.Struct, frozen=True, gc=False):
 
     def kept(self, owner: int) -> tuple[str, ...]:
         """The ids of this member's own checkpoints that are still referenced."""
-        own, best = self.members[owner].checkpoint, self.best
-        lent = self.borrowed.get(owner)
-        if lent is None and not self.pins and own is not None and (best is None or best.member != owner):
-            return (own.id,) if own.member == owner else ()
-        ids = set(lent or ())
-        if own is not None and own.member == owner:
-            ids.add(own.id)
+        best = self.best
+        ids = {c.id for c in self.members[owner].holds if c.member == owner}
+        ids.update(self.borrowed.get(owner, ()))
         if best is not None and best.member == owner:
             ids.add(best.id)
         if self.pins:
@@ -95,8 +91,8 @@ class Population(msgspec.Struct, frozen=True, gc=False):
 
     def referenced(self) -> frozenset[str]:
         """The ids of all checkpoints that anybody may still need."""
-        current = {m.checkpoint.id for m in self.members if m.checkpoint is not None}
-        return frozenset(current.union(self.pins, () if self.best is None else (self.best.id,)))
+        held = {c.id for m in self.members for c in m.holds}
+        return frozenset(held.union(self.pins, () if self.best is None else (self.best.id,)))
 
 
 class Referring(Protocol):
@@ -119,9 +115,8 @@ class Referring(Protocol):
 
 
 def references(population: Referring, checkpoint: str, owner: int, pins: tuple[str, ...]) -> bool:
-    """Whether anybody may still need this checkpoint of `owner`: as its current one, as the best, or as pinned."""
-    own = population.members[owner].checkpoint
-    if own is not None and own.id == checkpoint:
+    """Whether anybody may still need this checkpoint of `owner`: to go on from, as the best, or as pinned."""
+    if any(own.id == checkpoint for own in population.members[owner].holds):
         return True
     best = population.best
     if best is not None and best.id == checkpoint:

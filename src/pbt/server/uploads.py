@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -181,6 +181,7 @@ class Uploads:
         upload = await self._upload(room, commit.id, commit.upload)
         async with upload.lock:
             if not await self._off(_is_published, store.path(commit.id), commit):
+                _check_unnamed(room, commit.id)
                 await self._off(_seal, store, upload, commit)
                 self._arriving.pop((room.folder, member), None)
         return Answer()
@@ -225,14 +226,21 @@ class Uploads:
         return Answer()
 
     async def _sweep(self, room: Room, asked: Sweep, asker: object) -> Answer:
-        await room.call(room.coordinator.catch_up)
-        population = room.coordinator.population
-        if not population.finished:
-            raise Conflict("the population is not finished: somebody may need what nobody refers to yet")
-        store = FolderStore(room.folder)
-        await self._off(store.sweep, population.referenced())
-        if asked.stagings:
-            await self._off(store.clear_stagings)
+        loop = asyncio.get_running_loop()
+
+        async def now() -> frozenset[str]:
+            await room.call(room.coordinator.catch_up)
+            population = room.coordinator.population
+            if not population.finished:
+                raise Conflict("the population is not finished: somebody may need what nobody refers to yet")
+            return population.referenced()
+
+        class Now(Iterable[str]):
+            def __iter__(self) -> Iterator[str]:
+                return iter(asyncio.run_coroutine_threadsafe(now(), loop).result())
+
+        await now()
+        await self._off(FolderStore(room.folder).sweep, Now(), asked.stagings)
         return Answer()
 
 
@@ -253,9 +261,15 @@ def _is_published(path: Path, commit: Commit) -> bool:
         body = (path / MANIFEST).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return False
-    if hashlib.sha256(body).hexdigest() != commit.sha256:
-        raise CheckpointError(f"checkpoint {commit.id} exists already: two workers write for one lease")
-    return True
+    return hashlib.sha256(body).hexdigest() == commit.sha256
+
+
+def _check_unnamed(room: Room, id: str) -> None:
+    """No report has named the checkpoint: what lies there is of a future that the journal has lost."""
+    member, lease, seq = parsed(id)
+    last = room.coordinator.population.member(member).last
+    if last is not None and (last.lease, last.seq) >= (lease, seq):
+        raise CheckpointError(f"checkpoint {id} exists already: a report has named it, or a later one")
 
 
 def _seal(store: FolderStore, upload: Upload, commit: Commit) -> None:
@@ -263,7 +277,7 @@ def _seal(store: FolderStore, upload: Upload, commit: Commit) -> None:
     member, lease, _ = parsed(commit.id)
     if manifest.checkpoint.member != member:
         raise Invalid(f"checkpoint {commit.id} is not of member {manifest.checkpoint.member}")
-    store.seal(upload.folder, commit.id)
+    store.seal(upload.folder, manifest)
     store.forget_arriving(member, lease)
 
 

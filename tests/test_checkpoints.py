@@ -1,0 +1,125 @@
+"""What `member.checkpoint` gives: whole ones, one to fall back on, and a word if it is not used."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+import pbt
+from tests.test_member import SETTINGS, save
+
+USES: dict[str, Callable[[Path], object]] = {
+    "/": lambda p: p / "state",
+    "fspath": os.fspath,
+    "str": str,
+    "Path()": lambda p: Path(p) / "state",
+    "joinpath": lambda p: p.joinpath("state"),
+    "os.path.join": lambda p: os.path.join(p, "state"),
+    "iterdir": lambda p: list(p.iterdir()),
+    "glob": lambda p: p.glob("*"),
+    "listdir": os.listdir,
+    "pickle": lambda p: pickle.loads(pickle.dumps(p)),
+    "beside": lambda p: p.with_name("other") / "state",
+    "format": lambda p: f"{p}/state",
+    "copytree": lambda p: shutil.copytree(p, p.parent.parent.parent / "copy"),
+}
+LOOKS: dict[str, Callable[[Path], object]] = {
+    "truth": bool,
+    "repr": repr,
+    "in a list": lambda p: repr([p]),
+    "none": lambda p: p is not None and p != None,  # noqa: E711
+    "equal": lambda p: p == Path("/x") or p in {Path("/y")},
+    "dir": dir,
+    "kind": lambda p: isinstance(p, Path),
+}
+
+
+@pytest.mark.parametrize("use", [*USES, *LOOKS])
+def test_a_checkpoint_counts_as_loaded_once_its_path_is_used(tmp_path: Path, use: str) -> None:
+    member = pbt.join(tmp_path / "p", **SETTINGS)
+    for step in (1, 2):
+        member.report(1.0, step=step, save=save)
+    member.close()
+    again = pbt.join(tmp_path / "p", member=0)
+    assert again._unread
+    (USES | LOOKS)[use](again.checkpoint)  # type: ignore[arg-type]
+    assert again._unread == (use in LOOKS)
+    again.close()
+
+
+def test_the_path_of_a_former_checkpoint_loads_nothing_new(tmp_path: Path) -> None:
+    member = pbt.join(tmp_path / "p", **SETTINGS)
+    for step in (1, 2):
+        member.report(1.0, step=step, save=save)
+    member.close()
+    again = pbt.join(tmp_path / "p", member=0)
+    former = again.checkpoint
+    assert former is not None
+    assert list(former.iterdir())
+    again._unread = True  # as after an exploit
+    again._answer = replace(again._answer, checkpoint=replace(again._answer.checkpoint, id="0/1-9"))
+    assert former / "x"
+    assert again._unread
+    again.close()
+
+
+def test_a_member_falls_back_on_the_checkpoint_before_its_newest(tmp_path: Path) -> None:
+    member = pbt.join(tmp_path / "p", **SETTINGS | {"members": 1})
+    for step in range(1, 7):
+        member.report(float(step), step=step, save=save)
+    member.close()
+    home = tmp_path / "p" / "checkpoints" / "0"
+    damage(home / "1-6")
+    again = pbt.join(tmp_path / "p")
+    assert (again.step, again.checkpoint) == (4, home / "1-4")
+    damage(home / "1-4")
+    again.close()
+    third = pbt.join(tmp_path / "p")
+    assert (third.step, third.checkpoint) == (0, None), "one whole one is kept, not all"
+    third.close()
+
+
+def test_a_child_falls_back_on_its_parents_checkpoint(tmp_path: Path) -> None:
+    where = tmp_path / "p"
+    first = pbt.join(where, **SETTINGS, strategy=pbt.PBT(quantile=0.5))
+    second = pbt.join(where)
+    first.report(5.0, step=2, save=save)
+    assert second.report(1.0, step=2, save=save).exploit
+    assert second.checkpoint and second.checkpoint / "x"
+    second.report(1.0, step=4, save=save)
+    second.close()
+    damage(where / "checkpoints" / "1" / "1-2")
+    again = pbt.join(where, member=1)
+    assert (again.step, again.checkpoint) == (2, where / "checkpoints" / "0" / "1-1")
+    for member in (first, again):
+        member.close()
+
+
+def test_a_damaged_parent_goes_on_from_memory_and_is_taken_over_from_the_one_before(tmp_path: Path) -> None:
+    """Its child finds the damage, and gets the one before, too."""
+    where, home = tmp_path / "p", tmp_path / "p" / "checkpoints" / "0"
+    first = pbt.join(where, **SETTINGS, strategy=pbt.PBT(quantile=0.5))
+    second = pbt.join(where)
+    for step in (2, 4):
+        first.report(5.0, step=step, save=save)
+    damage(home / "1-2")
+    assert second.report(1.0, step=2, save=save).exploit
+    assert (second.step, second.checkpoint) == (2, home / "1-1")
+    assert first.report(5.0, step=5).exploit is False
+    first.close()
+    again = pbt.join(where, member=0)
+    assert (again.step, again.checkpoint) == (2, home / "1-1")
+    for member in (again, second):
+        member.close()
+
+
+def damage(folder: Path) -> None:
+    for path in (folder, *folder.iterdir()):
+        path.chmod(0o700)
+    next(p for p in folder.iterdir() if p.name != "pbt.json").write_bytes(b"")
