@@ -20,6 +20,7 @@ from pbt.coordinator.checks import HISTORY_LIMIT, ends
 from pbt.errors import Unavailable, Unreachable
 from pbt.face import Face
 from pbt.population.entries import Past, Report, size_of
+from pbt.waiting import Waiting, tick
 
 WhenAway = Literal["wait", "go on"]
 PATIENCE = 2.0
@@ -96,7 +97,7 @@ class Courier:
 
 def until_recorded(face: Face, report: Report) -> Answer:
     """Send until there is an answer, however long nothing can be recorded; who is asked to stop gives up."""
-    pause, told = _FIRST, False
+    pause, waiting = _FIRST, Waiting("", after=0)
     while True:
         try:
             (answer,) = face.report(report)
@@ -104,9 +105,8 @@ def until_recorded(face: Face, report: Report) -> Answer:
         except (Unavailable, Unreachable) as error:
             if preempt.requested():
                 raise
-            if not told:
-                _log.warning("member %d waits: %s", report.member, error)
-                told = True
+            waiting.what = f"member {report.member} waits: {error}"
+            waiting.tell()
             time.sleep(pause)
             pause = min(_LAST, pause * 1.5)
 
@@ -135,7 +135,8 @@ class _Asking:
 
     def answer(self, patience: float | None) -> Answer | None:
         """The answer, if it comes within `patience` seconds."""
-        self._done.wait(patience)
+        while not self._done.wait(patience if patience is not None else 1.0) and patience is None:
+            tick()
         if isinstance(self._outcome, BaseException):
             raise self._outcome
         return self._outcome

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from msgspec.structs import replace
 
@@ -21,19 +21,27 @@ from pbt.chance import Chance
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
 from pbt.drafting import draft, warn_if_undone
-from pbt.errors import CheckpointError, Conflict, DiskFull, Invalid, LeaseLost, NotLoaded, OutOfReach, PBTError
+from pbt.errors import CheckpointError, Conflict, DiskFull, Invalid, LeaseLost, NotLoaded, OutOfReach, PBTError, Stopped
 from pbt.face import Face
 from pbt.keeper import Keeper, Save
 from pbt.population.entries import Released, Report, Why
 from pbt.progress import Progress
 from pbt.space.domains import Value
 from pbt.space.space import Values
+from pbt.waiting import Waiting, for_a_decision
 
 _log = logging.getLogger("pbt")
 FIRST_POLL, LAST_POLL = 0.02, 1.0
 """Seconds between two questions of who waits; they grow from the first to the last."""
 
 _open: weakref.WeakSet[Member] = weakref.WeakSet()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _open.clear())  # a forked child holds none of them
+
+
+def held_here(where: str) -> list[int]:
+    """The members of one population that this process holds."""
+    return sorted(member.id for member in list(_open) if member._where == where)
 
 
 class Outcome(NamedTuple):
@@ -59,11 +67,19 @@ class Member(Mapping[str, Value]):
         id: the member's number in its population.
         finished: this worker trained it to its end, or saw the goal reached. False where there was nothing left to do.
         lost: another worker has taken it over.
-        interrupted: training was asked to stop (SIGTERM, `preempt`).
+        interrupted: training was asked to stop (SIGTERM, Ctrl-C, `preempt`).
     """
 
-    def __init__(self, face: Face, store: CheckpointStore | None, answer: Answer, when_away: WhenAway = "wait") -> None:
+    def __init__(
+        self,
+        face: Face,
+        store: CheckpointStore | None,
+        answer: Answer,
+        when_away: WhenAway = "wait",
+        where: str = "",
+    ) -> None:
         self._face = face
+        self._where = where
         self._courier = Courier(face, when_away)
         self._keeper = Keeper(face, store)
         self._progress = Progress()
@@ -94,6 +110,13 @@ class Member(Mapping[str, Value]):
         except KeyError:
             known = ", ".join(self._answer.hyperparameters) or "none: there is nothing left to train"
             raise KeyError(f"no hyperparameter {name!r}: the space has {known}") from None
+
+    def __setitem__(self, name: str, value: object) -> NoReturn:
+        raise TypeError(
+            f"member[{name!r}] can not be set: hyperparameters are decided by the population. A value of your own: a "
+            f"constant in the space, or start=[{{{name!r}: …}}] for the first members; what the training code made of "
+            f"it: report(…, used={{{name!r}: …}})"
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._answer.hyperparameters)
@@ -156,6 +179,7 @@ class Member(Mapping[str, Value]):
 
     def steps(self) -> Iterator[int]:
         """The steps from where the member stands to its last one, following it through exploits."""
+        preempt.renew()
         while not self._ends():
             self._step += 1
             yield self._step
@@ -199,6 +223,7 @@ class Member(Mapping[str, Value]):
             Invalid: the step does not go forward, a score is no number, or a due checkpoint is missing.
         """
         self._check_usable()
+        preempt.renew()
         at = self._step if step is None else int(step)
         report = draft(self._answer, self._seq + 1, at, score, metrics, used)
         warn_if_undone(self._answer, report.used, self._warned)
@@ -233,7 +258,7 @@ class Member(Mapping[str, Value]):
 
         Who took over meanwhile has cleared away where this worker was saving.
         """
-        told = False
+        waiting = Waiting("", after=0)
         while True:
             try:
                 return self._keeper.with_checkpoint(report, self._answer, save, checkpoint)
@@ -243,9 +268,8 @@ class Member(Mapping[str, Value]):
                         f"member {self.id}: another worker has taken it while this one was saving"
                     ) from error
                 if isinstance(error, DiskFull) and not self.interrupted:
-                    if not told:
-                        _log.warning("member %d waits: %s", self.id, error)
-                        told = True
+                    waiting.what = f"member {self.id} waits: {error}"
+                    waiting.tell()
                     time.sleep(LAST_POLL)
                     continue
                 raise
@@ -288,14 +312,20 @@ class Member(Mapping[str, Value]):
     def _answered(self, report: Report, go_on: bool) -> Answer | None:
         """Ask until there is a decision; who is asked to stop meanwhile gives the member back."""
         pause = FIRST_POLL
-        while True:
-            answer = self._courier.ask(report, go_on)
-            if answer is None or not answer.wait or answer.released:
-                return answer
-            if self.interrupted:
-                return self._face.tell(Released(self.id, self._answer.lease))
-            time.sleep(pause)
-            pause = min(LAST_POLL, pause * 1.5)
+        with Waiting(lambda: for_a_decision(self._face, self.id)) as waiting:
+            while True:
+                try:
+                    answer = self._courier.ask(report, go_on)
+                except Stopped:
+                    break
+                if answer is None or not answer.wait or answer.released:
+                    return answer
+                if self.interrupted:
+                    break
+                waiting.tell()
+                time.sleep(pause)
+                pause = min(LAST_POLL, pause * 1.5)
+        return self._face.tell(Released(self.id, self._answer.lease))
 
     def _take(self, answer: Answer) -> Outcome:
         """Go on from how the member stands now."""
@@ -347,7 +377,7 @@ class Member(Mapping[str, Value]):
             self._end()
             return
         try:
-            self._face.tell(Released(self.id, self._answer.lease, failed))
+            self._face.tell(Released(self.id, self._answer.lease, failed and not self.interrupted))
         except PBTError as error:
             _log.warning("member %d could not be given back: %s", self.id, error)
         self._end()
@@ -371,6 +401,6 @@ class Member(Mapping[str, Value]):
 
 @atexit.register
 def _give_back_at_exit() -> None:
-    uncaught = getattr(sys, "last_value", None) is not None
+    uncaught = isinstance(getattr(sys, "last_value", None), Exception)
     for member in list(_open):
         member.close(failed=uncaught)

@@ -1,0 +1,82 @@
+"""Standard output and error that may be closed, full, broken, or too poor for Unicode: no training ends by that."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import select
+import sys
+from contextlib import suppress
+from typing import Any
+
+_PLAIN = {"…": "...", "–": "-", "━": "=", "·": "|", "×": "x", "←": "<-"}
+
+
+def hold() -> None:
+    """Let closed standard descriptors lead nowhere: the next file opened would get such a number, and prints into it.
+
+    Python's own `sys.stdout` and `sys.stderr`, None where they were closed, lead there too.
+    """
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(fd, True)
+    os.close(fd)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+
+
+def soften() -> None:
+    """Let standard output write what its encoding has no letters for in others."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="pbt-plain")
+
+
+def forgive(*names: str) -> None:
+    """Make ``stdout`` or ``stderr`` go on in silence once nobody reads it or its disk is full."""
+    for name in names:
+        stream = getattr(sys, name)
+        try:
+            fd = stream.fileno()
+        except (AttributeError, OSError, ValueError):
+            continue
+        if isinstance(getattr(getattr(stream, "buffer", None), "raw", None), _Forgiving):
+            continue
+        buffer = io.BufferedWriter(_Forgiving(fd, "wb", closefd=False))
+        lines = name == "stderr" or stream.isatty()
+        text = io.TextIOWrapper(buffer, stream.encoding or "ascii", "pbt-plain", line_buffering=lines)
+        setattr(sys, name, text)
+
+
+def say(text: str) -> None:
+    """A line on standard error for whoever started this script, if anybody can see it."""
+    with suppress(OSError, ValueError, AttributeError):
+        print(f"pbt: {text}", file=sys.stderr, flush=True)
+
+
+class _Forgiving(io.FileIO):
+    """A file that leads nowhere from the first write on that fails."""
+
+    def write(self, data: Any) -> int:
+        try:
+            while (written := super().write(data)) is None:  # somebody made the descriptor non-blocking
+                select.select([], [self], [])
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            return len(memoryview(data).cast("B"))
+        return written
+
+
+def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
+    """What a character becomes that the terminal's encoding does not have."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    c = error.object[error.start]
+    if "\udc80" <= c <= "\udcff":  # a byte of a file's name that is no text
+        return bytes([ord(c) - 0xDC00]), error.start + 1
+    return _PLAIN.get(c, "?"), error.start + 1
+
+
+codecs.register_error("pbt-plain", _plain)
