@@ -19,13 +19,13 @@ from pbt.errors import NobodyFree, SettingsError
 from pbt.face import Joinable
 from pbt.fresh import fresh_folder
 from pbt.launchers.orders import Orders
-from pbt.member import FIRST_POLL, LAST_POLL, Member, held_here
+from pbt.member import Member, held_here
 from pbt.notices import Notices
 from pbt.population.entries import Released
 from pbt.processes import check_process
 from pbt.settings import Wanted, wanted
 from pbt.turning import Turn, Turns
-from pbt.waiting import Waiting, for_a_member
+from pbt.waiting import FIRST_POLL, LAST_POLL, Waiting, for_a_member
 from pbt.where import open_place
 
 _log = logging.getLogger("pbt")

@@ -20,7 +20,7 @@ from pbt.away import Courier, WhenAway
 from pbt.chance import Chance
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
-from pbt.drafting import draft, warn_if_undone
+from pbt.drafting import draft, warn_if_undone, warn_if_unsaved
 from pbt.errors import CheckpointError, Conflict, DiskFull, Invalid, LeaseLost, NotLoaded, OutOfReach, PBTError, Stopped
 from pbt.face import Face
 from pbt.keeper import Keeper, Save
@@ -28,12 +28,9 @@ from pbt.population.entries import Released, Report, Why
 from pbt.progress import Progress
 from pbt.space.domains import Value
 from pbt.space.space import Values
-from pbt.waiting import Waiting, for_a_decision
+from pbt.waiting import LAST_POLL, Waiting
 
 _log = logging.getLogger("pbt")
-FIRST_POLL, LAST_POLL = 0.02, 1.0
-"""Seconds between two questions of who waits; they grow from the first to the last."""
-
 _open: weakref.WeakSet[Member] = weakref.WeakSet()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: _open.clear())  # a forked child holds none of them
@@ -90,7 +87,7 @@ class Member(Mapping[str, Value]):
         self._unread = False
         self._path: Path | None = None
         self._warned: set[str] = set()
-        self._preempted = False
+        self._preempted = self._asked = False
         self._exploited = False
         self.finished = self.lost = False
         self.id = -1 if answer.member is None else answer.member
@@ -190,11 +187,13 @@ class Member(Mapping[str, Value]):
 
     def due(self, step: int) -> bool:
         """Whether a report at `step` needs a checkpoint (a goal reached comes on top)."""
+        self._asked = True
         last = self._answer.steps
         return step >= self._answer.ready or (last is not None and step >= last) or self.interrupted
 
     def staging(self) -> Path:
         """A new empty folder to save into from anywhere; ``report(…, checkpoint=folder)`` publishes it by rename."""
+        self._asked = True
         return self._keeper.staging(self._answer)
 
     def report(
@@ -227,6 +226,7 @@ class Member(Mapping[str, Value]):
         at = self._step if step is None else int(step)
         report = draft(self._answer, self._seq + 1, at, score, metrics, used)
         warn_if_undone(self._answer, report.used, self._warned)
+        warn_if_unsaved(self._answer, at, save is not None or checkpoint is not None or self._asked)
         changed = False
         if self._courier.pending is not None:
             outcome = self._send(self._courier.pending, self._may_go_on(report))
@@ -311,21 +311,10 @@ class Member(Mapping[str, Value]):
 
     def _answered(self, report: Report, go_on: bool) -> Answer | None:
         """Ask until there is a decision; who is asked to stop meanwhile gives the member back."""
-        pause = FIRST_POLL
-        with Waiting(lambda: for_a_decision(self._face, self.id)) as waiting:
-            while True:
-                try:
-                    answer = self._courier.ask(report, go_on)
-                except Stopped:
-                    break
-                if answer is None or not answer.wait or answer.released:
-                    return answer
-                if self.interrupted:
-                    break
-                waiting.tell()
-                time.sleep(pause)
-                pause = min(LAST_POLL, pause * 1.5)
-        return self._face.tell(Released(self.id, self._answer.lease))
+        try:
+            return self._courier.answer(report, go_on, lambda: self.interrupted)
+        except Stopped:
+            return self._face.tell(Released(self.id, self._answer.lease))
 
     def _take(self, answer: Answer) -> Outcome:
         """Go on from how the member stands now."""

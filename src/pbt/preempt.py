@@ -2,7 +2,7 @@
 
 SIGTERM is what Slurm, clouds and `pbt run` send. Handlers are set only in the main thread, only where the present
 ones are Python's own, and only while a member is held: before and after that a script dies of a signal as it
-always did. The second Ctrl-C raises `KeyboardInterrupt`, as without a member the first one does.
+always did. After one signal Ctrl-C is Python's own again: the second one ends at once.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def renew() -> None:
     """Set the handlers, if a member is held: a notebook sets its own anew in each cell."""
     if _holders and threading.current_thread() is threading.main_thread():
         for number, default in _DEFAULTS.items():
-            if signal.getsignal(number) in (default, _first_in_child):
+            again = number == signal.SIGINT and _requested
+            if signal.getsignal(number) in (default, _first_in_child) and not again:
                 signal.signal(number, _on_signal)
 
 
@@ -68,9 +69,9 @@ def unwatch() -> None:
         _put_back()
 
 
-def _put_back() -> list[signal.Signals]:
-    """Set Python's own handlers where these ones are set; which signals those were."""
-    ours = [number for number in _DEFAULTS if signal.getsignal(number) is _on_signal]
+def _put_back(*numbers: signal.Signals) -> list[signal.Signals]:
+    """Set Python's own handlers where these ones are set, by default for all; which signals those were."""
+    ours = [number for number in numbers or _DEFAULTS if signal.getsignal(number) is _on_signal]
     for number in ours:
         signal.signal(number, _DEFAULTS[number])
     return ours
@@ -81,12 +82,11 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
     if _holders <= 0:  # the last member was given back by another thread, which could not put anything back
         _put_back()
         signal.raise_signal(number)
-    elif number == signal.SIGINT and _requested:
-        signal.default_int_handler(number, frame)
-    else:
-        _by_hand = _by_hand or number == signal.SIGINT
-        request()
-        _log.warning("asked to stop (%s", _WORDS[signal.Signals(number)])
+        return
+    _put_back(signal.SIGINT)
+    _by_hand = number == signal.SIGINT
+    request()
+    _log.warning("asked to stop (%s", _WORDS[signal.Signals(number)])
 
 
 def _interactive() -> bool:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pbt.population.value import Population
 
 _log = logging.getLogger("pbt")
+FIRST_POLL, LAST_POLL = 0.02, 1.0
+"""Seconds between two questions of who waits; they grow from the first to the last."""
 FIRST, EVERY = 2.0, 60.0
 """Seconds of waiting after which something is said, and said again. A launcher's table shows who waits: there, once."""
 LAUNCHED = "PBT_RUN"
