@@ -7,7 +7,8 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -63,6 +64,42 @@ def tick() -> None:
     """What this thread waits for goes on."""
     for waiting in _waits()[-1:]:
         waiting.tell()
+
+
+_blocked: list[Waiting] = []
+_watcher: threading.Thread | None = None
+
+
+@contextmanager
+def blocked(what: str) -> Iterator[None]:
+    """A wait within one call of the system, told by a thread that from the first such wait on looks every second."""
+    global _watcher
+    if _watcher is None:
+        _watcher = threading.Thread(target=_watch, name="waits", daemon=True)
+        _watcher.start()
+    waiting = Waiting(what)
+    _blocked.append(waiting)
+    try:
+        yield
+    finally:
+        _blocked.remove(waiting)
+
+
+def _watch() -> None:
+    while True:
+        time.sleep(1)
+        for waiting in _blocked.copy():
+            waiting.tell()
+
+
+def _in_child() -> None:
+    global _watcher
+    _watcher = None
+    _blocked.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
 
 
 def for_a_member(where: str, face: object, wish: int | None, ours: Collection[int]) -> str:
