@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import math
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -73,16 +74,21 @@ _watcher: threading.Thread | None = None
 @contextmanager
 def blocked(what: str) -> Iterator[None]:
     """A wait within one call of the system, told by a thread that from the first such wait on looks every second."""
-    global _watcher
-    if _watcher is None:
-        _watcher = threading.Thread(target=_watch, name="waits", daemon=True)
-        _watcher.start()
+    _begin_to_watch()
     waiting = Waiting(what)
     _blocked.append(waiting)
     try:
         yield
     finally:
         _blocked.remove(waiting)
+
+
+def _begin_to_watch() -> None:
+    global _watcher
+    if _watcher is None and not sys.is_finalizing():  # a thread that begins then never comes to run
+        _watcher = threading.Thread(target=_watch, name="waits", daemon=True)
+        with suppress(RuntimeError):
+            _watcher.start()
 
 
 def _watch() -> None:
