@@ -94,6 +94,19 @@ def _interactive() -> bool:
     return hasattr(sys, "ps1")
 
 
+_fork = threading.local()
+
+
+def _hold_back() -> None:
+    """A signal that comes to a child before it has its own handlers would be lost."""
+    _fork.mask = signal.pthread_sigmask(signal.SIG_BLOCK, _DEFAULTS) if _holders > 0 else None
+
+
+def _let_through() -> None:
+    if _fork.mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, _fork.mask)
+
+
 def _in_child() -> None:
     """A forked child holds no member: SIGTERM ends it, as `multiprocessing` relies on.
 
@@ -105,6 +118,7 @@ def _in_child() -> None:
     _holders = 0
     if signal.SIGINT in _put_back():
         signal.signal(signal.SIGINT, _first_in_child)
+    _let_through()
 
 
 def _first_in_child(number: int, frame: FrameType | None) -> None:
@@ -112,4 +126,4 @@ def _first_in_child(number: int, frame: FrameType | None) -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
+    os.register_at_fork(before=_hold_back, after_in_parent=_let_through, after_in_child=_in_child)
