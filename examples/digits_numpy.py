@@ -1,6 +1,6 @@
 """Handwritten digits in NumPy: softmax regression with a population, in one file.
 
-python examples/digits_numpy.py                    # alone: all members in this process, one after the other
+python examples/digits_numpy.py                    # alone: all four members in this process, in turns
 pbt run --members 8 --workers 2 runs/np -- python examples/digits_numpy.py
 
 Needs numpy and scikit-learn.
@@ -28,12 +28,17 @@ def log_likelihood(weights):
     return float(np.mean(np.log(np.maximum(p, 1e-12))))
 
 
-for member in pbt.turns(space=SPACE, members=4, steps=30, interval=3, maximize=True):
-    rng = np.random.default_rng(member.seed)
-    weights = np.load(member.checkpoint / "weights.npy") if member.checkpoint else np.zeros((65, 10))
-    for _ in member.steps():
-        for batch in np.array_split(rng.permutation(len(train_y)), 40):
-            p = softmax(train_x[batch] @ weights)
-            p[np.arange(len(batch)), train_y[batch]] -= 1
-            weights -= member["lr"] * (train_x[batch].T @ p / len(batch) + member["decay"] * weights)
-        member.report(log_likelihood(weights), save=lambda folder, w=weights: np.save(folder / "weights.npy", w))
+def train():
+    for member in pbt.turns(space=SPACE, members=4, steps=30, interval=3, maximize=True):
+        rng = np.random.default_rng(member.seed)
+        weights = np.load(member.checkpoint / "weights.npy") if member.checkpoint else np.zeros((65, 10))
+        for _ in member.steps():
+            for batch in np.array_split(rng.permutation(len(train_y)), 40):
+                p = softmax(train_x[batch] @ weights)
+                p[np.arange(len(batch)), train_y[batch]] -= 1
+                weights -= member["lr"] * (train_x[batch].T @ p / len(batch) + member["decay"] * weights)
+            member.report(log_likelihood(weights), save=lambda folder, w=weights: np.save(folder / "weights.npy", w))
+
+
+if __name__ == "__main__":
+    train()

@@ -28,26 +28,31 @@ def build(hidden: int, dropout: float) -> tuple[nn.Module, torch.optim.Optimizer
     return model, torch.optim.SGD(model.parameters(), momentum=0.9)
 
 
-for member in pbt.turns(space=SPACE, members=8, steps=20, interval=1, maximize=True):
-    torch.manual_seed(member.seed)
-    model, optimizer = build(member["hidden"], member["dropout"])
-    if member.checkpoint:  # a parent's, one's own from before, or a dead worker's
-        state = torch.load(member.checkpoint / "state.pt", weights_only=True)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-    optimizer.param_groups[0]["lr"] = member["lr"]  # after the load, which brings the parent's back
+def train():
+    for member in pbt.turns(space=SPACE, members=8, steps=20, interval=1, maximize=True):
+        torch.manual_seed(member.seed)
+        model, optimizer = build(member["hidden"], member["dropout"])
+        if member.checkpoint:  # a parent's, one's own from before, or a dead worker's
+            state = torch.load(member.checkpoint / "state.pt", weights_only=True)
+            model.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+        optimizer.param_groups[0]["lr"] = member["lr"]  # after the load, which brings the parent's back
 
-    def save(folder):
-        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-        torch.save(state, folder / "state.pt")
+        def save(folder):
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            torch.save(state, folder / "state.pt")
 
-    for _ in member.steps():
-        model.train()
-        for batch in torch.randperm(len(train_y)).split(member["batch"]):
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(model(train_x[batch]), train_y[batch]).backward()
-            optimizer.step()
-        model.eval()
-        with torch.no_grad():
-            score = -nn.functional.cross_entropy(model(held_x), held_y).item()
-        member.report(score, save=save, used={"lr": optimizer.param_groups[0]["lr"]})
+        for _ in member.steps():
+            model.train()
+            for batch in torch.randperm(len(train_y)).split(member["batch"]):
+                optimizer.zero_grad()
+                nn.functional.cross_entropy(model(train_x[batch]), train_y[batch]).backward()
+                optimizer.step()
+            model.eval()
+            with torch.no_grad():
+                score = -nn.functional.cross_entropy(model(held_x), held_y).item()
+            member.report(score, save=save, used={"lr": optimizer.param_groups[0]["lr"]})
+
+
+if __name__ == "__main__":
+    train()

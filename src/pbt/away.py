@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Literal
 
 from msgspec.structs import replace
@@ -17,9 +18,10 @@ from msgspec.structs import replace
 from pbt import preempt
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.checks import HISTORY_LIMIT, ends
-from pbt.errors import Conflict, Invalid, LeaseLost, PBTError, Unavailable, Unreachable
+from pbt.errors import Conflict, Invalid, LeaseLost, PBTError, Stopped, Unavailable, Unreachable
 from pbt.face import Face
 from pbt.population.entries import Past, Report, size_of
+from pbt.waiting import FIRST_POLL, LAST_POLL, Waiting, for_a_decision, tick
 
 WhenAway = Literal["wait", "go on"]
 PATIENCE = 2.0
@@ -56,6 +58,25 @@ class Courier:
         """Whether training may go on although this report, or the one before it, has no answer."""
         full = self._size >= HISTORY_LIMIT
         return self._goes_on and not full and not ends(report, known.steps, known.goal, known.maximize)
+
+    def answer(self, report: Report, go_on: bool, asked_to_stop: Callable[[], bool]) -> Answer | None:
+        """The answer to `report` once there is a decision; None if training may `go_on` and nothing is answered yet.
+
+        Raises:
+            Stopped: this process was asked to stop while a decision was waited for.
+            PBTError: see `ask`.
+        """
+        pause = FIRST_POLL
+        with Waiting(lambda: for_a_decision(self._face, report.member)) as waiting:
+            while True:
+                answer = self.ask(report, go_on)
+                if answer is None or not answer.wait or answer.released:
+                    return answer
+                if asked_to_stop():
+                    raise Stopped(f"member {report.member} waits for a decision, and this process was asked to stop")
+                waiting.tell()
+                time.sleep(pause)
+                pause = min(LAST_POLL, pause * 1.5)
 
     def ask(self, report: Report, go_on: bool) -> Answer | None:
         """The answer to `report`; None if training may `go_on` and there is none yet.
@@ -105,7 +126,7 @@ class Courier:
 
 def until_recorded(face: Face, report: Report) -> Answer:
     """Send until there is an answer, however long nothing can be recorded; who is asked to stop gives up."""
-    pause, told = _FIRST, False
+    pause, waiting = _FIRST, Waiting("", after=0)
     while True:
         try:
             (answer,) = face.report(report)
@@ -113,9 +134,8 @@ def until_recorded(face: Face, report: Report) -> Answer:
         except (Unavailable, Unreachable) as error:
             if preempt.requested():
                 raise
-            if not told:
-                _log.warning("member %d waits: %s", report.member, error)
-                told = True
+            waiting.what = f"member {report.member} waits: {error}"
+            waiting.tell()
             time.sleep(pause)
             pause = min(_LAST, pause * 1.5)
 
@@ -144,7 +164,8 @@ class _Asking:
 
     def answer(self, patience: float | None) -> Answer | None:
         """The answer, if it comes within `patience` seconds."""
-        self._done.wait(patience)
+        while not self._done.wait(patience if patience is not None else 1.0) and patience is None:
+            tick()
         if isinstance(self._outcome, BaseException):
             raise self._outcome
         return self._outcome

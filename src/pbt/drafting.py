@@ -14,6 +14,7 @@ from pbt.population.rules import undone
 from pbt.space.space import Values
 
 _log = logging.getLogger("pbt")
+_reported = False
 
 
 def draft(
@@ -69,3 +70,20 @@ class Readings:
                     "Set the hyperparameters after the load.",
                     answer.member, name, value, answer.hyperparameters[name],
                 )  # fmt: skip
+
+
+def warn_if_unsaved(answer: Answer, step: int, saves: bool) -> None:
+    """Say at this process's first report that a checkpoint will be missing, rather than once it is due.
+
+    Args:
+        saves: the report brings a checkpoint, or can; or the script has asked when one is due.
+    """
+    global _reported
+    if not (_reported or saves or step >= answer.ready):
+        how = "checkpoint='your name for it'" if answer.foreign else "save=function(folder), called when one is due"
+        _log.warning(
+            "report() was given no save=: from step %d on a report must bring a checkpoint (member.due(step) tells). "
+            "Give every report %s",
+            answer.ready, how,
+        )  # fmt: skip
+    _reported = True

@@ -124,6 +124,10 @@ class Unreachable(PBTError):
     code = "unreachable"
 
 
+class Stopped(Unreachable):
+    """This process was asked to stop while a server kept it waiting."""
+
+
 class Untrusted(Unreachable):
     """Who answers can not prove to be the server that is meant: its certificate does not fit."""
 

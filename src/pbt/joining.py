@@ -19,10 +19,13 @@ from pbt.errors import NobodyFree, PBTError, SettingsError
 from pbt.face import Joinable
 from pbt.fresh import fresh_folder
 from pbt.launchers.orders import Orders
-from pbt.member import FIRST_POLL, LAST_POLL, Member
+from pbt.member import Member, held_here
+from pbt.notices import Notices
 from pbt.population.entries import Released
+from pbt.processes import check_process
 from pbt.settings import Wanted, unused, wanted
 from pbt.turning import Turn, Turns
+from pbt.waiting import FIRST_POLL, LAST_POLL, Waiting, for_a_member
 from pbt.where import open_place
 
 _log = logging.getLogger("pbt")
@@ -41,7 +44,8 @@ def join(
 
     Args:
         where: a folder, or the URL of a server's population such as ``http://host:7777/digits``; by default
-            ``$PBT_URL``, else a new folder under ``./pbt-runs/`` for a population of one.
+            ``$PBT_URL``, else a new folder under ``./pbt-runs/`` for this process alone, with one member unless
+            `members` says otherwise.
         space: name to domain; the first to join creates the population with it.
         member: a certain one.
         wait: whether to wait while all members are in the hands of living workers.
@@ -55,14 +59,16 @@ def join(
         The member; where nothing is left to train, one whose `steps()` is empty.
 
     Raises:
-        SettingsError: settings differ from those of the population, or are missing for a new one.
+        SettingsError: settings differ from those of the population, or are missing for a new one; or this process
+            is one of several ranks of one training.
+        PBTError: a child of multiprocessing calls this while it imports the script.
         NobodyFree: with ``wait=False``.
     """
     _check(when_away)
     worker = _hired(where, space, settings)
     while True:
         answer = worker.next(turn=False, member=member, wait=wait)
-        joined = Member(worker.face, worker.store(answer), answer, when_away)
+        joined = Member(worker.face, worker.store(answer), answer, when_away, worker.where)
         if not joined.lost:
             return joined
 
@@ -85,7 +91,7 @@ def turns(
 
     def take() -> Turn:
         answer = worker.next(turn=True)
-        return Turn(worker.face, worker.store(answer), answer, when_away)
+        return Turn(worker.face, worker.store(answer), answer, when_away, worker.where)
 
     return Turns(take)
 
@@ -107,19 +113,23 @@ class _Worker:
     """This process, looking for members of one population."""
 
     def __init__(self, where: str | os.PathLike[str] | None, space: Any, settings: Mapping[str, Any]) -> None:
+        check_process()
+        preempt.begin()
         orders = Orders.given()
         asked = said = wanted(space=space, **settings)
         if orders is not None:
             where, asked = orders.applied(where, asked)
         place = where or os.environ.get("PBT_URL")
+        alone = place is None
         if place is None:
             place, asked = _alone(), asked.over(Wanted(members=None if asked.open else 1))
-        self.where = os.fspath(place)
         self._trained = False
         self._orders = orders
         stdio.hold()
         self._place = open_place(os.fspath(place))
+        self.where = self._place.where
         self.face: Joinable = self._place.face
+        self._notices = Notices(self.where, self.face, alone, orders is not None)
         not_used = unused(self.face.create(asked), said)
         if not_used:
             stdio.say_once(f"{self.where} goes by what a command line decided: {'; '.join(not_used)}")
@@ -149,8 +159,10 @@ class _Worker:
 
     def next(self, turn: bool, member: int | None = None, wait: bool = True) -> Answer:
         """A member; without one there is nothing left to train, or this process was asked to stop."""
-        nonce, pause, told = self._nonce(), FIRST_POLL, False
+        nonce, pause, waiting = self._nonce(), FIRST_POLL, Waiting(lambda: self._reason(member))
         while True:
+            if preempt.requested():
+                return Answer(stop=True)
             try:
                 answer = self.face.join(nonce, None, member, turn)
             except NobodyFree:
@@ -172,21 +184,20 @@ class _Worker:
                 )
             if answer.member is not None or answer.stop:
                 self._trained = True
+                self._notices.tell(answer, turn)
                 return answer
             if not wait:
                 raise NobodyFree("every member is in the hands of a living worker: start more members, or wait")
-            if preempt.requested():
-                return Answer(stop=True)
-            if not told:
-                _log.info("every member is in the hands of a living worker: waiting for one")
-                told = True
+            waiting.tell()
             time.sleep(pause)
             pause = min(LAST_POLL, pause * 1.5)
+
+    def _reason(self, wish: int | None) -> str:
+        """Why no member can be had."""
+        return for_a_member(self.where, self.face, wish, held_here(self.where))
 
 
 def _alone() -> str:
     """A fresh folder under ./pbt-runs/ for a script that was started without a population."""
     script = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in ("", "-c", "-m") else "run"
-    folder = fresh_folder(script)
-    stdio.say(f"training alone, in {folder} (give pbt.turns a folder, or set PBT_URL, to share it)")
-    return str(folder)
+    return str(fresh_folder(script))

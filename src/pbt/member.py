@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from msgspec.structs import replace
 
@@ -22,8 +22,8 @@ from pbt.chance import Chance
 from pbt.checkpoints.given import Given
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
-from pbt.drafting import Readings, draft
-from pbt.errors import CheckpointError, DiskFull, LeaseLost, NotLoaded, OutOfReach, PBTError
+from pbt.drafting import Readings, draft, warn_if_unsaved
+from pbt.errors import CheckpointError, DiskFull, LeaseLost, NotLoaded, OutOfReach, PBTError, Stopped
 from pbt.face import Face
 from pbt.keeper import Keeper, Save
 from pbt.population.entries import Released, Report, Why
@@ -31,12 +31,17 @@ from pbt.population.numbers import whole
 from pbt.progress import Progress
 from pbt.space.domains import Value
 from pbt.space.space import Values
+from pbt.waiting import LAST_POLL, Waiting
 
 _log = logging.getLogger("pbt")
-FIRST_POLL, LAST_POLL = 0.02, 1.0
-"""Seconds between two questions of who waits; they grow from the first to the last."""
-
 _open: weakref.WeakSet[Member] = weakref.WeakSet()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _open.clear())  # a forked child holds none of them
+
+
+def held_here(where: str) -> list[int]:
+    """The members of one population that this process holds."""
+    return sorted(member.id for member in list(_open) if member._where == where)
 
 
 class Outcome(NamedTuple):
@@ -62,11 +67,19 @@ class Member(Mapping[str, Value]):
         id: the member's number in its population.
         finished: this worker trained it to its end, or saw the goal reached. False where there was nothing left to do.
         lost: another worker has taken it over.
-        interrupted: training was asked to stop (SIGTERM, `preempt`).
+        interrupted: training was asked to stop (SIGTERM, Ctrl-C, `preempt`).
     """
 
-    def __init__(self, face: Face, store: CheckpointStore | None, answer: Answer, when_away: WhenAway = "wait") -> None:
+    def __init__(
+        self,
+        face: Face,
+        store: CheckpointStore | None,
+        answer: Answer,
+        when_away: WhenAway = "wait",
+        where: str = "",
+    ) -> None:
         self._face = face
+        self._where = where
         self._courier = Courier(face, when_away)
         self._keeper = Keeper(face, store)
         self._progress = Progress()
@@ -77,7 +90,7 @@ class Member(Mapping[str, Value]):
         self._unread = False
         self._path: Path | None = None
         self._readings = Readings()
-        self._preempted = False
+        self._preempted = self._asked = False
         self._exploited = False
         self.finished = self.lost = False
         self.id = -1 if answer.member is None else answer.member
@@ -98,6 +111,13 @@ class Member(Mapping[str, Value]):
         except KeyError:
             known = ", ".join(self._answer.hyperparameters) or "none: there is nothing left to train"
             raise KeyError(f"no hyperparameter {name!r}: the space has {known}") from None
+
+    def __setitem__(self, name: str, value: object) -> NoReturn:
+        raise TypeError(
+            f"member[{name!r}] can not be set: hyperparameters are decided by the population. A value of your own: a "
+            f"constant in the space, or start=[{{{name!r}: …}}] for the first members; what the training code made of "
+            f"it: report(…, used={{{name!r}: …}})"
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._answer.hyperparameters)
@@ -179,6 +199,7 @@ class Member(Mapping[str, Value]):
 
     def steps(self) -> Iterator[int]:
         """The steps from where the member stands to its last one, following it through exploits."""
+        preempt.renew()
         while not self._ends():
             self._step += 1
             yield self._step
@@ -189,11 +210,13 @@ class Member(Mapping[str, Value]):
 
     def due(self, step: int) -> bool:
         """Whether a report at `step` needs a checkpoint (a goal reached comes on top)."""
+        self._asked = True
         last = self._answer.steps
         return step >= self._answer.ready or (last is not None and step >= last) or self.interrupted
 
     def staging(self) -> Path:
         """A new empty folder to save into from anywhere; ``report(…, checkpoint=folder)`` publishes it by rename."""
+        self._asked = True
         return self._keeper.staging(self._answer)
 
     def report(
@@ -222,9 +245,11 @@ class Member(Mapping[str, Value]):
             Invalid: the step does not go forward, a score is no number, or a due checkpoint is missing.
         """
         self._check_usable()
+        preempt.renew()
         at = self._step if step is None else whole(step, "step")
         report = draft(self._answer, self._seq + 1, at, score, metrics, used)
         self._readings.compare(self._answer, report.used)
+        warn_if_unsaved(self._answer, at, save is not None or checkpoint is not None or self._asked)
         changed = False
         if self._courier.pending is not None:
             outcome = self._send(self._courier.pending, self._may_go_on(report))
@@ -256,7 +281,7 @@ class Member(Mapping[str, Value]):
 
         Who took over meanwhile has cleared away where this worker was saving.
         """
-        told = False
+        waiting = Waiting("", after=0)
         while True:
             try:
                 return self._keeper.with_checkpoint(report, self._answer, save, checkpoint)
@@ -266,9 +291,8 @@ class Member(Mapping[str, Value]):
                         f"member {self.id}: another worker has taken it while this one was saving"
                     ) from error
                 if isinstance(error, DiskFull) and not self.interrupted:
-                    if not told:
-                        _log.warning("member %d waits: %s", self.id, error)
-                        told = True
+                    waiting.what = f"member {self.id} waits: {error}"
+                    waiting.tell()
                     time.sleep(LAST_POLL)
                     continue
                 raise
@@ -312,15 +336,10 @@ class Member(Mapping[str, Value]):
 
     def _answered(self, report: Report, go_on: bool) -> Answer | None:
         """Ask until there is a decision; who is asked to stop meanwhile gives the member back."""
-        pause = FIRST_POLL
-        while True:
-            answer = self._courier.ask(report, go_on)
-            if answer is None or not answer.wait or answer.released:
-                return answer
-            if self.interrupted:
-                return self._face.tell(Released(self.id, self._answer.lease))
-            time.sleep(pause)
-            pause = min(LAST_POLL, pause * 1.5)
+        try:
+            return self._courier.answer(report, go_on, lambda: self.interrupted)
+        except Stopped:
+            return self._face.tell(Released(self.id, self._answer.lease))
 
     def _take(self, answer: Answer) -> Outcome:
         """Go on from how the member stands now."""
@@ -382,8 +401,8 @@ class Member(Mapping[str, Value]):
             self._end()
             return
         try:
-            nothing = not (self._showed or self.interrupted)
-            self._face.tell(Released(self.id, self._answer.lease, failed or nothing))
+            nothing = failed or not self._showed
+            self._face.tell(Released(self.id, self._answer.lease, nothing and not self.interrupted))
         except PBTError as error:
             _log.warning("member %d could not be given back: %s", self.id, error)
         self._end()
@@ -407,6 +426,6 @@ class Member(Mapping[str, Value]):
 
 @atexit.register
 def _give_back_at_exit() -> None:
-    uncaught = getattr(sys, "last_value", None) is not None
+    uncaught = isinstance(getattr(sys, "last_value", None), Exception)
     for member in list(_open):
         member.close(failed=uncaught)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import http.client
 import logging
 import os
+import selectors
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -21,13 +23,24 @@ import msgspec
 from pbt import preempt
 from pbt.coordinator.answer import Answer
 from pbt.dial import Dial, shown, split
-from pbt.errors import Forbidden, Invalid, JournalError, PBTError, SettingsError, Unavailable, Unreachable, Untrusted
+from pbt.errors import (
+    Forbidden,
+    Invalid,
+    JournalError,
+    PBTError,
+    SettingsError,
+    Stopped,
+    Unavailable,
+    Unreachable,
+    Untrusted,
+)  # fmt: skip
 from pbt.place import read_mark
 from pbt.population.entries import Decision, Event, Report, Settings
 from pbt.server.keys import VARIABLE, key_beside, seat_is_left, wire_form
 from pbt.server.wire import HOLD, Failure, Holder, Join, Opened, Tell, raised
 from pbt.settings import Wanted
 from pbt.unreadable import UNREADABLE, plainly
+from pbt.waiting import FIRST, Waiting, tick
 
 _log = logging.getLogger("pbt")
 FIRST_PATIENCE = 10.0
@@ -35,6 +48,8 @@ FIRST_PATIENCE = 10.0
 BEAT_EVERY = 10.0
 _TIMEOUT = HOLD + 10.0
 _CONNECT_TIMEOUT = 5.0
+_LOOK_EVERY = 0.5
+"""Seconds after which who waits for an answer looks whether there is something to say, or to end."""
 _encode = msgspec.json.Encoder().encode
 _answer = msgspec.json.Decoder(Answer)
 _answers = msgspec.json.Decoder(list[Answer])
@@ -95,7 +110,7 @@ class Remote:
             body = _encode(reports)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise Invalid(f"the report can not be written: {error}") from None
-        return self._post("report", body, _answers)
+        return self._post("report", body, _answers, held=True)
 
     def tell(self, event: Event, decisions: Sequence[Decision] = ()) -> Answer:
         """See `Coordinator.tell`."""
@@ -135,8 +150,8 @@ class Remote:
 
     # --- requests ---
 
-    def _post(self, verb: str, body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
-        answer = self._request("POST", self.path + verb, body)
+    def _post(self, verb: str, body: bytes, decoder: msgspec.json.Decoder[T], held: bool = False) -> T:
+        answer = self._request("POST", self.path + verb, body, held)
         try:
             return decoder.decode(answer)
         except UNREADABLE as error:
@@ -144,9 +159,9 @@ class Remote:
                 f"{self._url} answers what can not be read ({plainly(error)}): is it of another version?"
             ) from None
 
-    def _request(self, method: str, path: str, body: bytes) -> bytes:
+    def _request(self, method: str, path: str, body: bytes, held: bool = False) -> bytes:
         """Send until there is an answer, the same bytes each time."""
-        return self.again(lambda: self._once(method, path, body))
+        return self.again(lambda: self._once(method, path, body, held))
 
     def ask(self, verb: str, body: bytes) -> bytes:
         """Say something about this population that is no matter of its coordinator's."""
@@ -154,7 +169,7 @@ class Remote:
 
     def again(self, attempt: Callable[[], tuple[int, bytes]]) -> bytes:
         """Attempt something, which gives an HTTP status and a body, until there is an answer."""
-        pause, since, told, tried = 0.05, time.monotonic(), False, 0
+        pause, since, tried, waiting = 0.05, time.monotonic(), 0, Waiting("", after=1.0)
         while True:
             try:
                 status, answer = attempt()
@@ -184,13 +199,12 @@ class Remote:
             patience = self._patience if self._met else FIRST_PATIENCE
             if (patience is not None and time.monotonic() - since > patience) or preempt.requested():
                 raise trouble
-            if not told and time.monotonic() - since > 1:
-                _log.warning("%s; trying again until it does", trouble)
-                told = True
+            waiting.what = f"{trouble}; trying again until it does"
+            waiting.tell()
             time.sleep(pause)
             pause = min(2.0, pause * 1.5)
 
-    def _once(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+    def _once(self, method: str, path: str, body: bytes, held: bool) -> tuple[int, bytes]:
         with self._lock:
             if self._process != os.getpid():
                 self._process, self._connection = os.getpid(), None
@@ -200,6 +214,7 @@ class Remote:
                 self._peer = self._connection.sock.getpeername()[0]
             try:
                 self._connection.request(method, path, body, self.headers())
+                self._wait(self._connection.sock, held)
                 response = self._connection.getresponse()
                 if response.length is None and not response.chunked:
                     # http.client takes a head that was cut off for a whole one, with a body that ends where it ends.
@@ -208,6 +223,24 @@ class Remote:
             except BaseException:
                 self.close()
                 raise
+
+    def _wait(self, channel: socket.socket, held: bool) -> None:
+        """Wait until something comes, and say so.
+
+        Raises:
+            TimeoutError: nothing comes.
+            Stopped: this process was asked to stop, and what was asked is `held` until a decision.
+        """
+        since = time.monotonic()
+        with selectors.DefaultSelector() as selector:
+            selector.register(channel, selectors.EVENT_READ)
+            while not selector.select(_LOOK_EVERY):
+                waited = time.monotonic() - since
+                if waited > _TIMEOUT:
+                    raise TimeoutError("timed out")
+                if held and waited > FIRST and preempt.requested():
+                    raise Stopped(f"{self._url} has not answered yet, and this process was asked to stop")
+                tick()
 
     def _turn_to_next(self) -> None:
         """Ask the next server from now on, if there are several."""

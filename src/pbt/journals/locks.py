@@ -11,6 +11,7 @@ from typing import Any
 
 from pbt.errors import PBTError
 from pbt.sharing import open_shared
+from pbt.waiting import blocked
 
 if sys.platform == "win32":
     raise PBTError(
@@ -77,18 +78,24 @@ class FairLock:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._held_up = f"waiting for {folder}/journal.lock: another process holds it; is one stopped, or its disk?"
         self._gate = open_lock(folder / "journal.gate")
         self._lock = open_lock(folder / "journal.lock")
         self.held = 0
         self.meanwhile: Callable[[], None] | None = None
 
-    def __enter__(self, flock: Any = fcntl.flock, take: int = fcntl.LOCK_EX, leave: int = fcntl.LOCK_UN) -> None:
+    def _take(self, fd: int) -> None:
+        if not try_lock(fd):
+            with blocked(self._held_up):
+                fcntl.flock(fd, fcntl.LOCK_EX)
+
+    def __enter__(self, flock: Any = fcntl.flock, leave: int = fcntl.LOCK_UN) -> None:
         if self.held == 0:
             try:
-                flock(self._gate, take)
+                self._take(self._gate)
                 if self.meanwhile is not None:
                     self.meanwhile()
-                flock(self._lock, take)
+                self._take(self._lock)
             except BaseException:  # an interrupt must not leave the gate shut to everybody
                 flock(self._lock, leave)
                 flock(self._gate, leave)

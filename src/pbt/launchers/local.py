@@ -263,7 +263,10 @@ class LocalRun:
     def _interrupt(self, number: int, frame: object) -> None:
         self.interrupted += 1
         for worker in self._workers:
-            worker.signal(signal.SIGTERM if self.interrupted == 1 else signal.SIGKILL)
+            if self.interrupted == 1:
+                worker.ask(self._meeting / f"here-{worker.slot}")
+            else:
+                worker.signal(signal.SIGKILL)
 
     def _end_all(self) -> None:
         """Whatever still runs is asked to end, and ended."""

@@ -13,6 +13,7 @@ from pbt import stdio
 from pbt.errors import SettingsError
 from pbt.settings import Wanted
 from pbt.unreadable import UNREADABLE
+from pbt.waiting import Waiting
 
 VARIABLE = "PBT_RUN"
 START_TIMEOUT = 30.0
@@ -54,14 +55,21 @@ class Orders(msgspec.Struct, frozen=True):
         return self.where, self.settings.over(asked)
 
     def arrive(self) -> None:
-        """This worker has a lease, or waits for one."""
-        if self.meeting:
-            Path(self.meeting, f"here-{self.worker}").touch()
+        """This process is a worker, and has a lease or waits for one."""
+        if not self.meeting:
+            return
+        with Path(self.meeting, f"here-{self.worker}").open("a+") as here:
+            here.seek(0)
+            mine = f"{os.getpid()}\n"
+            if mine not in here.readlines():
+                here.write(mine)
 
     def wait_for_start(self) -> None:
         """Wait until every worker of the launcher is there: who runs ahead would be copied by the late ones."""
         end = time.monotonic() + START_TIMEOUT
+        waiting = Waiting(f"waiting for the launcher's other workers, {START_TIMEOUT:g} s at most, to begin with them")
         while self.meeting and not Path(self.meeting, "start").exists() and time.monotonic() < end:
             if not Path(self.meeting).is_dir():
                 return
+            waiting.tell()
             time.sleep(0.01)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -91,6 +92,29 @@ class Worker:
         """Send a signal to the process and whatever it started."""
         if self.process is not None:
             send(self.process.pid, number)
+
+    def ask(self, here: Path) -> None:
+        """Ask to save and end: what trains alone, since its helpers, such as those that load data, are still needed.
+
+        Args:
+            here: tells which processes have joined; before one has, all are asked.
+        """
+        try:
+            trains = [int(line) for line in here.read_text().split()]
+        except (OSError, ValueError):
+            trains = []
+        asked = [self._asked(pid) for pid in trains]
+        if not any(asked):
+            self.signal(signal.SIGTERM)
+
+    def _asked(self, pid: int) -> bool:
+        try:
+            if self.process is None or os.getpgid(pid) != self.process.pid:
+                return False
+            os.kill(pid, signal.SIGTERM)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
 
     def tail(self) -> str:
         """The end of the present process's output, without what moves a terminal's cursor or colours it."""

@@ -243,7 +243,8 @@ def _saved(
     return replace(
         m, step=report.step, score=score, evaluations=seen, hyperparameters=values, last=report, drop=(),
         reports=m.reports + 1, checkpoint=checkpoint, before=before, key=key, standing=True, broken=False,
-        losses=0, misses=0, lease=m.lease if m.lease.saved else replace(m.lease, saved=True), due=report.step >= m.ready,
+        losses=0, misses=0, due=report.step >= m.ready,
+        lease=m.lease if m.lease.saved else replace(m.lease, saved=True),
     )  # fmt: skip
 
 
