@@ -15,6 +15,9 @@ import pbt
 from tests.test_member import SETTINGS, save
 
 USES: dict[str, Callable[[Path], object]] = {
+    "nothing more": lambda p: None,
+    "looked at, then used": lambda p: (bool(p), repr(p), p / "state"),
+    "used, then looked at": lambda p: (p / "state", bool(p), repr(p)),
     "/": lambda p: p / "state",
     "fspath": os.fspath,
     "str": str,
@@ -33,10 +36,8 @@ LOOKS: dict[str, Callable[[Path], object]] = {
     "truth": bool,
     "repr": repr,
     "in a list": lambda p: repr([p]),
-    "none": lambda p: p is not None and p != None,  # noqa: E711
-    "equal": lambda p: p == Path("/x") or p in {Path("/y")},
-    "dir": dir,
-    "kind": lambda p: isinstance(p, Path),
+    "several looks": lambda p: (bool(p), repr(p), bool(p)),
+    "a debugger's": lambda p: (dir(p), isinstance(p, Path), p == Path("/x"), repr(p)),
 }
 
 

@@ -157,8 +157,8 @@ class Member(Mapping[str, Value]):
     def checkpoint(self) -> Path | None:
         """The folder to load before training goes on: a parent's, one's own from before, a dead worker's; or None.
 
-        Others train from it too: it is read-only. Using the path (``/``, `os.fspath`, `str`, opening) counts as
-        loading; its truth or its repr does not.
+        Others train from it too: it is read-only. To ask for it counts as loading it, but to ask only whether there
+        is one (its truth), or to look at it (its repr, as a debugger does), does not: the path must be used.
         """
         current = self._answer.checkpoint
         if current is None or self._over:
@@ -168,7 +168,11 @@ class Member(Mapping[str, Value]):
             return None
         if self._path is None:
             self._path = self._keeper.fetch(self._answer)
-        return None if self._path is None else Given.at(self._path, partial(self._loaded, current.id))
+        if self._path is None:
+            return None
+        before = self._unread, self._have
+        self._loaded(current.id)
+        return Given.at(self._path, partial(self._loaded, current.id), partial(self._only_looked, current.id, *before))
 
     @property
     def checkpoint_id(self) -> str | None:
@@ -184,6 +188,11 @@ class Member(Mapping[str, Value]):
         current = self._answer.checkpoint
         if current is not None and current.id == id:  # the path of an earlier one may still be in use
             self._unread, self._have = False, id
+
+    def _only_looked(self, id: str, unread: bool, have: str | None) -> None:
+        current = self._answer.checkpoint
+        if unread and current is not None and current.id == id:
+            self._unread, self._have = unread, have
 
     @property
     def stop(self) -> bool:

@@ -1,4 +1,4 @@
-"""`Given`: the path of a checkpoint that was given to a worker, which notices that it is used."""
+"""`Given`: the path of a checkpoint that was given to a worker, which notices whether it is used or only looked at."""
 
 from __future__ import annotations
 
@@ -19,22 +19,29 @@ _INNER = ("_parts", "_raw_paths")
 class Given(_Path):
     """A path that calls `used` whenever it leads on to a file, becomes text, or travels to another process.
 
-    Its truth, its repr, and comparing it are no use of it.
+    Whoever asks only for its truth or its repr calls `looked` instead.
     """
 
     _used: Callable[[], None] | None = None
+    _looked: Callable[[], None] | None = None
 
     @classmethod
-    def at(cls, path: Path, used: Callable[[], None] | None) -> Given:
+    def at(cls, path: Path, used: Callable[[], None] | None, looked: Callable[[], None] | None = None) -> Given:
         """The same path, with what is to be called."""
         given = cls(path)
         hash(given), _Path.__str__(given)  # remembered, so that a look need not make them anew
-        given._used = used
+        given._used, given._looked = used, looked
         return given
+
+    def __bool__(self) -> bool:
+        if self._looked is not None:
+            self._looked()
+        return True
 
     def _use(self) -> Path:
         if self._used is not None:
             self._used()
+            self._looked = None
         return Path(super().__str__())
 
     def __getattribute__(self, name: str) -> Any:
@@ -54,6 +61,8 @@ class Given(_Path):
         return str(self._use())
 
     def __repr__(self) -> str:
+        if self._looked is not None:
+            self._looked()
         return f"{_Path.__name__}({super().__str__()!r})"
 
     def __truediv__(self, key: Any) -> Path:  # type: ignore[override]
