@@ -224,7 +224,7 @@ def test_what_is_waited_for_is_said_again_every_minute_and_once_under_a_launcher
 
 
 def test_turns_left_twice_where_they_stood_are_an_error_that_names_finish(tmp_path: Path) -> None:
-    turns = pbt.turns(tmp_path / "p", **SETTINGS, members=2)
+    turns = pbt.turns(tmp_path / "p", **SETTINGS, members=1)
     for _ in range(2):
         member = next(turns)
         assert (member.id, member.step) == (0, 0)
@@ -238,7 +238,7 @@ def test_turns_left_twice_where_they_stood_are_an_error_that_names_finish(tmp_pa
 
 def test_a_member_finished_early_and_one_left_at_a_checkpoint_go_on(tmp_path: Path) -> None:
     for member in pbt.turns(tmp_path / "p", **SETTINGS, members=2):
-        assert member.checkpoint or not member.step
+        assert str(member.checkpoint) if member.step else member.checkpoint is None
         for step in member.steps():
             member.report(1.0, save=save)
             if member.id == 0 and step == 13:

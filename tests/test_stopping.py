@@ -215,12 +215,17 @@ def test_a_handler_of_the_users_own_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_handlers_are_put_back_when_no_member_is_held(tmp_path: Path) -> None:
-    members = [pbt.join(tmp_path / "p", **SETTINGS, members=2) for _ in "ab"]
-    for member in members:
-        assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
-        member.close()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    """In a process of its own: other tests may hold members."""
+    path = script(
+        tmp_path,
+        "members = [pbt.join('p', **settings) for _ in 'ab']\n"
+        "    for member in members:\n"
+        "        assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler\n"
+        "        member.close()\n"
+        "    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL",
+    )
+    said, _ = begin(path).communicate(timeout=60)
+    assert "after the loop True" in said
 
 
 def test_at_a_prompt_a_cell_that_was_stopped_can_be_run_again(tmp_path: Path) -> None:
@@ -228,7 +233,7 @@ def test_at_a_prompt_a_cell_that_was_stopped_can_be_run_again(tmp_path: Path) ->
     cell = (
         "with pbt.join('p', member=0, **settings) as member:\n"
         "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "    if member.checkpoint: print('from', member.step)\n"
+        "    if member.checkpoint: print('from', member.step, 'in', member.checkpoint)\n"
         "    for step in member.steps():\n"
         "        if step in (3, 5): os.kill(os.getpid(), signal.SIGINT)\n"
         "        member.report(float(step), save=save)\n"

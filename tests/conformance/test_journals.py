@@ -116,15 +116,13 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(tmp_path: Path) -> None:
 
 def test_an_interrupt_while_waiting_for_the_turn_leaves_no_lock(tmp_path: Path) -> None:
     holder, waiter, third = (FairLock(tmp_path) for _ in range(3))
-    calls = []
 
     def interrupted(fd: int, operation: int) -> None:
-        calls.append(operation)
-        if len(calls) == 2:
+        if operation == fcntl.LOCK_EX:
             raise KeyboardInterrupt
         fcntl.flock(fd, operation)
 
-    with pytest.raises(KeyboardInterrupt):
+    with holder, pytest.raises(KeyboardInterrupt):
         waiter.__enter__(flock=interrupted)
     with holder:
         pass

@@ -84,18 +84,18 @@ class FairLock:
         self.held = 0
         self.meanwhile: Callable[[], None] | None = None
 
-    def _take(self, fd: int) -> None:
+    def _take(self, fd: int, flock: Any) -> None:
         if not try_lock(fd):
             with blocked(self._held_up):
-                fcntl.flock(fd, fcntl.LOCK_EX)
+                flock(fd, fcntl.LOCK_EX)
 
     def __enter__(self, flock: Any = fcntl.flock, leave: int = fcntl.LOCK_UN) -> None:
         if self.held == 0:
             try:
-                self._take(self._gate)
+                self._take(self._gate, flock)
                 if self.meanwhile is not None:
                     self.meanwhile()
-                self._take(self._lock)
+                self._take(self._lock, flock)
             except BaseException:  # an interrupt must not leave the gate shut to everybody
                 flock(self._lock, leave)
                 flock(self._gate, leave)
