@@ -106,7 +106,7 @@ def pbt_upload(source: Path, scratch: Path) -> list[tuple[str, Callable[[], obje
     import pbt
     from pbt.checkpoints.cache import Cache
     from pbt.checkpoints.upload import UploadStore
-    from pbt.remote import Remote
+    from pbt.client.remote import Remote
     from pbt.settings import wanted
 
     remote = Remote(os.environ["BENCH_URL"], KEY)

@@ -30,9 +30,9 @@ from pathlib import Path
 from typing import Any
 
 import pbt
-from pbt import place
+from pbt.client.remote import Remote
+from pbt.opening import folder as place
 from pbt.population.entries import Report
-from pbt.remote import Remote
 from pbt.settings import wanted
 
 MEMBERS = 8

@@ -23,10 +23,10 @@ import time
 from pathlib import Path
 
 import pbt
-from pbt import place
-from pbt.alive import Here
 from pbt.coordinator.coordinator import Coordinator
 from pbt.journals.sqlite import SQLiteJournal
+from pbt.liveness.liveness import Here
+from pbt.opening import folder as place
 from pbt.population.entries import Report
 from pbt.settings import wanted
 
@@ -35,7 +35,7 @@ WARM_UP = 2000
 
 OPEN = """
 import sys, time
-from pbt import place
+from pbt.opening import folder as place
 began = time.perf_counter()
 c = place.coordinator(sys.argv[1])
 c.catch_up()

@@ -30,10 +30,10 @@ from pathlib import Path
 from typing import Any
 
 import pbt
-from pbt import place
-from pbt.journals.locks import FairLock
+from pbt.client.remote import Remote
+from pbt.disk.locks import FairLock
+from pbt.opening import folder as place
 from pbt.population.entries import Report
-from pbt.remote import Remote
 from pbt.settings import wanted
 
 KEY = "a-key-for-the-benchmark"

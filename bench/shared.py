@@ -27,14 +27,14 @@ sys.path.insert(0, str(ROOT))
 
 from tests.mounts import lacking, two_mounts  # noqa: E402
 
-from pbt import place  # noqa: E402
+from pbt.opening import folder as place  # noqa: E402
 from pbt.population.entries import Reported, decode  # noqa: E402
 from pbt.population.fold import refold  # noqa: E402
 
 WORKER = """
 import json, random, sys, time
 from pathlib import Path
-import pbt, pbt.joining, pbt.counter, pbt.journals.files
+import pbt, pbt.worker.join, pbt.liveness.files, pbt.journals.files.journal
 where, ready = sys.argv[1], Path(sys.argv[2])
 members, seconds, pause = int(sys.argv[3]), float(sys.argv[4]), float(sys.argv[5])
 own = pause > 0

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from pbt import place
+from pbt.opening import folder as place
 from pbt.population.entries import Leased, Reported, decode
 from pbt.population.fold import refold
 
@@ -27,7 +27,7 @@ import json, sys, time
 from pathlib import Path
 import pbt
 where = sys.argv[1]
-import pbt.joining, pbt.place, pbt.coordinator.coordinator, pbt.journals.sqlite, pbt.flock
+import pbt.worker.join, pbt.opening.folder, pbt.coordinator.coordinator, pbt.journals.sqlite, pbt.liveness.flock
 Path(where + "-ready-" + sys.argv[2]).touch()
 while not Path(where + "-go").exists():
     time.sleep(0.001)

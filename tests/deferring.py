@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pbt
 from pbt.population.entries import Decision, Entry
-from pbt.population.value import Population
+from pbt.population.population import Population
 from pbt.space.space import Values
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from pbt import counter, place
-from pbt.counter import TERM, Counter, beat_now
+from pbt.liveness import files as counter
+from pbt.liveness.files import TERM, Counter, beat_now
+from pbt.opening import folder as place
 from pbt.population.member import Lease
-from pbt.server.backing import InFolders
-from pbt.server.rooms import Room
+from pbt.server.backends import InFolders
+from pbt.server.populations import Room
 
 
 class Clock:

@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 
 import pbt
-import pbt.doctor
-import pbt.place
-from pbt.doctor import Finding, examine
+import pbt.opening.folder
+import pbt.views.doctor
 from pbt.errors import JournalError
-from pbt.journals.frames import framed, scattered
-from pbt.where import open_journal
+from pbt.journals.files.frames import framed, scattered
+from pbt.opening.opening import open_journal
+from pbt.views.doctor import Finding, examine
 from tests.scripts import environment, pbt_run, start, write
 from tests.worlds import KEY, ServerWorld
 
@@ -62,7 +62,7 @@ def test_a_sound_population_has_nothing(tmp_path: Path, kind: str, monkeypatch: 
 
 
 def test_a_journal_that_is_not_there_yet_is_empty_and_one_that_is_lost_is_a_problem(tmp_path: Path) -> None:
-    where = pbt.place.prepare(tmp_path / "p")
+    where = pbt.opening.folder.prepare(tmp_path / "p")
     reader = open_journal(str(where))
     assert found(where, "problem") == []
     assert list(reader.read(0)) == []
@@ -224,13 +224,13 @@ class Between:
     """Has something happen after the journal was read for the first time."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, happens: Callable[[], None]) -> None:
-        real = getattr(pbt.doctor, name)  # type: ignore[attr-defined]
+        real = getattr(pbt.views.doctor, name)  # type: ignore[attr-defined]
 
         def first(*arguments: Any) -> Any:
             happens()
             return real(*arguments)
 
-        monkeypatch.setattr(f"pbt.doctor.{name}", first)
+        monkeypatch.setattr(f"pbt.views.doctor.{name}", first)
 
 
 def test_what_was_replaced_since_the_journal_was_read_is_no_problem(
@@ -274,14 +274,17 @@ AS_NOBODY = """
 import os, sys
 os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
 """
-EXAMINE = "from pbt.doctor import examine\nprint(*[f for f in examine(sys.argv[1]) if f.level == 'problem'], sep='\\n')"
+EXAMINE = (
+    "from pbt.views.doctor import examine\nprint(*[f for f in examine(sys.argv[1]) if f.level == 'problem'], sep='\\n')"
+)
 
 
 def as_nobody(code: str, where: Path, umask: int = 0o002) -> str:
     """What a Python says that runs as another user; imports are done before it becomes that one."""
     before = (
-        "import pbt, pbt.doctor, pbt.salvage, pbt.views.status, pbt.journals.sqlite, pbt.journals.files, pbt.counter\n"
-        "import pbt.strategies.pbt, pbt.joining, pbt.keeper, pbt.turning, encodings.idna, pbt.checkpoints.whole\n"
+        "import pbt, pbt.views.doctor, pbt.opening.salvage, pbt.views.status, pbt.journals.sqlite\n"
+        "import pbt.journals.files.journal, pbt.liveness.files, pbt.strategies.pbt, pbt.worker.join\n"
+        "import pbt.worker.checkpointer, pbt.worker.turns, encodings.idna, pbt.checkpoints.manifest\n"
         f"import os\nos.umask({umask})\n"
     )
     done = subprocess.run(
@@ -335,7 +338,7 @@ def test_where_sqlite_needs_to_write_to_be_read_that_is_said(visible: Path) -> N
     where = killed(visible / "p")
     (where / "journal.db-shm").unlink(missing_ok=True)
     assert as_nobody(EXAMINE, where) == ""
-    said = as_nobody("print(*[f.what for f in pbt.doctor.examine(sys.argv[1])])", where)
+    said = as_nobody("print(*[f.what for f in pbt.views.doctor.examine(sys.argv[1])])", where)
     assert "without the permission to write" in said
 
 
@@ -414,7 +417,7 @@ def test_what_is_left_of_a_damaged_journal_is_saved_into_a_copy_that_trains_on(
     tmp_path: Path, kind: str, harm: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PBT_JOURNAL", kind)
-    monkeypatch.setattr("pbt.journals.files.WHOLE", 0.1)
+    monkeypatch.setattr("pbt.journals.files.journal.WHOLE", 0.1)
     where = tmp_path / "a run #1"
     subprocess.run([sys.executable, "-c", HALF, where], env=environment(PBT_JOURNAL=kind), check=True)
     before = {p: p.read_bytes() for p in where.rglob("*") if p.is_file()}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import pbt
-from pbt.fetching import fetch
+from pbt.opening.fetching import fetch
 from pbt.server.keys import Key
 from tests.scripts import PBT, environment, pbt_run
 from tests.security import READ

@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console
 
 import pbt
-from pbt.follow import Follower
+from pbt.coordinator.follower import Follower
+from pbt.views.live import Screen
 from pbt.views.pace import Pace
-from pbt.views.screen import Screen
 from tests.population import Script
 
 SPACE = {

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 import pbt
-from pbt import place
-from pbt.follow import Follower
+from pbt.coordinator.follower import Follower
+from pbt.opening import folder as place
 from pbt.population.entries import Leased, Released, Report
 from pbt.population.fold import refold
 from pbt.views.status import Status, status_of

@@ -321,7 +321,7 @@ def test_a_command_line_takes_whole_numbers_however_they_are_written(option: str
     says = CliRunner().invoke(command, [option, "2.5", str(tmp_path / "p"), "--", "true"])
     assert says.exit_code == 2
     assert "2.5 is no whole number" in says.output
-    from pbt.cli.asking import Whole
+    from pbt.cli.options import Whole
 
     assert Whole().convert("1e6", None, None) == 1_000_000
 

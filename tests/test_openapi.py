@@ -11,8 +11,8 @@ import jsonschema
 import msgspec
 import pytest
 
+from pbt.client.remote import Remote
 from pbt.errors import family
-from pbt.remote import Remote
 from pbt.server.openapi import document
 from pbt.settings import wanted
 from tests.population import SPACE, Script

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import pbt
-from pbt import place
+from pbt.opening import folder as place
 from pbt.population.entries import Entry, encode, real, score_of
 from pbt.population.schedule import schedule
 from pbt.server.keys import Key

@@ -12,14 +12,14 @@ import psycopg
 import pytest
 
 import pbt
-from pbt import place
+from pbt.client.remote import Remote
 from pbt.journals import postgres as module
 from pbt.journals.database import Session
 from pbt.journals.journal import Raced
 from pbt.journals.postgres import PostgresJournal, names
+from pbt.liveness.postgres import Counters, Signs
+from pbt.opening import folder as place
 from pbt.population.member import Lease
-from pbt.remote import Remote
-from pbt.server.counters import Counters, Signs
 from pbt.server.postgres import InPostgres
 from pbt.settings import wanted
 from tests.population import SPACE

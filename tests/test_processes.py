@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 import pbt
-from pbt import place, waiting
+from pbt.disk import waiting
+from pbt.opening import folder as place
 from pbt.population.entries import Leased, decode
-from pbt.processes import ranks
+from pbt.worker.processes import ranks
 from tests.scripts import environment, write
 
 SETTINGS: dict[str, Any] = {"space": {"lr": pbt.Float(0, 1)}, "steps": 20, "interval": 5, "maximize": True}
@@ -197,7 +198,7 @@ def test_a_member_held_by_this_very_process_is_named_so(tmp_path: Path) -> None:
 
 def test_a_lock_that_a_stopped_process_holds_is_named(tmp_path: Path) -> None:
     pbt.join(tmp_path / "p", **SETTINGS, members=2).close()
-    from pbt.journals.locks import close_lock, open_lock, try_lock
+    from pbt.disk.locks import close_lock, open_lock, try_lock
 
     fd = open_lock(tmp_path / "p" / "journal.lock")
     assert try_lock(fd)

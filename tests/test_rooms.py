@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 import pbt
-from pbt import place
-from pbt.alive import Here
 from pbt.coordinator.coordinator import Coordinator
+from pbt.liveness.liveness import Here
+from pbt.liveness.memory import Beats
+from pbt.opening import folder as place
 from pbt.population.member import Lease
-from pbt.server.alive import Beats
 from pbt.server.keys import Key
 from pbt.server.limits import Limits, limits
 from pbt.settings import wanted
@@ -66,7 +66,7 @@ def get(world: ServerWorld, path: str) -> bytes:
 
 
 def allow(monkeypatch: pytest.MonkeyPatch, rooms: int) -> None:
-    monkeypatch.setattr("pbt.server.rooms.limits", lambda: Limits(rooms, 100, 1024))
+    monkeypatch.setattr("pbt.server.populations.limits", lambda: Limits(rooms, 100, 1024))
 
 
 def test_reading_opens_no_population(served: ServerWorld) -> None:
@@ -137,8 +137,8 @@ def test_what_is_in_training_is_not_closed_and_the_refusal_says_what_to_do(
 def test_a_population_that_nobody_asks_for_is_closed_after_a_while(
     served: ServerWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pbt.server.rooms.IDLE", 0.1)
-    monkeypatch.setattr("pbt.server.rooms._TICK", 0.05)
+    monkeypatch.setattr("pbt.server.populations.IDLE", 0.1)
+    monkeypatch.setattr("pbt.server.populations._TICK", 0.05)
     monkeypatch.setenv("PBT_KEY", KEY)
     assert request(served, path="/idle/open")[0] == 200
     member = pbt.join(f"http://127.0.0.1:{served.port}/busy", **SETTINGS)
@@ -225,7 +225,7 @@ def test_signs_of_life_do_not_grow_with_leases() -> None:
 def test_a_server_that_is_stopped_for_longer_than_a_term_keeps_its_holders(tmp_path: Path) -> None:
     """SIGSTOP and SIGCONT, with terms of a second."""
     code = (
-        "import sys, pbt.server.alive as a, pbt.server.backing as b\n"
+        "import sys, pbt.liveness.memory as a, pbt.server.backends as b\n"
         "a.MOST = 0.2\n"
         "b.Beats = lambda folder: a.Beats(folder, term=1.5)\n"
         "from pbt.cli.main import main\n"

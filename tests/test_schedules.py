@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import pbt
-from pbt import place
+from pbt.opening import folder as place
 from pbt.population.entries import Entry, Leased, Report, Reported, decode, real, score_of
 from pbt.population.fold import apply
 from pbt.population.member import MemberState

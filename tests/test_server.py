@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 
 import pbt
-from pbt import place
+from pbt.client.remote import Remote
+from pbt.opening import folder as place
 from pbt.population.fold import refold
-from pbt.remote import Remote
-from pbt.server.backing import InFolders
+from pbt.server.backends import InFolders
 from pbt.server.keys import Key, key_for
 from pbt.settings import wanted
 from tests.population import SPACE, Script
@@ -267,7 +267,7 @@ def test_a_server_killed_and_started_again_loses_nothing_and_workers_go_on(tmp_p
     finally:
         process.terminate()
         process.wait(20)
-    from pbt import place
+    from pbt.opening import folder as place
     from pbt.population.entries import Reported, decode
 
     entries = [decode(body) for body in place.reader(tmp_path / "s" / "mine").read(0)]

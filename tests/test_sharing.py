@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pbt.counter import Counter
-from pbt.sharing import make_folder, open_shared
+from pbt.disk.sharing import make_folder, open_shared
+from pbt.liveness.files import Counter
 from tests.scripts import environment
 
 NOBODY = 65534
@@ -20,8 +20,9 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user
 
 WORK = """
 import os, sys
-import pbt, pbt.counter, pbt.journals.files, pbt.journals.sqlite, pbt.strategies.pbt, pbt.joining, pbt.keeper
-import pbt.turning, pbt.checkpoints.whole, pbt.coordinator.coordinator, pbt.place, encodings.idna
+import pbt, pbt.liveness.files, pbt.journals.files.journal, pbt.journals.sqlite, pbt.strategies.pbt
+import pbt.worker.join, pbt.worker.checkpointer, pbt.worker.turns, pbt.checkpoints.manifest
+import pbt.coordinator.coordinator, pbt.opening.folder, encodings.idna
 who, umask, steps, where = int(sys.argv[1]), int(sys.argv[2], 8), int(sys.argv[3]), sys.argv[4]
 os.umask(umask)
 if who:
@@ -107,7 +108,7 @@ def test_who_could_give_no_sign_of_life_is_refused_and_not_taken_for_dead_later(
 def test_a_sign_of_life_that_fails_later_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pbt import counter
+    from pbt.liveness import files as counter
 
     holder = Counter(tmp_path)
     assert holder.hold(0, 1)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import pbt
-from pbt import place
+from pbt.opening import folder as place
 from pbt.population.entries import Released, Reported, decode
 from tests.scripts import PBT, environment, write
 

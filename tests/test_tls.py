@@ -18,8 +18,8 @@ import pytest
 
 import pbt
 from pbt.client import PBTClient
-from pbt.dial import Dial, split
-from pbt.remote import Remote
+from pbt.client.connection import Dial, split
+from pbt.client.remote import Remote
 from pbt.server.tls import Certificate, certificate_for
 from pbt.settings import wanted
 from tests.population import SPACE
@@ -103,7 +103,7 @@ def test_workers_train_over_tls_with_the_url_that_was_printed(running: tuple[Pat
 def test_a_held_question_and_signs_of_life_travel_over_tls(
     running: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pbt.remote.BEAT_EVERY", 0.05)
+    monkeypatch.setattr("pbt.client.remote.BEAT_EVERY", 0.05)
     folder, url = running
     key = (folder / "key").read_text().strip()
     remotes = [Remote(url.replace("/digits", "/held"), key) for _ in range(2)]
@@ -251,7 +251,7 @@ def test_a_url_that_is_none_is_refused_without_repeating_a_secret(url: str, says
 def test_clear_and_tls_do_not_meet_and_say_why(
     running: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pbt.remote.FIRST_PATIENCE", 0.2)
+    monkeypatch.setattr("pbt.client.remote.FIRST_PATIENCE", 0.2)
     with pytest.raises(pbt.Unreachable, match="https://"):
         Remote(running[1].partition("#")[0].replace("https", "http"), "k").open()
     process, url, _ = serve(tmp_path / "s")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from pbt.opening.opening import open_journal
 from pbt.population.entries import decode, real
 from pbt.population.fold import refold
-from pbt.where import open_journal
 from tests import toy
 from tests.scripts import environment
 from tests.worlds import KEY, ServerWorld

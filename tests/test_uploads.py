@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from pbt.checkpoints.cache import Cache
 from pbt.checkpoints.folder import FolderStore
-from pbt.checkpoints.names import checked, inside, parsed
+from pbt.checkpoints.ids import checked, inside, parsed
 from pbt.checkpoints.upload import UploadStore
 from pbt.errors import CheckpointError, Damaged
 from pbt.population.entries import Checkpoint
-from pbt.server.arriving import Piece
+from pbt.server.receiving import Piece
 from tests.population import Script
 from tests.worlds import KEY, ServerWorld
 
@@ -183,7 +183,7 @@ def test_bytes_come_in_order_and_no_more_than_announced(served: ServerWorld) -> 
 
 
 def test_a_limit_of_the_administrators(tmp_path: Path) -> None:
-    from pbt.server.uploads import Uploads
+    from pbt.server.checkpoints import Uploads
 
     world = ServerWorld(tmp_path)
     Script(world).join(0)

@@ -12,8 +12,8 @@ from itertools import islice
 import pbt
 from pbt.population.entries import Decision
 from pbt.population.member import MemberState
+from pbt.population.population import Population
 from pbt.population.rules import cut, standing
-from pbt.population.value import Population
 from pbt.space.space import Values
 
 LR = 0.01

@@ -11,20 +11,20 @@ from typing import Any
 
 import uvicorn
 
-from pbt import place
-from pbt.alive import Here
+from pbt.client.remote import Remote
 from pbt.coordinator.coordinator import Coordinator
-from pbt.counter import TERM, Counter, beat_now
 from pbt.journals.memory import MemoryJournal
+from pbt.liveness.files import TERM, Counter, beat_now
+from pbt.liveness.liveness import Here
+from pbt.opening import folder as place
 from pbt.population.entries import Entry, decode, encode
 from pbt.population.fold import refold
-from pbt.population.value import Population
-from pbt.remote import Remote
+from pbt.population.population import Population
+from pbt.server.access import Gate
 from pbt.server.app import App
-from pbt.server.backing import Backing
-from pbt.server.gate import Gate
+from pbt.server.backends import Backing
 from pbt.server.keys import Key
-from pbt.server.rooms import Rooms
+from pbt.server.populations import Rooms
 from pbt.server.running import bind
 from pbt.settings import Wanted
 from tests.postgres import postgres

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pbt.client import PBTClient as PBTClient
+    from pbt.engines.loop import Result as Result
+    from pbt.engines.loop import train as train
     from pbt.errors import CheckpointError as CheckpointError
     from pbt.errors import Conflict as Conflict
     from pbt.errors import Forbidden as Forbidden
@@ -28,12 +30,6 @@ if TYPE_CHECKING:
     from pbt.errors import UnknownMember as UnknownMember
     from pbt.errors import Unreachable as Unreachable
     from pbt.errors import Untrusted as Untrusted
-    from pbt.joining import join as join
-    from pbt.joining import turns as turns
-    from pbt.loop import Result as Result
-    from pbt.loop import train as train
-    from pbt.member import Member as Member
-    from pbt.member import Outcome as Outcome
     from pbt.population.entries import Checkpoint as Checkpoint
     from pbt.population.entries import Decision as Decision
     from pbt.population.entries import Settings as Settings
@@ -46,29 +42,33 @@ if TYPE_CHECKING:
     from pbt.space.space import Space as Space
     from pbt.strategies.pbt import PBT as PBT
     from pbt.strategies.strategy import Strategy as Strategy
-    from pbt.turning import Turn as Turn
-    from pbt.turning import Turns as Turns
+    from pbt.worker.join import join as join
+    from pbt.worker.join import turns as turns
+    from pbt.worker.member import Member as Member
+    from pbt.worker.member import Outcome as Outcome
+    from pbt.worker.turns import Turn as Turn
+    from pbt.worker.turns import Turns as Turns
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "pbt.client": ("PBTClient",),
+    "pbt.client.original": ("PBTClient",),
     "pbt.server.original": ("PBTServer",),
     "pbt.errors": (
         "CheckpointError", "Conflict", "Forbidden", "Invalid", "JournalError", "LeaseLost", "NobodyFree", "NotLoaded",
         "OutOfReach", "PBTError", "SettingsError", "SpaceError", "StrategyError", "Unavailable", "UnknownMember",
         "ReadOnly", "Unreachable", "Untrusted",
     ),
-    "pbt.joining": ("join", "turns"),
-    "pbt.loop": ("Result", "train"),
-    "pbt.member": ("Member", "Outcome"),
+    "pbt.worker.join": ("join", "turns"),
+    "pbt.engines.loop": ("Result", "train"),
+    "pbt.worker.member": ("Member", "Outcome"),
     "pbt.population.entries": ("Checkpoint", "Decision", "Settings"),
     "pbt.space.domains": ("Choice", "Float", "Int", "Ordinal"),
     "pbt.space.reading": ("read_space",),
     "pbt.space.space": ("Space",),
     "pbt.strategies.pbt": ("PBT",),
     "pbt.strategies.strategy": ("Strategy",),
-    "pbt.turning": ("Turn", "Turns"),
+    "pbt.worker.turns": ("Turn", "Turns"),
 }  # fmt: skip
 _WHERE = {name: module for module, names in _HOME.items() for name in names}
 

@@ -1,3 +1,3 @@
 """Where scripts for the original client find the name of what a save recorded."""
 
-from pbt.client import PBTCheckpoint as PBTCheckpoint
+from pbt.client.original import PBTCheckpoint as PBTCheckpoint

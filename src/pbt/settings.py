@@ -9,12 +9,12 @@ from typing import Any
 
 import msgspec
 
-from pbt.checkpoints.setting import check_setting, place_below, same_place
+from pbt.checkpoints.location import check_setting, place_below, same_place
 from pbt.errors import PBTError, SettingsError
 from pbt.population.entries import OWN, Count, Settings, StrategyRecord, Word
 from pbt.population.numbers import flag, measured, named, readable, short, text, whole
 from pbt.space.space import Space, Values
-from pbt.strategies.named import bare, record
+from pbt.strategies.registry import bare, record
 
 ROUNDS = 40
 """Decisions per member where the steps are known and no interval is given (published runs use 20 to 150)."""

@@ -11,7 +11,7 @@ from typing import Any
 from pbt.population.entries import Entry, Lost, Reported
 from pbt.population.fold import apply, decided, happened
 from pbt.population.lineage import Lineage
-from pbt.population.value import Population
+from pbt.population.population import Population
 from tests.lineages import whole
 
 

@@ -162,7 +162,7 @@ def manifests() -> Target:
 def marks() -> Target:
     """``population.json``."""
     from pbt.errors import JournalError
-    from pbt.place import read_mark
+    from pbt.opening.folder import read_mark
 
     root = _folder()
 
@@ -179,7 +179,7 @@ def marks() -> Target:
 def orders() -> Target:
     """What a launcher says in the environment."""
     from pbt.errors import SettingsError
-    from pbt.launchers.orders import VARIABLE, Orders
+    from pbt.worker.orders import VARIABLE, Orders
 
     def target(data: bytes) -> None:
         os.environ[VARIABLE] = data.replace(b"\0", b"").decode("utf-8", "surrogateescape")
@@ -212,8 +212,8 @@ def seats() -> Target:
 
 def urls() -> Target:
     """A server's URL, with its pin."""
+    from pbt.client.remote import Remote
     from pbt.errors import SettingsError
-    from pbt.remote import Remote
 
     def target(data: bytes) -> None:
         url = "http" + data.decode("utf-8", "surrogateescape")
@@ -231,8 +231,8 @@ def failures() -> Target:
     import msgspec
 
     from pbt.errors import PBTError
-    from pbt.server.wire import Failure, raised
     from pbt.unreadable import UNREADABLE
+    from pbt.wire.messages import Failure, raised
 
     def target(data: bytes) -> None:
         try:
@@ -249,7 +249,7 @@ def snapshots() -> Target:
 
     from pbt.coordinator.snapshot import load
     from pbt.errors import PBTError
-    from pbt.strategies.named import build
+    from pbt.strategies.registry import build
 
     def target(data: bytes) -> None:
         try:
@@ -264,7 +264,7 @@ def snapshots() -> Target:
 def frames() -> Target:
     """A file of a journal of files."""
     from pbt.errors import PBTError
-    from pbt.journals.frames import unframed
+    from pbt.journals.files.frames import unframed
 
     def target(data: bytes) -> None:
         try:
@@ -280,7 +280,7 @@ def names() -> Target:
     """Names of checkpoints and of files in them."""
     from pathlib import PurePosixPath
 
-    from pbt.checkpoints.names import checked, parsed
+    from pbt.checkpoints.ids import checked, parsed
     from pbt.errors import PBTError
 
     def target(data: bytes) -> None:

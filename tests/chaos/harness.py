@@ -14,11 +14,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from pbt import place
 from pbt.errors import PBTError
+from pbt.opening import folder as place
 from pbt.population.entries import Entry, decode
 from pbt.population.fold import refold
-from pbt.population.value import Population
+from pbt.population.population import Population
 from tests.chaos.checks import check_journal, check_notes
 from tests.chaos.proxy import Wire
 from tests.scripts import environment
@@ -38,7 +38,7 @@ STRATEGIES: list[dict[str, Any]] = [
 SERVER = f"""
 import time
 from pbt.cli.main import main
-from pbt.server import alive
+from pbt.liveness import memory as alive
 alive.Beats.__init__.__defaults__ = (time.monotonic, {TERM})
 main()
 """

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pbt
-import pbt.remote
+import pbt.client.remote
 
-pbt.remote.BEAT_EVERY = 0.5  # type: ignore[attr-defined]
+pbt.client.remote.BEAT_EVERY = 0.5  # type: ignore[attr-defined]
 SPACE = {"lr": pbt.Float(1e-3, 1, log=True), "layers": pbt.Int(1, 8), "act": pbt.Choice(["a", "b"])}
 BIG = 30_000
 """Bytes of ballast in each checkpoint, so that a saving takes a moment in which to be killed."""

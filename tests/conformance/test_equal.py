@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 import pbt
-from pbt import place
-from pbt.alive import Here
 from pbt.coordinator.coordinator import Coordinator
 from pbt.journals.memory import MemoryJournal
 from pbt.journals.sqlite import SQLiteJournal
+from pbt.liveness.liveness import Here
+from pbt.opening import folder as place
 from pbt.population.entries import Entry, Report, encode
 from pbt.population.fold import refold
 from pbt.settings import wanted

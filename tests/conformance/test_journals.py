@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 import pbt
-from pbt import place
+from pbt.disk.locks import FairLock
 from pbt.journals.journal import Journal, Raced
-from pbt.journals.locks import FairLock
 from pbt.journals.memory import MemoryJournal
 from pbt.journals.postgres import PostgresJournal
 from pbt.journals.sqlite import SQLiteJournal
+from pbt.opening import folder as place
 from tests.postgres import postgres
 
 Open = Callable[[], Journal]

@@ -566,7 +566,7 @@ if kind == "objects":
     make = lambda cache: ObjectStore(where, cache)
 else:
     from pbt.checkpoints.upload import UploadStore
-    from pbt.remote import Remote
+    from pbt.client.remote import Remote
     make = lambda cache: UploadStore(Remote(where), cache)
 store = make(Cache("p"))
 staging = store.staging(0, 1)

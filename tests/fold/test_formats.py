@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from pbt import place
-from pbt.alive import Here
 from pbt.coordinator.coordinator import Coordinator
 from pbt.coordinator.snapshot import FOLD, load
 from pbt.journals.memory import MemoryJournal
+from pbt.liveness.liveness import Here
+from pbt.opening import folder as place
 from pbt.population.entries import decode, encode
-from pbt.strategies.named import build
+from pbt.strategies.registry import build
 from tests.formats.make import population_of
 
 FORMATS = Path(__file__).parent.parent / "formats"

@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pbt
-from pbt.alive import Here
 from pbt.coordinator.coordinator import Coordinator
 from pbt.journals.memory import MemoryJournal
+from pbt.liveness.liveness import Here
 from pbt.population.entries import Leased, Lost, Released, Steered, decode, encode
 from pbt.population.fold import apply, apply_all, decided, happened, refold
 from pbt.population.lineage import Lineage
+from pbt.population.population import Population
 from pbt.population.ranking import key_of
 from pbt.population.schedule import schedule
-from pbt.population.value import Population
 from tests.lineages import whole
 from tests.population import SPACE, Script
 from tests.worlds import Dying

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pbt
-from pbt import place
-from pbt.alive import Here
 from pbt.coordinator import snapshot
 from pbt.coordinator.coordinator import Coordinator
 from pbt.journals.memory import MemoryJournal
+from pbt.liveness.liveness import Here
+from pbt.opening import folder as place
 from tests.deferring import Deferring
 from tests.fold.test_properties import moves, play
 from tests.population import SPACE, Script

@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 
 import pbt
-from pbt import place
 from pbt.coordinator.coordinator import Coordinator
 from pbt.coordinator.snapshot import dump
 from pbt.journals.journal import Journal
+from pbt.opening import folder as place
 from pbt.population.entries import Absent, Decision, Lost, Released, Steered, Why
 from tests.deferring import Deferring
 from tests.population import Script

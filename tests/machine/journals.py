@@ -9,12 +9,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from pbt import place
 from pbt.errors import Unavailable
-from pbt.journals.files import FilesJournal
+from pbt.journals.files.journal import FilesJournal
 from pbt.journals.memory import MemoryJournal
 from pbt.journals.postgres import PostgresJournal
 from pbt.journals.sqlite import SQLiteJournal
+from pbt.opening import folder as place
 from pbt.population.entries import Explored, Leased, Released, Reported, decode
 from tests.postgres import postgres
 

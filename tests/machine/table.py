@@ -9,15 +9,15 @@ from typing import Any
 
 import pbt
 from pbt.coordinator.answer import Answer
-from pbt.coordinator.asks import Proposal
+from pbt.coordinator.commands import Proposal
 from pbt.coordinator.coordinator import Coordinator
-from pbt.coordinator.walk import walk
+from pbt.coordinator.transition import walk
 from pbt.errors import PBTError, Unavailable
 from pbt.population.entries import Absent, Created, Decision, Entry, Explored, decode, encode
 from pbt.population.fold import refold
-from pbt.population.value import Population
+from pbt.population.population import Population
 from pbt.settings import Wanted
-from pbt.strategies.named import build
+from pbt.strategies.registry import build
 from tests.machine import expects
 from tests.machine.expects import Expected, Refused
 from tests.machine.journals import Opener, Raced

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 import pbt
 from pbt.coordinator.coordinator import Coordinator
-from pbt.launchers.revive import revive, train_longer
+from pbt.coordinator.steering import revive, train_longer
 from pbt.population.entries import Decision, Lost, Released, Steered
 from tests.deferring import Deferring
 from tests.population import Script

@@ -19,12 +19,12 @@ import pytest
 
 import pbt
 from pbt.client import PBTClient
+from pbt.client.remote import Remote
 from pbt.population.entries import decode
 from pbt.population.fold import refold
 from pbt.population.lineage import Lineage
+from pbt.population.population import Population
 from pbt.population.schedule import schedule
-from pbt.population.value import Population
-from pbt.remote import Remote
 from pbt.server import PBTServer
 from pbt.settings import wanted
 from tests.scripts import ROOT, environment
@@ -254,7 +254,7 @@ def test_another_space_is_refused(server: PBTServer, csv: str, tmp_path: Path) -
 
 
 def test_no_server_is_a_clear_error(csv: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pbt.remote.FIRST_PATIENCE", 0.2)
+    monkeypatch.setattr("pbt.client.remote.FIRST_PATIENCE", 0.2)
     with pytest.raises(pbt.Unreachable, match="is pbt serve running"):
         PBTClient("127.0.0.1", 9, "", csv)
 

@@ -13,13 +13,15 @@ from typing import Any
 import pytest
 
 import pbt
-from pbt import away, place, preempt
+from pbt import preempt
 from pbt.checkpoints.folder import FolderStore
-from pbt.member import Member
+from pbt.opening import folder as place
 from pbt.population.entries import Past, Report, Reported
 from pbt.population.fold import refold
 from pbt.population.lineage import Lineage
 from pbt.settings import wanted
+from pbt.worker import outbox as away
+from pbt.worker.member import Member
 from tests.population import SPACE
 from tests.worlds import MemoryWorld
 

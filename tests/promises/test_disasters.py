@@ -21,11 +21,11 @@ from typing import Any
 import pytest
 
 import pbt
-from pbt import place
-from pbt.alive import Here
 from pbt.checkpoints.folder import FolderStore
 from pbt.coordinator.coordinator import Coordinator
 from pbt.journals.memory import MemoryJournal
+from pbt.liveness.liveness import Here
+from pbt.opening import folder as place
 from pbt.population.entries import Reported, decode
 from pbt.population.fold import refold
 from pbt.settings import wanted
@@ -50,7 +50,7 @@ def reports(where: Path) -> list[Any]:
 def test_training_waits_for_room_for_a_checkpoint_and_goes_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pbt.member.LAST_POLL", 0.05)
+    monkeypatch.setattr("pbt.worker.member.LAST_POLL", 0.05)
     with ram_disk(tmp_path / "disk", "8M") as disk:
         member = pbt.join(disk / "p", **SETTINGS)
         member.report(1.0, step=1, save=lambda folder: (folder / "w").write_bytes(b"x" * 1_000_000))
@@ -78,7 +78,7 @@ def test_room_that_is_missing_before_or_after_the_saving_is_waited_for_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """A quota, or a network file system, says so only when files are synced."""
-    monkeypatch.setattr("pbt.member.LAST_POLL", 0.01)
+    monkeypatch.setattr("pbt.worker.member.LAST_POLL", 0.01)
     full, ready = [True, True], getattr(FolderStore, what)
 
     def if_there_is_room(*given: Any) -> Any:
@@ -102,7 +102,7 @@ def test_room_that_is_missing_before_or_after_the_saving_is_waited_for_too(
 def test_a_journal_without_room_is_waited_for_and_loses_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pbt.away._LAST", 0.1)
+    monkeypatch.setattr("pbt.worker.outbox._LAST", 0.1)
     with ram_disk(tmp_path / "disk", "4M") as disk:
         member = pbt.join(disk / "p", **SETTINGS | {"interval": 10**6, "steps": None})
         ballast = disk / "ballast"
@@ -241,14 +241,14 @@ def test_a_server_without_descriptors_left_lives_on(tmp_path: Path) -> None:
     port = int(url.rpartition(":")[2].partition("/")[0])
     held: list[socket.socket] = []
     try:
-        face = pbt.remote.Remote(url, key, patience=20.0)
+        face = pbt.client.remote.Remote(url, key, patience=20.0)
         face.create(wanted(**SETTINGS))
         for _ in range(100):
             held.append(socket.create_connection(("127.0.0.1", port), timeout=5))
         time.sleep(0.5)
         for one in held:
             one.close()
-        late = pbt.remote.Remote(url, key, patience=20.0)
+        late = pbt.client.remote.Remote(url, key, patience=20.0)
         late._met = True
         assert late.join("nonce").member == 0
         assert server.poll() is None

@@ -12,19 +12,19 @@ import pytest
 from msgspec.structs import replace
 
 import pbt
-from pbt import place
 from pbt.checkpoints.cache import Cache
 from pbt.checkpoints.folder import FolderStore
 from pbt.checkpoints.upload import UploadStore
-from pbt.coordinator.asks import StandAsk, TellAsk
+from pbt.client.remote import Remote, open_remote
+from pbt.coordinator.commands import StandAsk, TellAsk
 from pbt.errors import OutOfReach, Unavailable
-from pbt.member import Member
+from pbt.opening import folder as place
 from pbt.population.entries import Decision, Lost, Released, Reported, Steered, StrategyRecord, decode
 from pbt.population.fold import _end_lease, refold
 from pbt.population.member import Lease
-from pbt.remote import Remote, open_remote
 from pbt.server.keys import key_beside
 from pbt.settings import Wanted, wanted
+from pbt.worker.member import Member
 from tests.population import SPACE, Script
 from tests.worlds import KEY, MemoryWorld, ServerWorld, World
 

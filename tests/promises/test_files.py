@@ -19,12 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pbt
-from pbt import place
-from pbt.journals import files, packing
-from pbt.journals.files import FilesJournal
-from pbt.journals.frames import framed, unframed
+from pbt.journals.files import journal as files
+from pbt.journals.files import packing
+from pbt.journals.files.frames import framed, unframed
+from pbt.journals.files.journal import FilesJournal
+from pbt.journals.files.packing import BLOCK, blocks, pack
 from pbt.journals.journal import Raced
-from pbt.journals.packing import BLOCK, blocks, pack
+from pbt.opening import folder as place
 from tests.population import Script
 from tests.scripts import environment, write
 from tests.worlds import ServerWorld
@@ -69,7 +70,7 @@ def opened(monkeypatch: pytest.MonkeyPatch, read: Callable[[], Any]) -> int:
 APPEND = """
 import os, sys
 from pathlib import Path
-from pbt.journals.files import FilesJournal
+from pbt.journals.files.journal import FilesJournal
 from pbt.journals.journal import Raced
 journal, n, mine = FilesJournal(Path(sys.argv[1])), 0, 0
 while True:

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from pbt import place
 from pbt.errors import PBTError
+from pbt.opening import folder as place
 from pbt.population.entries import Decision, Entry, Leased, Released, Reported, decode
 from pbt.population.fold import refold
-from pbt.population.value import Population
+from pbt.population.population import Population
 from tests.scripts import JOIN, TURNS, pbt_run, start, status, write
 
 
@@ -76,7 +76,7 @@ def finish(where: Path, script: Path, workers: int = 2) -> Population:
 
 KILL = """
 import os, signal, sys
-import pbt.member, pbt.checkpoints.folder
+import pbt.worker.member, pbt.checkpoints.folder
 at, after = sys.argv[2], int(sys.argv[3])
 count = 0
 def die():
@@ -95,11 +95,11 @@ elif at == "stage":
         path = inner(self, *a); die(); return path
     pbt.checkpoints.folder.FolderStore.staging = staging
 elif at == "answer":
-    inner = pbt.member.Member._take
+    inner = pbt.worker.member.Member._take
     def take(self, answer):
         if answer is not self._answer: die()
         return inner(self, answer)
-    pbt.member.Member._take = take
+    pbt.worker.member.Member._take = take
 """
 
 

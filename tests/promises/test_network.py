@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pbt import place
 from pbt.errors import PBTError
+from pbt.opening import folder as place
 from pbt.population.entries import Entry, Reported, decode
 from tests.chaos.checks import check_journal
 from tests.chaos.proxy import Wire
@@ -21,7 +21,7 @@ from tests.scripts import PBT, TURNS, environment, start, write
 from tests.worlds import ServerWorld
 
 KEY = "a-key-for-these-hosts-only"
-IMPATIENT = "import pbt.remote, pbt.away\npbt.remote._TIMEOUT = 1.5\npbt.away.PATIENCE = 0.3\n"
+IMPATIENT = "import pbt.client.remote, pbt.worker.outbox\npbt.remote._TIMEOUT = 1.5\npbt.away.PATIENCE = 0.3\n"
 """A request is given up and sent again sooner than the half minute of everyday."""
 
 

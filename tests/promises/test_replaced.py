@@ -16,13 +16,13 @@ import psycopg
 import pytest
 
 import pbt
-from pbt.alive import Here
+from pbt.client.remote import Remote
 from pbt.coordinator.coordinator import Coordinator
 from pbt.journals.journal import Raced
 from pbt.journals.postgres import PostgresJournal
+from pbt.liveness.liveness import Here
 from pbt.population.entries import Report, Reported, decode
 from pbt.population.fold import refold
-from pbt.remote import Remote
 from pbt.settings import wanted
 from tests.population import SPACE
 from tests.postgres import postgres
@@ -33,8 +33,8 @@ KEY = "a-key-for-tests-only"
 
 NOTING = """
 import json, os
-import pbt.remote
-inner = pbt.remote.Remote.report
+import pbt.client.remote
+inner = pbt.client.remote.Remote.report
 def report(self, *reports):
     answers = inner(self, *reports)
     with open(f"acknowledged-{os.getpid()}", "a") as out:
@@ -42,7 +42,7 @@ def report(self, *reports):
             if a.seq >= r.seq:
                 out.write(json.dumps([r.member, r.lease, r.seq, r.score]) + "\\n")
     return answers
-pbt.remote.Remote.report = report
+pbt.client.remote.Remote.report = report
 """
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from pbt import place
+from pbt.opening import folder as place
 from pbt.population.entries import Leased, decode
 from tests.mounts import lacking, two_mounts
 from tests.promises.test_killed import check, folders
 from tests.scripts import TURNS, pbt_run, start, status, write
 
-IMPATIENT = "import pbt.counter\npbt.counter.TERM, pbt.counter.BEAT_EVERY = 3.0, 0.3\n"
+IMPATIENT = "import pbt.liveness.files\npbt.counter.TERM, pbt.liveness.files.BEAT_EVERY = 3.0, 0.3\n"
 """A death is seen after three seconds instead of two minutes."""
 
 

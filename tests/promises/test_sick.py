@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pbt import place
+from pbt.opening import folder as place
 from pbt.population.entries import Entry, Leased, decode
 from pbt.population.fold import refold
-from pbt.population.value import Population
+from pbt.population.population import Population
 from tests.scripts import environment, pbt_run, write
 
 CRASH = "raise MemoryError('no room for this batch')"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pbt import place
 from pbt.cli.duration import duration
 from pbt.launchers.stalls import Stalls
+from pbt.opening import folder as place
 from pbt.population.entries import Leased, Released, decode
 from pbt.population.fold import refold
 from tests.population import Script

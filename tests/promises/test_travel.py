@@ -15,16 +15,16 @@ from typing import Any
 import pytest
 
 import pbt
-from pbt import place
 from pbt.checkpoints.cache import Cache
 from pbt.checkpoints.objects import ObjectStore
 from pbt.checkpoints.store import MANIFEST, CheckpointStore
 from pbt.checkpoints.upload import UploadStore
+from pbt.client.remote import Remote
 from pbt.errors import CheckpointError, Conflict, LeaseLost, OutOfReach
+from pbt.opening import folder as place
 from pbt.population.entries import Checkpoint, Entry, Leased, Released, Reported, decode
 from pbt.population.fold import refold
-from pbt.population.value import Population
-from pbt.remote import Remote
+from pbt.population.population import Population
 from pbt.settings import Wanted, compare
 from tests.population import Script
 from tests.scripts import TURNS, pbt_run, start, write
@@ -424,7 +424,7 @@ def test_a_population_over_s3_whose_workers_are_killed(tmp_path: Path, s3: S3) -
 
 def test_a_population_through_the_server_whose_workers_are_killed(world: ServerWorld, tmp_path: Path) -> None:
     world.rooms.room("digits").alive._term = 2.0
-    hidden = "import pbt.remote\npbt.remote.read_mark = lambda folder: pbt.place.Mark(id='another')\n"
+    hidden = "import pbt.client.remote\npbt.remote.read_mark = lambda folder: pbt.opening.folder.Mark(id='another')\n"
     script = write(tmp_path, hidden + TURNS)
     root = world.folder / "digits" / "checkpoints"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pbt.remote import Remote
+from pbt.client.remote import Remote
 from pbt.server.keys import Key
 from pbt.settings import wanted
 from tests.population import SPACE

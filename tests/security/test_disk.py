@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import pbt
-import pbt.server.patience
+import pbt.server.timeouts
 from tests.security import RAW
 from tests.test_server import request
 from tests.worlds import ServerWorld

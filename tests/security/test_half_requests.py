@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import pbt
-import pbt.server.patience
-from pbt.remote import Remote
+import pbt.server.timeouts
+from pbt.client.remote import Remote
 from pbt.server.keys import Key
 from tests.test_server import _serve
 from tests.worlds import KEY
@@ -22,21 +22,21 @@ from tests.worlds import KEY
 @pytest.fixture
 def patient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, Path]]:
     """The server as ``pbt serve`` runs it, in its own process, out of patience after half a second."""
-    monkeypatch.setattr("pbt.server.patience.TICK", 0.5)
+    monkeypatch.setattr("pbt.server.timeouts.TICK", 0.5)
     import threading
 
     import uvicorn
 
+    from pbt.server.access import Gate
     from pbt.server.app import App
-    from pbt.server.gate import Gate
-    from pbt.server.rooms import Rooms
+    from pbt.server.populations import Rooms
     from pbt.server.running import bind
     from pbt.settings import Wanted
 
     rooms = Rooms(tmp_path, Wanted())
     listening = bind("127.0.0.1", 0)
     config = uvicorn.Config(
-        App(rooms, Gate(Key(KEY))), http=pbt.server.patience.Patient, lifespan="off", log_level="error", ws="none",
+        App(rooms, Gate(Key(KEY))), http=pbt.server.timeouts.Patient, lifespan="off", log_level="error", ws="none",
         access_log=False,
     )  # fmt: skip
     server = uvicorn.Server(config)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import pbt
-import pbt.server.patience
-from pbt.remote import Remote
+import pbt.server.timeouts
+from pbt.client.remote import Remote
 from pbt.server.keys import Access, Key, key_beside, key_for
 from pbt.settings import wanted
 from tests.population import SPACE

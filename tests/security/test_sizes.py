@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from pbt.client.remote import Remote
 from pbt.population.entries import LARGEST
-from pbt.remote import Remote
 from pbt.settings import wanted
 from tests.population import SPACE
 from tests.security import RAW

@@ -18,7 +18,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from pbt.checkpoints.names import parsed
+from pbt.checkpoints.ids import parsed
 from pbt.checkpoints.plain import protect, remove
 from pbt.errors import CheckpointError, SettingsError
 
@@ -157,7 +157,7 @@ def _use(folder: Path) -> int | None:
     """A shared lock on a folder that is there and stays there; None if it is not."""
     if sys.platform == "win32":
         return -1 if folder.is_dir() else None
-    from pbt.journals.locks import open_seen, try_lock
+    from pbt.disk.locks import open_seen, try_lock
 
     try:
         lock = open_seen(folder)
@@ -178,7 +178,7 @@ def _same(lock: int, folder: Path) -> bool:
 
 def _close(lock: int | None) -> None:
     if lock is not None and lock >= 0 and sys.platform != "win32":
-        from pbt.journals.locks import close_lock, unlock
+        from pbt.disk.locks import close_lock, unlock
 
         with suppress(OSError):  # a forked child's copies are closed already
             unlock(lock)
@@ -189,7 +189,7 @@ def _tidy(population: Path, only_work: bool = False) -> None:
     """Delete what no living process holds: what dead ones were working on, and checkpoints that are not in use."""
     if sys.platform == "win32":
         return
-    from pbt.journals.locks import open_seen, try_lock
+    from pbt.disk.locks import open_seen, try_lock
 
     with suppress(OSError):
         for name in os.listdir(population):

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from pbt.checkpoints.names import parsed
+from pbt.checkpoints.ids import parsed
+from pbt.checkpoints.manifest import adopted, check, encoded, look_again, manifest_of, saved
 from pbt.checkpoints.plain import protect, remove
 from pbt.checkpoints.store import MANIFEST, STALE, Manifest
-from pbt.checkpoints.whole import adopted, check, encoded, look_again, manifest_of, saved
+from pbt.disk.sharing import make_folder, share_folder
 from pbt.population.entries import Checkpoint
-from pbt.sharing import make_folder, share_folder
 
 _log = logging.getLogger("pbt")
 

@@ -20,9 +20,9 @@ from urllib.parse import quote
 
 from pbt import preempt
 from pbt.checkpoints.cache import Cache
-from pbt.checkpoints.names import parsed
+from pbt.checkpoints.ids import parsed
 from pbt.checkpoints.store import MANIFEST, STALE
-from pbt.checkpoints.travel import TravellingStore
+from pbt.checkpoints.transfer import TravellingStore
 from pbt.errors import CheckpointError, OutOfReach, SettingsError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from pbt.checkpoints.names import checked
+from pbt.checkpoints.ids import checked
 from pbt.errors import CheckpointError
 
 _CLONE = 0x40049409

@@ -23,9 +23,9 @@ from urllib.parse import quote
 import msgspec
 
 from pbt.checkpoints.cache import Cache
-from pbt.checkpoints.names import parsed
+from pbt.checkpoints.ids import parsed
 from pbt.checkpoints.store import MANIFEST
-from pbt.checkpoints.travel import TravellingStore
+from pbt.checkpoints.transfer import TravellingStore
 from pbt.errors import CheckpointError, Conflict
 
 CHUNK = 16 * 1024 * 1024

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from pbt import stdio
+from pbt.disk import stdio
 from pbt.errors import PBTError
 from pbt.fresh import fresh_folder
 

@@ -8,11 +8,11 @@ import click
 import msgspec
 from rich.console import Console
 
-from pbt import stdio
-from pbt.doctor import Finding, examine
+from pbt.disk import stdio
 from pbt.errors import SettingsError
-from pbt.salvage import save
-from pbt.where import is_url
+from pbt.opening.opening import is_url
+from pbt.opening.salvage import save
+from pbt.views.doctor import Finding, examine
 
 _MARKS = {"ok": "[green]ok     [/]", "warning": "[yellow]warning[/]", "problem": "[red]PROBLEM[/]"}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pbt.fetching import fetch
+from pbt.opening.fetching import fetch
 from pbt.views.table import number_text
 
 

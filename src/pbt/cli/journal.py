@@ -7,7 +7,7 @@ import time
 
 import click
 
-from pbt.where import open_journal
+from pbt.opening.opening import open_journal
 
 
 @click.command("journal")

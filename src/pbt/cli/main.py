@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from pbt import stdio
+from pbt.disk import stdio
 from pbt.errors import PBTError
 
 COMMANDS = {

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from pbt.opening.opening import is_url, open_journal
 from pbt.views.pictures import check_picture, draw
-from pbt.where import is_url, open_journal
 
 _PATIENCE, _EVERY = 2.0, 5.0
 """Seconds of reading before a word is said, and between two lines where there is no terminal."""

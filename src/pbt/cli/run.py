@@ -13,25 +13,25 @@ import click
 from msgspec.structs import replace
 from rich.console import Console
 
-from pbt import stdio
-from pbt.checkpoints.setting import is_url as is_store
-from pbt.cli.asking import Whole, asked_for, settings_options
+from pbt.checkpoints.location import is_url as is_store
 from pbt.cli.duration import duration
+from pbt.cli.options import Whole, asked_for, settings_options
 from pbt.coordinator.answer import Answer, answer
+from pbt.coordinator.follower import Follower
+from pbt.coordinator.steering import revive, train_longer
+from pbt.disk import stdio
 from pbt.errors import Conflict, PBTError, SettingsError
-from pbt.follow import Follower
-from pbt.keeper import StillReferenced
 from pbt.launchers.command import refused
 from pbt.launchers.local import LocalRun, command_of
 from pbt.launchers.logs import fresh_logs
-from pbt.launchers.revive import revive, train_longer
 from pbt.launchers.workers import environment
-from pbt.place import KINDS
+from pbt.opening.folder import KINDS
+from pbt.opening.opening import Place, is_url, open_place
 from pbt.population.entries import Created, decode
 from pbt.settings import Wanted, compare
-from pbt.views.screen import Screen
-from pbt.views.words import report_of
-from pbt.where import Place, is_url, open_place
+from pbt.views.live import Screen
+from pbt.views.summary import report_of
+from pbt.worker.checkpointer import StillReferenced
 
 _NOTHING_LEFT = (
     "{where} is finished: nothing was trained now. Train on with a larger --steps, or begin anew in another folder."

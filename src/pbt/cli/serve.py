@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from pbt import stdio
+from pbt.disk import stdio
 from pbt.server.keys import LOOPBACK
 
 if TYPE_CHECKING:
-    from pbt.server.backing import Backing
+    from pbt.server.backends import Backing
 
 
 @click.command("serve")
@@ -84,10 +84,10 @@ def command(
     $PGPASSWORD or ~/.pgpass.
     """
     stdio.forgive("stdout")
+    from pbt.server.access import Gate
     from pbt.server.app import App
-    from pbt.server.gate import Gate
     from pbt.server.keys import key_for
-    from pbt.server.rooms import Rooms
+    from pbt.server.populations import Rooms
     from pbt.server.running import bind, folder_for, serve
     from pbt.server.tls import certificate_for
     from pbt.server.verbose import Verbose

@@ -8,12 +8,12 @@ import click
 import msgspec
 from rich.console import Console
 
-from pbt.follow import Follower
-from pbt.population.value import Population
+from pbt.coordinator.follower import Follower
+from pbt.opening.opening import open_journal
+from pbt.population.population import Population
 from pbt.views.status import Status, status_of
+from pbt.views.summary import how_to_load
 from pbt.views.table import members_table, number_text
-from pbt.views.words import how_to_load
-from pbt.where import open_journal
 
 
 @click.command("status")

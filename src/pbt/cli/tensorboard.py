@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from pbt.follow import Follower
-from pbt.views.events import EventFiles
-from pbt.where import open_journal
+from pbt.coordinator.follower import Follower
+from pbt.opening.opening import open_journal
+from pbt.views.tensorboard import EventFiles
 
 
 @click.command("tensorboard")

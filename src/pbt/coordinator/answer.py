@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from pbt.population.entries import FOREIGN, OWN, Checkpoint, Why
-from pbt.population.value import Population
+from pbt.population.population import Population
 from pbt.space.space import Values
 
 

@@ -13,18 +13,18 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 from weakref import WeakMethod
 
-from pbt.alive import Alive
 from pbt.coordinator.answer import Answer
-from pbt.coordinator.asks import Ask, ExploredAsk, FinishAsk, JoinAsk, Proposal, ReportAsk, StandAsk, TellAsk
-from pbt.coordinator.leases import Missing, held
+from pbt.coordinator.commands import Ask, ExploredAsk, FinishAsk, JoinAsk, Proposal, ReportAsk, StandAsk, TellAsk
+from pbt.coordinator.leasing import Missing, held
 from pbt.coordinator.snapshot import crossed, dump, load
-from pbt.coordinator.walk import Fold, fold_all, owes, walk
+from pbt.coordinator.transition import Fold, fold_all, owes, walk
 from pbt.errors import JournalError, PBTError, StrategyError, Uncreated
 from pbt.journals.journal import Journal, Raced
+from pbt.liveness.liveness import Alive
 from pbt.population.entries import Absent, Created, Decision, Entry, Event, Report, Settings, decode
-from pbt.population.value import Population
+from pbt.population.population import Population
 from pbt.settings import Wanted, compare, resolve
-from pbt.strategies.named import Builder, build
+from pbt.strategies.registry import Builder, build
 from pbt.strategies.strategy import Strategy
 
 _log = logging.getLogger("pbt")

@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from pbt.coordinator.walk import Fold
-from pbt.population.value import Population
-from pbt.strategies.named import Builder
+from pbt.coordinator.transition import Fold
+from pbt.population.population import Population
+from pbt.strategies.registry import Builder
 from pbt.strategies.strategy import Strategy
 from pbt.unreadable import UNREADABLE
 

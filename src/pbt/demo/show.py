@@ -14,23 +14,23 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
+from pbt.coordinator.follower import Follower
 from pbt.demo.data import Digits, read_digits, write_digits
 from pbt.demo.network import Network
 from pbt.demo.train import ROUNDS, SPACE, UPDATES, WIDTHS
 from pbt.errors import PBTError
-from pbt.follow import Follower
 from pbt.launchers.local import LocalRun
+from pbt.opening.opening import open_place
 from pbt.population.entries import Entry, decode, real
 from pbt.population.lineage import Lineage
+from pbt.population.population import Population
 from pbt.population.schedule import schedule
-from pbt.population.value import Population
 from pbt.settings import wanted
 from pbt.strategies.pbt import PBT
 from pbt.views.history import History
+from pbt.views.live import Screen
 from pbt.views.pictures import Parts, draw
-from pbt.views.screen import Screen
-from pbt.views.words import schedule_lines
-from pbt.where import open_place
+from pbt.views.summary import schedule_lines
 
 MEMBERS = 8
 MORE = 32

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from pbt.disk.locks import FairLock
+from pbt.disk.sharing import open_shared
 from pbt.errors import JournalError, PBTError, Unavailable
 from pbt.journals.journal import Raced, mend
-from pbt.journals.locks import FairLock
-from pbt.journals.snapshot import SnapshotFile
-from pbt.sharing import open_shared
+from pbt.journals.snapshot_file import SnapshotFile
 
 FILE = "journal.db"
 _CREATE = "CREATE TABLE IF NOT EXISTS entries (number INTEGER PRIMARY KEY, body BLOB NOT NULL)"

@@ -19,17 +19,17 @@ from pathlib import Path
 from typing import Protocol
 
 from pbt.coordinator.answer import Answer
+from pbt.coordinator.follower import Follower
 from pbt.errors import PBTError
-from pbt.follow import Follower
-from pbt.launchers.guard import Guard
 from pbt.launchers.hopeless import hopeless
-from pbt.launchers.orders import START_TIMEOUT, Orders
 from pbt.launchers.stalls import Stalls
+from pbt.launchers.watchdog import Guard
 from pbt.launchers.workers import Worker, environment
 from pbt.population.entries import Entry, Event, Leased, Released, Reported
 from pbt.population.losses import Evidence
-from pbt.population.value import Population
+from pbt.population.population import Population
 from pbt.settings import Wanted
+from pbt.worker.orders import START_TIMEOUT, Orders
 
 RESTARTS = 3
 """Ends of one worker in a row with nothing to show and nobody else at fault, after which it is not started again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from pbt.population.value import Population
+from pbt.population.population import Population
 
 
 class Stalls:

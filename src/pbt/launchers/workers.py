@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 
 from pbt.errors import SettingsError
-from pbt.launchers.guard import Guard, send
-from pbt.launchers.orders import VARIABLE, Orders
+from pbt.launchers.watchdog import Guard, send
+from pbt.worker.orders import VARIABLE, Orders
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 TAIL = 20

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from pbt.population.entries import Checkpoint
 from pbt.population.member import MemberState
+from pbt.population.population import Population, references
 from pbt.population.ranking import insert, key_of, remove
-from pbt.population.value import Population, references
 
 
 class Draft:

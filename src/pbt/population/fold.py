@@ -33,8 +33,8 @@ from pbt.population.entries import (
 )
 from pbt.population.losses import Evidence, nothing_to_show
 from pbt.population.member import Lease, MemberState
+from pbt.population.population import Population
 from pbt.population.ranking import key_of
-from pbt.population.value import Population
 from pbt.space.space import Values
 
 REMEMBERED = 10

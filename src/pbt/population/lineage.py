@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pbt.errors import PBTError
 from pbt.population.entries import Checkpoint, Decision, Entry, Explored, Leased, Reported, score_of
 from pbt.population.fold import apply
-from pbt.population.value import Population
+from pbt.population.population import Population
 from pbt.space.space import Values
 
 

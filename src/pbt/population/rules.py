@@ -11,7 +11,7 @@ from typing import Protocol
 
 from pbt.population.entries import Checkpoint
 from pbt.population.member import MemberState
-from pbt.population.value import Population
+from pbt.population.population import Population
 from pbt.space.space import Values
 
 

@@ -8,15 +8,15 @@ import socket
 import sys
 from pathlib import Path
 
+from pbt.server.access import Gate
 from pbt.server.app import App
-from pbt.server.gate import Gate
 from pbt.server.keys import VARIABLE, Key
-from pbt.server.rooms import Rooms
+from pbt.server.populations import Rooms
 from pbt.server.running import serve
 from pbt.server.verbose import Verbose
 from pbt.settings import Wanted
-from pbt.strategies.named import record
 from pbt.strategies.names import ORIGINAL
+from pbt.strategies.registry import record
 
 
 def main(arguments: list[str]) -> None:

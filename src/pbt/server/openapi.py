@@ -12,7 +12,7 @@ from pbt import __version__
 from pbt.checkpoints.upload import BYTES
 from pbt.errors import PBTError, family
 from pbt.server.routes import JSON, LINES, PATTERNS, ROUTES, Route
-from pbt.server.wire import Failure
+from pbt.wire.messages import Failure
 
 _REFERENCE = "#/components/schemas/{name}"
 _ALWAYS = (401, 403, 404, 422, 500, 503)

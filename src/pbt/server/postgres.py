@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pbt.journals.database import Session
 from pbt.journals.postgres import PostgresJournal, has, names
-from pbt.place import POSTGRES, prepare
-from pbt.server.backing import Kept
-from pbt.server.counters import EVERY, Counters
+from pbt.liveness.postgres import EVERY, Counters
+from pbt.opening.folder import POSTGRES, prepare
+from pbt.server.backends import Kept
 
 
 class InPostgres:

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from pbt.checkpoints.upload import BYTES, Collect, Commit, Drop, Staged, Sweep
 from pbt.coordinator.answer import Answer
 from pbt.population.entries import Entry, Report, Settings
-from pbt.server.wire import Holder, Join, Nothing, Opened, Tell
 from pbt.settings import Wanted
+from pbt.wire.messages import Holder, Join, Nothing, Opened, Tell
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 """What may name a population: so that no name leads out of the server's folder."""

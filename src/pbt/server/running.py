@@ -17,7 +17,7 @@ from pbt.errors import SettingsError
 from pbt.server.app import App
 from pbt.server.keys import take_seat
 from pbt.server.limits import limits
-from pbt.server.patience import Patient
+from pbt.server.timeouts import Patient
 from pbt.server.tls import Certificate
 
 GRACE = 5

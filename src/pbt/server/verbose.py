@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pbt.coordinator.answer import Answer
 from pbt.population.entries import Report
-from pbt.population.value import Population
+from pbt.population.population import Population
 
 
 class Verbose:

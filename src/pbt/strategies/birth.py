@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pbt.population.entries import Decision, Why
-from pbt.population.value import Population
+from pbt.population.population import Population
 
 
 def birth(population: Population, member: int, ready: int) -> Decision:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pbt.chance import Chance
+from pbt.population.chance import Chance
 from pbt.population.entries import Decision, Entry, Why
 from pbt.population.fold import CURE_AFTER, decided
 from pbt.population.member import MemberState
-from pbt.population.value import Population
+from pbt.population.population import Population
 from pbt.space.space import Space, Values
 from pbt.strategies.explore import redraw
 from pbt.strategies.strategy import Memory, Strategy

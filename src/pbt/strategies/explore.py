@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pbt.chance import Chance
+from pbt.population.chance import Chance
 from pbt.space.space import Space, Values
 
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pbt.errors import SettingsError
 from pbt.population.entries import Checkpoint, Decision, Why
 from pbt.population.member import MemberState
+from pbt.population.population import Population
 from pbt.population.ranking import key_of
 from pbt.population.rules import cut, rank, standing
-from pbt.population.value import Population
 from pbt.strategies.birth import birth
 from pbt.strategies.strategy import Memory, Strategy
 

@@ -22,8 +22,8 @@ from msgspec.structs import replace
 from pbt.errors import SettingsError
 from pbt.population.entries import Checkpoint, Decision, Why
 from pbt.population.member import MemberState
+from pbt.population.population import Population
 from pbt.population.rules import bad, cut, parents, quorum, rank
-from pbt.population.value import Population
 from pbt.space.space import Values
 from pbt.strategies.birth import birth
 from pbt.strategies.explore import perturb_or_resample

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from pbt.population.entries import Decision, Entry
-from pbt.population.value import Population
+from pbt.population.population import Population
 from pbt.space.space import Values
 
 Memory = Any

@@ -15,7 +15,7 @@ from pbt.errors import Uncreated
 from pbt.population.entries import Entry, decode, real
 from pbt.population.fold import apply
 from pbt.population.lineage import Lineage, Segment, name_of
-from pbt.population.value import Population
+from pbt.population.population import Population
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from pbt.coordinator.leases import held
+from pbt.coordinator.leasing import held
+from pbt.opening.opening import is_url
 from pbt.population.member import MemberState
-from pbt.population.value import Population
-from pbt.where import is_url
+from pbt.population.population import Population
 
 Held = Callable[[MemberState], bool]
 """Whether a member is in the hands of a living worker."""
@@ -30,7 +30,7 @@ def judge_for(where: str) -> Held | None:
     """
     if is_url(where):
         return None
-    from pbt import place
+    from pbt.opening import folder as place
 
     alive = place.alive(Path(where))
     return lambda m: held(m, alive)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from pbt.population.entries import Entry, Reported
-from pbt.population.value import Population
+from pbt.population.population import Population
 
 _WINDOW = 20.0
 """Seconds, at least, over which a rate is measured; later on, a third of the whole time."""

@@ -10,8 +10,8 @@ from pbt.space.domains import Choice, Domain, Float, Int, Ordinal, Value
 from pbt.space.space import Values
 from pbt.views.history import History, band_in_force, drawable, in_force, pieces_of, places
 from pbt.views.looks import FAINT, LATER, LIT, plain_numbers
+from pbt.views.summary import shortened
 from pbt.views.table import number_text
-from pbt.views.words import shortened
 
 _BOUND: dict[str, Any] = {"color": "#333", "linewidth": 0.7, "linestyle": (0, (6, 3))}
 

@@ -10,8 +10,8 @@ from pbt.population.entries import real
 from pbt.population.lineage import Segment
 from pbt.views.history import History, band_of_points, finite, thinned
 from pbt.views.looks import FAINT, LATER, LIT, OTHERS, plain_numbers
+from pbt.views.summary import shortened
 from pbt.views.table import number_text
-from pbt.views.words import shortened
 
 LINES = 64
 """Members that are drawn as a line each; more are drawn as bands."""

@@ -1,0 +1,71 @@
+"""Which members may be leased, and which a barrier waits for in vain."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from heapq import heapify, heappop
+
+from pbt.liveness.liveness import Alive
+from pbt.population.losses import Evidence, nothing_to_show
+from pbt.population.member import MemberState
+from pbt.population.population import Population
+
+
+def held(m: MemberState, alive: Alive) -> bool:
+    """Whether a living worker holds the member."""
+    return m.lease is not None and not m.lease.ended and not alive.dead(m.id, m.lease)
+
+
+def available(population: Population, alive: Alive) -> Iterator[MemberState]:
+    """Members that may be leased: not done, not waiting for a decision, in nobody's living hands.
+
+    The order is that of leasing: furthest behind first, standing before not standing, then by id. Behind all of them
+    come those whose last lease had nothing to show while nobody can tell yet whose fault that was, the oftener so the
+    later: the next to be tried is one that may bring the evidence.
+    """
+    evidence = Evidence(population.members, population.shown)
+    free = [
+        (_unexplained(m, evidence), m.saved_step, not m.standing, m.id)
+        for m in population.members
+        if not m.done and not m.due
+    ]
+    heapify(free)
+    while free:
+        m = population.members[heappop(free)[3]]
+        if not held(m, alive):
+            yield m
+
+
+def _unexplained(m: MemberState, evidence: Evidence) -> int:
+    """How many of its last leases had nothing to show and are nobody's fault so far."""
+    return m.misses + 1 if nothing_to_show(m) and not evidence.against(m) else 0
+
+
+def further_behind(population: Population, than: int, step: int, alive: Alive) -> bool:
+    """Whether a member that anybody may take is further behind than member `than` at `step`."""
+    return any(
+        m.saved_step < step and m.id != than and not held(m, alive)
+        for m in population.members
+        if not m.done and not m.due
+    )
+
+
+def round_lacks_free(population: Population, alive: Alive) -> bool:
+    """Whether a member that the barrier's round still lacks is in nobody's living hands."""
+    return any(m.living and not m.due and not held(m, alive) for m in population.members)
+
+
+class Missing:
+    """Members without a living holder, and since when, on this observer's own monotonic clock."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since: dict[tuple[int, int], float] = {}
+
+    def longer_than(self, seconds: float, population: Population, alive: Alive) -> tuple[tuple[int, int], ...]:
+        """(member, newest lease number) of living members that nobody has held for that long."""
+        now = self._clock()
+        missing = [(m.id, m.newest) for m in population.members if m.living and not m.due and not held(m, alive)]
+        self._since = {key: self._since.get(key, now) for key in missing}
+        return tuple(key for key, since in self._since.items() if now - since >= seconds)

@@ -1,0 +1,114 @@
+"""The walk of one event: from a fold and a proposal to the entry's bytes and the next fold. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from pbt.coordinator.commands import Proposal
+from pbt.errors import Invalid, PBTError, StrategyError
+from pbt.population.entries import Decision, Entry, canonical, decode, encode
+from pbt.population.fold import apply, apply_all, decided, happened
+from pbt.population.population import Population
+from pbt.strategies.strategy import Memory, Strategy
+
+
+class Fold(NamedTuple):
+    """What a journal folds to: the population, and what its strategy remembers."""
+
+    population: Population
+    memory: Memory = None
+
+
+def walk(before: Fold | None, proposal: Proposal, strategy: Strategy, time: float) -> tuple[bytes, Fold, Entry]:
+    """Apply the event, let the strategy decide for whoever is due, and fold the entry as it will be read.
+
+    What is folded is what will be read: the event in its canonical form, the decisions as decoded.
+
+    Raises:
+        StrategyError: the strategy raised, or decided something impossible.
+        Invalid: the entry can not be written.
+    """
+    population, memory = before if before is not None else (None, None)
+    event, decisions = canonical(proposal.event), proposal.decisions
+    remembers = strategy.remembers
+    seen = happened(population, event)
+    decisions = _checked_outside(seen, decisions)
+    view = decided(seen, decisions) if decisions else seen
+    if view.due and not view.finished:
+        now = strategy.remember(memory, population, Entry(time, event, decisions)) if remembers else None
+        decisions = (*decisions, *_decide(strategy, view, now))
+    body = encode(Entry(time, event, decisions))
+    entry = decode(body)
+    after = decided(seen, entry.decisions)
+    return body, Fold(after, strategy.remember(memory, population, entry) if remembers else None), entry
+
+
+def fold_all(before: Fold | None, entries: Sequence[Entry], strategy: Strategy) -> Fold:
+    """The fold after entries that are recorded. Never decides."""
+    population, memory = before if before is not None else (None, None)
+    if not strategy.remembers:
+        return Fold(apply_all(population, entries))
+    for entry in entries:
+        after = apply(population, entry)
+        population, memory = after, strategy.remember(memory, population, entry)
+    assert population is not None
+    return Fold(population, memory)
+
+
+def owes(entry: Entry) -> bool:
+    """Whether a decision of the entry owes hyperparameters."""
+    return any(d.hyperparameters is None and d.owed for d in entry.decisions)
+
+
+def _decide(strategy: Strategy, view: Population, memory: Memory) -> Sequence[Decision]:
+    try:
+        decisions = strategy.decide(view, memory, view.due)
+    except PBTError:
+        raise
+    except Exception as error:
+        raise StrategyError(f"the strategy {type(strategy).__name__} raised {type(error).__name__}: {error}") from error
+    return _checked(view, decisions)
+
+
+def _checked_outside(seen: Population, decisions: Sequence[Decision]) -> tuple[Decision, ...]:
+    """What is told is whole, and nobody's strategy is at fault if it is not, nor has to mend it."""
+    for decision in decisions:
+        if decision.owed:
+            raise Invalid(
+                f"a decision on member {decision.member} has no hyperparameters: who decides from outside says them"
+            )
+    try:
+        return _checked(seen, decisions)
+    except StrategyError as error:
+        raise Invalid(str(error)) from None
+
+
+def _checked(seen: Population, decisions: Sequence[Decision]) -> tuple[Decision, ...]:
+    """The decisions, with values of their domains' own types: 3 where a strategy's arithmetic made 3.0 of it."""
+    n, space = len(seen.members), seen.settings.space
+    for decision in decisions:
+        if not 0 <= decision.member < n:
+            raise StrategyError(f"a decision on member {decision.member}, which does not exist")
+        if decision.parents or decision.hyperparameters is not None or decision.start != "on":
+            _check(seen, decision)
+    return tuple(
+        d if d.hyperparameters is None else replace(d, hyperparameters=space.clip(d.hyperparameters)) for d in decisions
+    )
+
+
+def _check(seen: Population, decision: Decision) -> None:
+    """A decision binds checkpoints that exist, and values inside the space, whatever strategy took it."""
+    for parent in decision.parents:
+        if not 0 <= parent.member < len(seen.members):
+            raise StrategyError(f"a decision names a checkpoint of member {parent.member}, which does not exist")
+        if not seen.settings.foreign and not seen.references(parent.id, parent.member):
+            raise StrategyError(f"a decision names checkpoint {parent.id} for member {decision.member}, which is gone")
+    if decision.start == "copy" and not decision.parents:
+        raise StrategyError(f"a decision has member {decision.member} copy nobody")
+    if decision.hyperparameters is not None and decision.hyperparameters not in seen.settings.space:
+        raise StrategyError(
+            f"a decision gives member {decision.member} values outside the space: {decision.hyperparameters!r}"
+        )

@@ -1,0 +1,1 @@
+"""What the operating system gives and takes: locks, files shared among users, standard streams."""

@@ -1,0 +1,1 @@
+"""Populations trained inside one process."""

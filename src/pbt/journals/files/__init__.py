@@ -1,0 +1,1 @@
+"""The journal of files: entries in a folder that machines share."""

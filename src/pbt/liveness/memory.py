@@ -1,0 +1,72 @@
+"""Signs of life that reach a server over the network: a counter a lease, in the server's memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from pbt.liveness.flock import TERM
+from pbt.liveness.liveness import Alive
+from pbt.population.member import Lease
+
+MOST = 5.0
+"""Seconds that pass at most between two moments in which this server was seen to run."""
+
+
+class Beats:
+    """Leases given by this server; those that workers took in the folder itself are judged by their signs there.
+
+    After the server's restart every lease has a full term. Time passes only while the server runs: one that was
+    stopped for a minute has not yet read what the holders said meanwhile.
+    """
+
+    kind = "server"
+
+    def __init__(self, folder: Alive, clock: Callable[[], float] = time.monotonic, term: float = TERM) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._term = term
+        self._seen = clock()
+        self._behind = 0.0
+        self._last: dict[tuple[int, int], float] = {}
+        self._newest: dict[int, int] = {}
+
+    def tick(self) -> None:
+        """The server runs."""
+        self._now()
+
+    def _now(self) -> float:
+        """The clock, less the time in which the server did not run."""
+        seen, self._seen = self._seen, self._clock()
+        self._behind += max(0.0, self._seen - seen - MOST)
+        return self._seen - self._behind
+
+    def hold(self, member: int, number: int) -> bool:
+        """A lease is about to be given."""
+        self._note(member, number)
+        return True
+
+    def beat(self, member: int, number: int) -> None:
+        """Its holder lives."""
+        self._note(member, number)
+
+    def _note(self, member: int, number: int) -> float:
+        before = self._newest.setdefault(member, number)
+        if before != number:  # a member has one holder: nobody asks about earlier leases any more
+            self._last.pop((member, before), None)
+            self._newest[member] = number
+        self._last[member, number] = now = self._now()
+        return now
+
+    def let_go(self, member: int) -> None:
+        """Its holder trains it no longer."""
+        self._last.pop((member, self._newest.pop(member, 0)), None)
+
+    def dead(self, member: int, lease: Lease) -> bool:
+        """Whether nothing was heard of the holder for a term."""
+        if lease.sign != self.kind:
+            return self._folder.dead(member, lease)
+        last = self._last.get((member, lease.number))
+        if last is None:
+            last = self._note(member, lease.number)
+        return self._now() - last > self._term

@@ -1,0 +1,246 @@
+"""A place: from a folder to the journal, the checkpoints and the coordinator of a population.
+
+``population.json`` fixes the kind of journal for ever; the file system only chooses it at creation.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pbt.disk.sharing import check_writable, make_folder, open_shared
+from pbt.errors import JournalError, SettingsError
+from pbt.unreadable import UNREADABLE, plainly
+
+if TYPE_CHECKING:
+    from pbt.coordinator.coordinator import Coordinator
+    from pbt.journals.files.journal import FilesJournal
+    from pbt.journals.sqlite import SQLiteJournal, SQLiteReader
+    from pbt.liveness.files import Counter
+    from pbt.liveness.flock import Flock
+
+_log = logging.getLogger("pbt")
+MARK = "population.json"
+POSTGRES = "postgres"
+"""The kind of a folder whose journal lies in a database, which its servers know."""
+KINDS = ("sqlite", "files")
+"""Kinds of journals: one file for the processes of one machine; many, for machines that share the folder."""
+VARIABLE = "PBT_JOURNAL"
+"""In the environment: the kind of journal of new folders."""
+NETWORK = frozenset(
+    [
+        *("nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "afs", "afpfs", "9p"),
+        *("glusterfs", "orangefs", "fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.ceph", "fuse.juicefs"),
+        *("fuse.rclone",),
+    ]
+)
+"""File systems that other machines may write to."""
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """What ``population.json`` says; `id` tells this folder from every other."""
+
+    format: int = 1
+    journal: str = "sqlite"
+    id: str = ""
+
+
+def coordinator(folder: str | Path, kind: str | None = None) -> Coordinator:
+    """The coordinator of the population in `folder`, which is made if need be.
+
+    Args:
+        kind: of the journal, if the folder is new; see `prepare`.
+
+    Raises:
+        SettingsError: the folder can not hold one.
+        JournalError: what lies there is damaged, or newer than this version.
+    """
+    path = prepare(folder, kind)
+    check_writable(path)
+    from pbt.coordinator.coordinator import Coordinator
+
+    try:
+        return Coordinator(journal(path), alive(path))
+    except OSError as error:
+        raise SettingsError(f"{path} can not be written ({error.strerror}): training needs that") from None
+
+
+def journal(path: Path) -> SQLiteJournal | FilesJournal:
+    """The journal of a folder that `prepare` gave."""
+    if kept_in(path) == "files":
+        from pbt.journals.files.journal import FilesJournal
+
+        return FilesJournal(path)
+    from pbt.journals.sqlite import SQLiteJournal
+
+    return SQLiteJournal(path)
+
+
+def alive(path: Path) -> Flock | Counter:
+    """The sign of life that workers in this folder give: what every machine can see that may have one there."""
+    if kept_in(path) == "files":
+        from pbt.liveness.files import Counter
+
+        return Counter(path)
+    from pbt.liveness.flock import Flock
+
+    return Flock(path)
+
+
+def marked(path: Path) -> bool:
+    """Whether the folder is a population's.
+
+    Raises:
+        JournalError: that can not be seen, for want of a permission.
+    """
+    try:
+        return (path / MARK).is_file()
+    except OSError as error:
+        raise JournalError(f"{path} can not be read: {error.strerror}") from None
+
+
+def reader(folder: str | Path) -> SQLiteReader | FilesJournal:
+    """The journal of the population in `folder`, read-only.
+
+    Raises:
+        JournalError: there is none.
+    """
+    path = Path(folder)
+    if not marked(path):
+        inside = ", ".join(sorted(p.parent.name for p in path.glob(f"*/{MARK}"))[:12])
+        hint = f"name one of those inside: {inside}" if inside else "name the folder given to pbt run or pbt.turns"
+        raise JournalError(f"{path} holds no population: {hint}")
+    if kept_in(path) == "files":
+        from pbt.journals.files.journal import FilesJournal
+
+        return FilesJournal(path)
+    from pbt.journals.sqlite import SQLiteReader
+
+    return SQLiteReader(path)
+
+
+def prepare(folder: str | Path, kind: str | None = None) -> Path:
+    """Make the folder of a population and mark it, or check the mark that it has.
+
+    Args:
+        kind: of a new folder's journal, one of `KINDS`, or `POSTGRES` for its servers; by default ``$PBT_JOURNAL``,
+            else "files" on a network file system and "sqlite" elsewhere. A folder that has a mark keeps its kind.
+
+    Raises:
+        SettingsError: it can not be made.
+        JournalError: its journal lies elsewhere, or is of a newer version.
+    """
+    path = Path(folder).expanduser().absolute()
+    if sys.platform == "win32":
+        raise SettingsError(
+            f"{path}: a population's folder needs flock, which Windows lacks; "
+            "run pbt serve on Linux or macOS and give its URL, or use pbt.train"
+        )
+    try:
+        make_folder(path)
+        if not (path / MARK).exists():
+            _write_mark(path, _chosen(path, kind))
+    except OSError as error:
+        raise SettingsError(f"{path} can not hold a population: {error.strerror}") from None
+    kept = read_mark(path).journal
+    if kind == POSTGRES and kept != POSTGRES:
+        raise JournalError(
+            f"{path} has a journal of its own ({kept}): serve it without --journal, or give another folder"
+        )
+    if kind != POSTGRES and kept_in(path) != kind is not None:
+        _log.warning("%s keeps its journal as %r: a kind can be chosen for new folders alone", path, kept)
+    return path
+
+
+def kept_in(path: Path) -> str:
+    """The kind of journal that lies in a population's folder.
+
+    Raises:
+        JournalError: it lies in a database.
+    """
+    kept = read_mark(path).journal
+    if kept == POSTGRES:
+        raise JournalError(
+            f"the journal of {path} is in PostgreSQL: go through its server, as in http://HOST:7777/{path.name} "
+            "(pbt serve --journal starts one)"
+        )
+    return kept
+
+
+def _chosen(path: Path, kind: str | None) -> str:
+    """The kind of a new folder's journal, made ready where it needs that."""
+    if kind == POSTGRES:
+        return kind
+    file_system_here = file_system(path)
+    shared = file_system_here in NETWORK
+    kind = kind or os.environ.get(VARIABLE) or ("files" if shared else "sqlite")
+    if kind not in KINDS:
+        raise SettingsError(f"{VARIABLE}={kind}: a journal is kept as one of {', '.join(KINDS)}")
+    if kind == "sqlite" and shared:
+        raise SettingsError(
+            f"{path} lies on a network file system ({file_system_here}), where SQLite loses commits without a word: "
+            "keep the journal as files, or run pbt serve on one machine with a local folder"
+        )
+    if kind == "files":
+        from pbt.journals.files import names
+
+        names.prepare(path)
+    return kind
+
+
+def _write_mark(path: Path, kind: str) -> None:
+    """Written aside and linked, so that it is whole and only the first of several writers makes it."""
+    aside = path / f".{MARK}.{os.getpid()}.{os.urandom(4).hex()}"
+    with os.fdopen(open_shared(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+        file.write(msgspec.json.encode(Mark(journal=kind, id=secrets.token_hex(16))))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(aside, path / MARK)
+    except OSError:
+        if not (path / MARK).exists():
+            raise
+    finally:
+        aside.unlink()
+    fd = os.open(path, os.O_RDONLY)
+    os.fsync(fd)
+    os.close(fd)
+
+
+def read_mark(path: Path) -> Mark:
+    """The mark of a population's folder.
+
+    Raises:
+        JournalError: there is none, or it is of a newer version.
+    """
+    try:
+        mark = msgspec.json.decode((path / MARK).read_bytes(), type=Mark)
+    except OSError as error:
+        raise JournalError(f"{path / MARK} can not be read: {error.strerror}") from None
+    except UNREADABLE as error:
+        raise JournalError(f"{path / MARK} can not be read: {plainly(error)}") from None
+    if mark.format > Mark().format or mark.journal not in (*KINDS, POSTGRES):
+        raise JournalError(f"{path} was made by a newer pbt (journal {mark.journal!r}): pip install -U pbtrain")
+    return mark
+
+
+def file_system(path: Path) -> str:
+    """The type of the file system below `path`, as the kernel names it; "" where that is not known."""
+    try:
+        lines = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return ""
+    kinds = {}
+    for line in lines:
+        left, _, right = line.partition(" - ")
+        mount = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), left.split(" ")[4])
+        kinds[mount] = right.split(" ")[0]
+    real = path.resolve()
+    return next((kinds[str(p)] for p in (real, *real.parents) if str(p) in kinds), "")

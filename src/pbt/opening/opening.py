@@ -1,0 +1,109 @@
+"""From what a user writes for "where" (a folder or a URL) to a coordinator and its checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from pbt.checkpoints.folder import FolderStore
+from pbt.checkpoints.store import CheckpointStore
+from pbt.coordinator.interface import Joinable
+from pbt.errors import SettingsError
+from pbt.journals.journal import Reads
+from pbt.population.entries import FOREIGN, OWN
+
+if TYPE_CHECKING:
+    from pbt.client.remote import Remote
+
+
+class Place(NamedTuple):
+    """A population and what belongs to it.
+
+    Attributes:
+        where: the folder, absolute, or the URL.
+        own: opens the store of checkpoints that are the population's own.
+        logs: where workers of this machine write their output.
+    """
+
+    where: str
+    face: Joinable
+    journal: Reads
+    own: Callable[[], CheckpointStore]
+    logs: Path
+
+    def store(self, checkpoints: str) -> CheckpointStore | None:
+        """What keeps the checkpoints, from the population's setting; None if they are foreign.
+
+        Raises:
+            SettingsError: a package is missing.
+            OutOfReach: an object store can not be reached.
+        """
+        if checkpoints == FOREIGN:
+            return None
+        if checkpoints == OWN:
+            return self.own()
+        from pbt.checkpoints.objects import ObjectStore
+
+        return ObjectStore(checkpoints)
+
+
+def is_url(where: str) -> bool:
+    """Whether `where` names a server."""
+    return where.startswith(("http://", "https://"))
+
+
+def open_place(where: str, kind: str | None = None) -> Place:
+    """The population at `where`, for training it; a folder is made if need be.
+
+    Args:
+        kind: of a new folder's journal; see `pbt.opening.folder.prepare`.
+
+    Raises:
+        SettingsError: the folder can not hold a population, or the URL can not be understood.
+        Unreachable: no server answers.
+    """
+    if is_url(where):
+        if kind is not None:
+            raise SettingsError(f"{where}: the server chooses how its journal is kept")
+        from pbt.client.remote import open_remote
+
+        remote, seen, id = open_remote(where)
+        own = _uploads(remote, id) if seen is None else lambda: FolderStore(seen)
+        name = where.partition("#")[0].partition("://")[2].partition("/")[2] or "default"
+        return Place(where, remote, remote, own, Path("pbt-runs", "logs", name))
+    if "://" in where:
+        raise SettingsError(f"{where}: give a folder, or a URL that begins with http://")
+    from pbt.opening import folder as place
+
+    folder = Path(where).expanduser().absolute()
+    coordinator = place.coordinator(folder, kind)
+    return Place(str(folder), coordinator, coordinator.journal, lambda: FolderStore(folder), folder / "logs")
+
+
+def _uploads(remote: Remote, id: str) -> Callable[[], CheckpointStore]:
+    """Through the server, where this machine does not see its folder."""
+
+    def opened() -> CheckpointStore:
+        from pbt.checkpoints.cache import Cache
+        from pbt.checkpoints.upload import UploadStore
+
+        return UploadStore(remote, Cache(id))
+
+    return opened
+
+
+def open_journal(where: str) -> Reads:
+    """The journal at `where`, read-only.
+
+    Raises:
+        JournalError: there is no population.
+        Unreachable: no server answers.
+    """
+    if is_url(where):
+        from pbt.client.remote import Remote
+
+        return Remote(where)
+    from pbt.opening import folder as place
+
+    return place.reader(where)

@@ -1,0 +1,129 @@
+"""`Population`: the immutable value that a journal folds to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import msgspec
+
+from pbt.errors import UnknownMember
+from pbt.population.chance import Chance
+from pbt.population.entries import Checkpoint, Settings
+from pbt.population.member import MemberState
+from pbt.population.ranking import Ranked
+
+
+class Population(msgspec.Struct, frozen=True, gc=False):
+    """How a population stands after `count` entries. `pbt.population.fold.apply` gives the next value.
+
+    Attributes:
+        ranked: members neither done nor absent, best first, by their own last report with a checkpoint.
+        best: the checkpoint with the best finite score so far.
+        best_key: its place in a ranking; infinity while there is none.
+        borrowed: by owner, checkpoints that another member holds, with how many do.
+        due: members that wait for a decision, in the order of their ids.
+        living: how many are neither done nor absent.
+        undone: how many are not done.
+        reached: the goal was reached.
+        reports: how many reports there were.
+        shown: how many of them had a checkpoint.
+        speakers: members whose reports or leases the last entry carried.
+        steered: the nonce of the last change from outside.
+    """
+
+    settings: Settings
+    count: int = 0
+    members: tuple[MemberState, ...] = ()
+    ranked: Ranked = ()
+    best: Checkpoint | None = None
+    best_key: float = math.inf
+    borrowed: dict[int, dict[str, int]] = {}
+    due: tuple[int, ...] = ()
+    living: int = 0
+    undone: int = 0
+    reached: bool = False
+    reports: int = 0
+    shown: int = 0
+    pins: tuple[str, ...] = ()
+    speakers: tuple[int, ...] = ()
+    steered: str = ""
+
+    @property
+    def finished(self) -> bool:
+        """The goal is reached, or every member is done (or absent, in an open population)."""
+        left = self.living if self.settings.members is None else self.undone
+        return self.reached or (left == 0 and len(self.members) > 0)
+
+    def member(self, id: int) -> MemberState:
+        """A member by id.
+
+        Raises:
+            UnknownMember: if there is none.
+        """
+        if not 0 <= id < len(self.members):
+            raise UnknownMember(f"no member {id}: the population has members 0 to {len(self.members) - 1}")
+        return self.members[id]
+
+    def chance(self, id: int) -> Chance:
+        """The draws of a member's next decision."""
+        return Chance(self.settings.seed, id, self.members[id].decisions)
+
+    def owing(self) -> Iterator[MemberState]:
+        """Members whose hyperparameters are owed."""
+        return (m for m in self.members if m.owed)
+
+    def references(self, checkpoint: str, owner: int) -> bool:
+        """Whether anybody may still need this checkpoint of `owner`."""
+        return references(self, checkpoint, owner, self.pins)
+
+    def kept(self, owner: int) -> tuple[str, ...]:
+        """The ids of this member's own checkpoints that are still referenced."""
+        best = self.best
+        ids = {c.id for c in self.members[owner].holds if c.member == owner}
+        ids.update(self.borrowed.get(owner, ()))
+        if best is not None and best.member == owner:
+            ids.add(best.id)
+        if self.pins:
+            ids.update(pin for pin in self.pins if owner_of(pin) == owner)
+        return tuple(ids) if len(ids) < 2 else tuple(sorted(ids))
+
+    def referenced(self) -> frozenset[str]:
+        """The ids of all checkpoints that anybody may still need."""
+        held = {c.id for m in self.members for c in m.holds}
+        return frozenset(held.union(self.pins, () if self.best is None else (self.best.id,)))
+
+
+class Referring(Protocol):
+    """A population, or one that is being changed."""
+
+    @property
+    def members(self) -> Sequence[MemberState]:
+        """By id."""
+        ...
+
+    @property
+    def borrowed(self) -> dict[int, dict[str, int]]:
+        """See `Population`."""
+        ...
+
+    @property
+    def best(self) -> Checkpoint | None:
+        """See `Population`."""
+        ...
+
+
+def references(population: Referring, checkpoint: str, owner: int, pins: tuple[str, ...]) -> bool:
+    """Whether anybody may still need this checkpoint of `owner`: to go on from, as the best, or as pinned."""
+    if any(own.id == checkpoint for own in population.members[owner].holds):
+        return True
+    best = population.best
+    if best is not None and best.id == checkpoint:
+        return True
+    return checkpoint in population.borrowed.get(owner, ()) or checkpoint in pins
+
+
+def owner_of(checkpoint: str) -> int:
+    """The member that wrote a checkpoint, from an id ``<member>/<lease>-<seq>``."""
+    return int(checkpoint.partition("/")[0])

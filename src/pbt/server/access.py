@@ -1,0 +1,79 @@
+"""What every request must show before anything else is looked at: host, origin, key, type and size.
+
+Without the first two, a page that a user visits could reach a server on his loopback (DNS rebinding,
+cross-site requests).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable
+
+from pbt.errors import Forbidden, ReadOnly, TooLarge, WrongHost, WrongType
+from pbt.server.keys import Access, Key
+from pbt.wire.messages import BODY_LIMIT
+
+Headers = dict[bytes, bytes]
+
+
+class Gate:
+    """Checks requests.
+
+    Args:
+        key: what they must carry.
+        hosts: names by which this server is expected to be called, besides this machine's own and any IP address.
+    """
+
+    def __init__(self, key: Key, hosts: Iterable[str] = ()) -> None:
+        self.key = key
+        own = {"localhost", socket.gethostname().lower(), socket.getfqdn().lower()}
+        self._seen: set[str] = set()
+        self._hosts = own | {host.lower() for host in hosts}
+
+    def check(self, method: str, headers: Headers) -> None:
+        """Let the request in.
+
+        Raises:
+            WrongHost, Forbidden, ReadOnly, WrongType, TooLarge: why not.
+        """
+        host = headers.get(b"host", b"").decode("latin-1")
+        if host not in self._seen and not self._expected(host):
+            raise WrongHost(
+                f"host {host[:80]!r} is not this server: name it with pbt serve --host-name, or use its address"
+            )
+        origin = headers.get(b"origin")
+        if origin is not None and origin.decode("latin-1").partition("://")[2] != host:
+            raise WrongHost("requests from other pages are refused")
+        self._check_key(method, headers.get(b"authorization"))
+        if method == "POST":
+            if headers.get(b"content-type", b"").partition(b";")[0].strip() != b"application/json":
+                raise WrongType("send JSON, with content-type application/json")
+            length = headers.get(b"content-length", b"0")
+            if not length.isdigit() or len(length) > 18 or int(length) > BODY_LIMIT:
+                raise TooLarge(
+                    f"the request is too large: at most {BODY_LIMIT} bytes; put large values into the checkpoint"
+                )
+
+    def _check_key(self, method: str, authorization: bytes | None) -> None:
+        access = self.key.access(authorization)
+        if access is Access.NONE:
+            raise Forbidden(
+                "the key is missing or wrong: export PBT_KEY=… as pbt serve printed it, or give the key to PBTClient"
+            )
+        if access is Access.READ and method not in ("GET", "HEAD"):
+            raise ReadOnly(
+                "this key only reads (pbt status, pbt journal and the like): to train, or to change something, "
+                "export the server's other key as PBT_KEY"
+            )
+
+    def _expected(self, host: str) -> bool:
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        if name.lower() not in self._hosts:
+            try:
+                ipaddress.ip_address(name.strip("[]"))
+            except ValueError:
+                return False
+        if len(self._seen) < 100 and len(host) < 300:
+            self._seen.add(host)
+        return True

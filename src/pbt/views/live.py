@@ -1,0 +1,80 @@
+"""The live table of `pbt run`: drawn over on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+
+from pbt.coordinator.follower import Follower
+from pbt.population.entries import Entry
+from pbt.population.population import Population
+from pbt.views.pace import Pace
+from pbt.views.table import live, note_exploits, number_text
+
+_EVERY = 0.25
+_LINE_EVERY = 5.0
+
+
+class Screen:
+    """Shows a followed population while it trains.
+
+    Args:
+        workers: says how many workers run, in words.
+        plain: lines, even on a terminal.
+    """
+
+    def __init__(self, console: Console, follower: Follower, workers: Callable[[], str], plain: bool = False) -> None:
+        self._console = console
+        self._follower = follower
+        self._workers = workers
+        self._exploited: dict[int, int] = {}
+        self._shown = 0.0
+        self._pace = Pace()
+        follower.listen(self._pace.hear)
+        follower.listen(self._hear)
+        dull = plain or not console.is_terminal or console.is_dumb_terminal
+        self._live = None if dull else Live(console=console, auto_refresh=False)
+
+    def __enter__(self) -> Screen:
+        self._pace.begin()
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._shown = 0.0
+        self.show()
+        if self._live is not None:
+            self._live.stop()
+
+    def show(self) -> None:
+        """Draw how things stand, unless that was done a moment ago."""
+        now = time.monotonic()
+        if now - self._shown < (_EVERY if self._live is not None else _LINE_EVERY):
+            return
+        self._shown = now
+        population = self._follower.population if self._follower.exists else None
+        if self._live is not None:
+            fresh = self._pace.just_took_over()
+            pace = self._pace.words(population)
+            drawn = live(population, self._exploited, self._workers(), self._console.size, pace, fresh)
+            self._live.update(drawn, refresh=True)
+        elif population is not None:
+            best = population.best
+            steps = [m.step for m in population.members]
+            pace = self._pace.words(population)
+            self._console.print(
+                f"step {min(steps, default=0)}–{max(steps, default=0)} · {population.reports} reports · "
+                f"best {number_text(best.score if best else None)} · {self._workers()} · {pace}",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    def _hear(self, entry: Entry, before: Population | None) -> None:
+        note_exploits(entry, self._exploited)

@@ -1,0 +1,83 @@
+"""What a population found, in words."""
+
+from __future__ import annotations
+
+import os.path
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from pbt.checkpoints.location import is_url as names_store
+from pbt.opening.opening import is_url
+from pbt.population.entries import Checkpoint, Entry, Settings
+from pbt.population.lineage import Lineage
+from pbt.population.population import Population
+from pbt.population.schedule import Schedule, schedule
+from pbt.views.table import number_text
+
+
+def report_of(population: Population, entries: Sequence[Entry], where: str, logs: Path) -> str:
+    """The end of a run: the best member, the schedule that led to it, and where everything lies."""
+    lines: list[str] = []
+    best = population.best
+    if best is None:
+        lines.append("no member had a finite score with a checkpoint yet")
+    else:
+        lines.append(f"best score {number_text(best.score)}: member {best.member} at step {best.step}")
+        lines.extend(f"  {line}" for line in how_to_load(where, population.settings, best))
+        found = schedule(Lineage.of(entries), best)
+        lines.append(f"  its schedule of hyperparameters ({len(found)} {'piece' if len(found) == 1 else 'pieces'}):")
+        lines.extend("  " + line for line in schedule_lines(found))
+    exploits = sum(d.start == "copy" for e in entries for d in e.decisions)
+    lines.append(
+        f"{population.reports} reports and {exploits} exploits of {len(population.members)} members, in {where}"
+    )
+    failed = [m.id for m in population.members if m.failed]
+    if failed:
+        lines.append(
+            f"failed for good: {', '.join(map(str, failed))} (their workers' output: {shlex.quote(str(logs))})"
+        )
+    return "\n".join(lines)
+
+
+def how_to_load(where: str, settings: Settings, checkpoint: Checkpoint) -> list[str]:
+    """Where the best checkpoint can be loaded from, or how to get it here."""
+    if settings.foreign:
+        return [f"its script calls it  {checkpoint.id}"]
+    path = checkpoint_path(where, settings, checkpoint)
+    return [f"load it from  {path}" if path is not None else f"get it with  {fetch_command(where, settings)}"]
+
+
+def checkpoint_path(where: str, settings: Settings, checkpoint: Checkpoint) -> str | None:
+    """Where a checkpoint lies on this machine; None where it lies elsewhere. A foreign one is what its script says."""
+    if settings.foreign:
+        return checkpoint.id
+    if is_url(where) or names_store(settings.checkpoints):
+        return None
+    path = Path(where, "checkpoints", checkpoint.id)
+    return str(path) if os.path.isdir(path) else None
+
+
+def fetch_command(where: str, settings: Settings) -> str | None:
+    """What to type to have the best checkpoint in a folder of one's own; None for what only its script can find."""
+    return None if settings.foreign else shlex.join(["pbt", "fetch", where, "--to", "best"])
+
+
+def schedule_lines(found: Schedule, limit: int = 12) -> list[str]:
+    """A schedule as a small table: from which step, which values; the middle of a long one left out."""
+    names = list(found[0][1]) if found else []
+    rows = [["from step", *names]] + [
+        [str(step), *(number_text(values[name]) for name in names)] for step, values in found
+    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(names) + 1)]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    if len(lines) > limit + 1:
+        half = limit // 2
+        lines = [*lines[: half + 1], f"{'…':>{widths[0]}}  ({len(lines) - 1 - limit} more)", *lines[-half:]]
+    return lines
+
+
+def shortened(text: str, most: int) -> str:
+    """A name on one line of at most `most` characters: of a longer one the middle is left out."""
+    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most - most // 2 - 1) :]}"

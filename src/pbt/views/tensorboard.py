@@ -1,0 +1,101 @@
+"""TensorBoard event files from a journal: score and every hyperparameter of every member over steps.
+
+Needs tensorboardX, which needs neither TensorFlow nor torch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pbt.errors import PBTError
+from pbt.population.entries import Entry, Reported, real, score_of
+from pbt.population.population import Population
+from pbt.space.domains import Choice, Ordinal, Value
+
+MARK = "pbt-tensorboard.json"
+
+
+class _Mark(msgspec.Struct):
+    seed: int
+    written: int
+
+
+class EventFiles:
+    """Writes one run per member below `logdir`; a second call goes on after the last entry that is written.
+
+    Listen with `hear`; see `Follower.listen`.
+
+    Raises:
+        PBTError: tensorboardX is missing, or `logdir` holds another population.
+    """
+
+    def __init__(self, logdir: Path) -> None:
+        try:
+            import tensorboardX
+        except ImportError:
+            raise PBTError("TensorBoard files need tensorboardX: pip install 'pbtrain[tensorboard]'") from None
+        self._make: Any = tensorboardX.SummaryWriter
+        self._logdir = logdir
+        self._writers: dict[int, Any] = {}
+        self._count = 0
+        self._mark: _Mark | None = None
+        if (logdir / MARK).exists():
+            self._mark = msgspec.json.decode((logdir / MARK).read_bytes(), type=_Mark)
+
+    def hear(self, entry: Entry, before: Population | None) -> None:
+        """Write what one entry says, unless it is written already."""
+        self._count += 1
+        if self._count == 1:
+            self._begin(entry)
+        if self._mark is None or self._count <= self._mark.written:
+            return
+        if isinstance(entry.event, Reported) and before is not None:
+            for report in entry.event.reports:
+                m = before.members[report.member]
+                writer = self._writer(report.member)
+                for past in report.history:
+                    writer.add_scalar("score", real(score_of(past)), past.step, entry.time)
+                writer.add_scalar("score", real(score_of(report)), report.step, entry.time)
+                for name, value in (report.hyperparameters or m.hyperparameters or {}).items():
+                    height = _height(before, name, value)
+                    writer.add_scalar(f"hyperparameters/{name}", height, report.step, entry.time)
+        self._mark.written = self._count
+
+    def _begin(self, entry: Entry) -> None:
+        seed = entry.event.settings.seed  # type: ignore[union-attr]
+        if self._mark is None:
+            self._logdir.mkdir(parents=True, exist_ok=True)
+            self._mark = _Mark(seed, 0)
+        elif self._mark.seed != seed:
+            raise PBTError(f"{self._logdir} holds the files of another population: name another --logdir")
+
+    def _writer(self, member: int) -> Any:
+        if member not in self._writers:
+            self._writers[member] = self._make(str(self._logdir / f"member-{member:03d}"), flush_secs=3600)
+        return self._writers[member]
+
+    def flush(self) -> None:
+        """Make everything heard so far visible, and remember how far that is."""
+        for writer in self._writers.values():
+            writer.flush()
+        if self._mark is not None:
+            aside = self._logdir / f".{MARK}"
+            aside.write_bytes(msgspec.json.encode(self._mark))
+            aside.rename(self._logdir / MARK)
+
+    def close(self) -> None:
+        """Flush, and close the files."""
+        self.flush()
+        for writer in self._writers.values():
+            writer.close()
+
+
+def _height(population: Population, name: str, value: Value) -> float:
+    """A number for the axis: the value, or its place among a choice's values."""
+    domain = population.settings.space.domains.get(name)
+    if isinstance(domain, Choice | Ordinal) and not all(type(v) in (int, float) for v in domain.values):
+        return float(domain.values.index(value))
+    return float(value) if type(value) in (bool, int, float) else float("nan")  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""The worker's half: join, turns, a member, its reports and its checkpoints."""

@@ -1,0 +1,218 @@
+"""`Keeper`: what a worker does with its member's checkpoints: publish, load, and delete what nobody can need."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from pbt.checkpoints.plain import remove
+from pbt.checkpoints.store import CheckpointStore
+from pbt.coordinator.admission import checkpoint_due
+from pbt.coordinator.answer import Answer
+from pbt.coordinator.interface import Face
+from pbt.errors import CheckpointError, Conflict, DiskFull, Invalid, OutOfReach
+from pbt.population.entries import Checkpoint, Lost, Released, Report, score_of
+from pbt.population.numbers import text
+
+_log = logging.getLogger("pbt")
+Save = Callable[[Path], object]
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_ROOM = 1024 * 1024
+"""Bytes left on a disk below which a failed saving is blamed on it: PyTorch, for one, gives no errno."""
+
+
+class Keeper:
+    """The checkpoints of one member, as its present worker sees them.
+
+    Args:
+        face: the coordinator, which is told of a checkpoint that is lost.
+        store: where they are kept; None where nothing is kept, since they are foreign.
+
+    Attributes:
+        gave_back: the member was given back, since its checkpoint is lost and its cure must wait.
+    """
+
+    def __init__(self, face: Face, store: CheckpointStore | None) -> None:
+        self._face = face
+        self.gave_back = False
+        self._store = store
+        self._published: str | None = None
+
+    def staging(self, answer: Answer) -> Path:
+        """A new empty folder to save into."""
+        assert answer.member is not None
+        return self._seen().staging(answer.member, answer.lease)
+
+    def _seen(self) -> CheckpointStore:
+        if self._store is None:
+            raise Invalid("this population's checkpoints are foreign: report names of your own, with checkpoint=")
+        return self._store
+
+    def with_checkpoint(self, report: Report, answer: Answer, save: Save | None, given: Any) -> Report:
+        """The report with the checkpoint that is due or given, published.
+
+        Raises:
+            Invalid: one is due, and there is neither `save` nor a path.
+        """
+        reason = checkpoint_due(report, answer.ready, answer.steps, answer.goal, answer.maximize)
+        if given is None and (not reason or save is None or answer.foreign):
+            if reason:
+                how = (
+                    "checkpoint='your name for it'" if answer.foreign else "save=function(folder) or checkpoint=folder"
+                )
+                raise Invalid(
+                    f"member {report.member}, step {report.step}: a checkpoint is due ({reason}); give report() {how}"
+                )
+            return report
+        if answer.foreign:
+            name = os.fsdecode(given) if isinstance(given, bytes) else str(given)
+            return replace(report, checkpoint=text(name, "checkpoint"))
+        return self._publish(report, answer, save, given)
+
+    def _publish(self, report: Report, answer: Answer, save: Save | None, given: Any) -> Report:
+        """The report with its checkpoint, published.
+
+        Raises:
+            DiskFull: for want of room, which some file systems only say when files are synced.
+        """
+        store, staging = self._seen(), None
+        id = f"{report.member}/{report.lease}-{report.seq}"
+        parent = answer.checkpoint.id if answer.checkpoint is not None else None
+        of = Checkpoint(id, report.member, report.step, score_of(report), answer.hyperparameters)
+        try:
+            if given is None:
+                assert save is not None
+                staging = self._saved(save, store.staging(report.member, report.lease))
+            else:
+                path = Path(given)
+                staging = path if store.is_staging(path) else store.adopt(path, report.member, report.lease)
+            store.publish(staging, of, parent)
+        except (OSError, CheckpointError) as error:
+            if staging is not None and (given is None or staging != Path(given)):
+                remove(staging)
+            if isinstance(error, OSError) and not isinstance(error, DiskFull) and error.errno in _FULL:
+                raise DiskFull(f"checkpoint {id}: no room for it ({error}); make room") from error
+            raise
+        self._published = id
+        return replace(report, checkpoint=id)
+
+    @staticmethod
+    def _saved(save: Save, staging: Path) -> Path:
+        """The folder, with what `save` wrote; a saving that failed leaves nothing behind.
+
+        Raises:
+            DiskFull: for want of room, in whatever words the library that wrote says it.
+        """
+        try:
+            save(staging)
+        except Exception as error:
+            full = getattr(error, "errno", None) in _FULL or shutil.disk_usage(staging).free < _ROOM
+            remove(staging)
+            if full:
+                raise DiskFull(f"{staging.parent}: no room for a checkpoint ({error}); make room") from error
+            raise
+        return staging
+
+    def unpublish(self, report: Report, answer: Answer) -> None:
+        """The report may not have been recorded: if nobody needs its checkpoint now, nobody ever will.
+
+        It may have been all the same, its answer lost and another worker's report come since: so what counts
+        is whether the checkpoint is among those kept.
+        """
+        id = report.checkpoint
+        if id is not None and self._store is not None and id == self._published and id not in answer.keep:
+            self._store.delete(id)
+
+    def whole(self, answer: Answer, have: str | None) -> tuple[Answer, Path | None]:
+        """How the member stands, with the folder to load unless this worker has it, once that is there and whole.
+
+        A lost one is told and cured.
+
+        Args:
+            have: the checkpoint that this worker wrote or loaded last.
+
+        Raises:
+            OutOfReach: the store can not be read now; the member was given back.
+        """
+        while True:
+            checkpoint = answer.checkpoint
+            if checkpoint is None or answer.stop or answer.released or checkpoint.id == have:
+                return answer, None
+            try:
+                return answer, self.fetch(answer)
+            except CheckpointError as error:
+                answer = self._without(checkpoint, answer, error)
+            except OSError as error:
+                self._give_back(answer)
+                raise OutOfReach(f"member {answer.member}: the checkpoints are out of reach: {error}") from error
+
+    def _without(self, checkpoint: Checkpoint, answer: Answer, error: CheckpointError) -> Answer:
+        """How the member stands now; if it still stands on the broken checkpoint, once that was told and decided on."""
+        assert answer.member is not None
+        newer = self._face.stand(answer.member, answer.lease)
+        if newer.checkpoint != checkpoint:
+            return newer
+        _log.warning("member %d: %s; it goes on from another checkpoint", answer.member, error)
+        newer = self._face.tell(Lost(answer.member, answer.lease, checkpoint.id))
+        if newer.wait and not newer.released:
+            # A barrier's round must be completed first, perhaps by members that only this worker can train.
+            self.gave_back = True
+            newer = self._give_back(answer)
+        return newer
+
+    def _give_back(self, answer: Answer) -> Answer:
+        assert answer.member is not None
+        return self._face.tell(Released(answer.member, answer.lease))
+
+    def fetch(self, answer: Answer) -> Path | None:
+        """The folder of the current checkpoint, once it is seen to be whole; None without one, or if it is foreign.
+
+        Raises:
+            CheckpointError: it is not whole.
+            OSError: the store can not be reached or read now.
+        """
+        if answer.checkpoint is None or answer.foreign:
+            return None
+        return self._seen().fetch(answer.checkpoint.id)
+
+    def collect(self, answer: Answer) -> None:
+        """Delete what nobody can need: no clock, no scan of others, and twice is once."""
+        if self._store is None or answer.foreign or answer.member is None:
+            return
+        for id in answer.drop:
+            self._store.delete(id)
+        if answer.stop and not answer.released:
+            self._store.collect(answer.member, answer.lease + 1, 0, answer.keep)
+        else:
+            self._store.collect(answer.member, answer.lease, answer.seq, answer.keep)
+        if answer.referenced is not None:
+            with suppress(Conflict):  # it was given more steps since
+                self._store.sweep(StillReferenced(partial(self._face.stand, answer.member, answer.lease)))
+
+
+class StillReferenced(Iterable[str]):
+    """The checkpoints that stay in a population that is finished, as often as somebody looks.
+
+    Looking raises Conflict once the population is finished no longer.
+
+    Args:
+        stand: how a member of it stands.
+    """
+
+    def __init__(self, stand: Callable[[], Answer]) -> None:
+        self._stand = stand
+
+    def __iter__(self) -> Iterator[str]:
+        referenced = self._stand().referenced
+        if referenced is None:
+            raise Conflict("the population is not finished: somebody may need what nobody refers to yet")
+        return iter(referenced)

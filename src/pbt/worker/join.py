@@ -1,0 +1,204 @@
+"""`join` and `turns`: how a training script takes part in a population."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from pbt import preempt
+from pbt.checkpoints.store import CheckpointStore
+from pbt.coordinator.answer import Answer
+from pbt.coordinator.interface import Joinable
+from pbt.disk import stdio
+from pbt.disk.waiting import FIRST_POLL, LAST_POLL, Waiting, for_a_member
+from pbt.errors import NobodyFree, PBTError, SettingsError
+from pbt.fresh import fresh_folder
+from pbt.opening.opening import open_place
+from pbt.population.entries import Released
+from pbt.settings import Wanted, unused, wanted
+from pbt.worker.member import Member, held_here
+from pbt.worker.notices import Notices
+from pbt.worker.orders import Orders
+from pbt.worker.outbox import WhenAway
+from pbt.worker.processes import check_process
+from pbt.worker.turns import Turn, Turns
+
+_log = logging.getLogger("pbt")
+
+
+def join(
+    where: str | os.PathLike[str] | None = None,
+    space: Any = None,
+    *,
+    member: int | None = None,
+    wait: bool = True,
+    when_away: WhenAway = "wait",
+    **settings: Any,
+) -> Member:
+    """Take one member of a population, to train it until it is finished.
+
+    Args:
+        where: a folder, or the URL of a server's population such as ``http://host:7777/digits``; by default
+            ``$PBT_URL``, else a new folder under ``./pbt-runs/`` for this process alone, with one member unless
+            `members` says otherwise.
+        space: name to domain; the first to join creates the population with it.
+        member: a certain one.
+        wait: whether to wait while all members are in the hands of living workers.
+        when_away: what to do while the server is away or the disk full: ``"wait"``, or ``"go on"`` training; then
+            what could not be said is kept in order and said once the server is back, and a decision that it took
+            meanwhile is obeyed late.
+        settings: `members`, `steps`, `interval`, `maximize`, `goal`, `strategy`, … as in `pbt.Settings`;
+            compared with what exists where given.
+
+    Returns:
+        The member; where nothing is left to train, one whose `steps()` is empty.
+
+    Raises:
+        SettingsError: settings differ from those of the population, or are missing for a new one; or this process
+            is one of several ranks of one training.
+        PBTError: a child of multiprocessing calls this while it imports the script.
+        NobodyFree: with ``wait=False``.
+    """
+    _check(when_away)
+    worker = _hired(where, space, settings)
+    while True:
+        answer = worker.next(turn=False, member=member, wait=wait)
+        joined = Member(worker.face, worker.store(answer), answer, when_away, worker.where)
+        if not joined.lost:
+            return joined
+
+
+def turns(
+    where: str | os.PathLike[str] | None = None,
+    space: Any = None,
+    *,
+    when_away: WhenAway = "wait",
+    **settings: Any,
+) -> Turns:
+    """Train members of a population in turns, until nothing is left to train.
+
+    Arguments and errors are those of `join`. One worker can train any number of members this way, and any
+    number of workers one population. Each turn begins by setting everything up from ``member.checkpoint``;
+    so start, resume, take-over, exploit and a new architecture are one code path.
+    """
+    _check(when_away)
+    worker = _hired(where, space, settings)
+
+    def take() -> Turn:
+        answer = worker.next(turn=True)
+        return Turn(worker.face, worker.store(answer), answer, when_away, worker.where)
+
+    return Turns(take)
+
+
+def _check(when_away: str) -> None:
+    if when_away not in get_args(WhenAway):
+        raise SettingsError(f"when_away is {when_away!r}: 'wait' or 'go on'")
+
+
+def _hired(where: str | os.PathLike[str] | None, space: Any, settings: Mapping[str, Any]) -> _Worker:
+    """This process as a worker; what it is refused for is said without the frames in between."""
+    try:
+        return _Worker(where, space, settings)
+    except PBTError as error:
+        raise error.with_traceback(None) from None
+
+
+class _Worker:
+    """This process, looking for members of one population."""
+
+    def __init__(self, where: str | os.PathLike[str] | None, space: Any, settings: Mapping[str, Any]) -> None:
+        check_process()
+        preempt.begin()
+        orders = Orders.given()
+        asked = said = wanted(space=space, **settings)
+        if orders is not None:
+            where, asked = orders.applied(where, asked)
+        place = where or os.environ.get("PBT_URL")
+        alone = place is None
+        if place is None:
+            place, asked = _alone(), asked.over(Wanted(members=None if asked.open else 1))
+        self._trained = False
+        self._orders = orders
+        stdio.hold()
+        self._place = open_place(os.fspath(place))
+        self.where = self._place.where
+        self.face: Joinable = self._place.face
+        self._notices = Notices(self.where, self.face, alone, orders is not None)
+        not_used = unused(self.face.create(asked), said)
+        if not_used:
+            stdio.say_once(f"{self.where} goes by what a command line decided: {'; '.join(not_used)}")
+        self._store: CheckpointStore | None = None
+
+    def store(self, answer: Answer) -> CheckpointStore | None:
+        """What keeps the checkpoints of a member just leased, opened once; it goes back if that can not be done."""
+        if self._store is None and answer.member is not None:
+            try:
+                self._store = self._place.store(answer.checkpoints)
+            except BaseException:
+                self.face.tell(Released(answer.member, answer.lease))
+                self.face.let_go(answer.member)
+                raise
+        return self._store
+
+    def _give_back(self, answer: Answer) -> None:
+        """A member that failed for good, or that is cured and waits for the barrier's round: another one, please."""
+        assert answer.member is not None
+        if answer.wait:
+            self.face.tell(Released(answer.member, answer.lease))
+        self.face.let_go(answer.member)
+
+    def _nonce(self) -> str:
+        """128 random bits, for the retries of one call."""
+        return (self._orders.token if self._orders is not None else "") + secrets.token_hex(16)
+
+    def next(self, turn: bool, member: int | None = None, wait: bool = True) -> Answer:
+        """A member; without one there is nothing left to train, or this process was asked to stop."""
+        nonce, pause, waiting = self._nonce(), FIRST_POLL, Waiting(lambda: self._reason(member))
+        while True:
+            if preempt.requested():
+                return Answer(stop=True)
+            try:
+                answer = self.face.join(nonce, None, member, turn)
+            except NobodyFree:
+                if not wait:
+                    raise
+                answer = Answer(wait=True)
+            if answer.member is not None and (answer.failed or answer.wait):
+                self._give_back(answer)
+                nonce = self._nonce()
+                continue
+            if self._orders is not None and (answer.member is not None or answer.wait):
+                self._orders.arrive()
+                if answer.fresh:
+                    self._orders.wait_for_start()
+            if answer.member is None and answer.stop and not self._trained and self._orders is None:
+                _log.warning(
+                    "%s is finished: nothing is left to train. Train on with pbt run --steps, or name another folder.",
+                    self.where,
+                )
+            if answer.member is not None or answer.stop:
+                self._trained = True
+                self._notices.tell(answer, turn)
+                return answer
+            if not wait:
+                raise NobodyFree("every member is in the hands of a living worker: start more members, or wait")
+            waiting.tell()
+            time.sleep(pause)
+            pause = min(LAST_POLL, pause * 1.5)
+
+    def _reason(self, wish: int | None) -> str:
+        """Why no member can be had."""
+        return for_a_member(self.where, self.face, wish, held_here(self.where))
+
+
+def _alone() -> str:
+    """A fresh folder under ./pbt-runs/ for a script that was started without a population."""
+    script = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in ("", "-c", "-m") else "run"
+    return str(fresh_folder(script))

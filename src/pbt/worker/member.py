@@ -1,0 +1,440 @@
+"""`Member`: what a training script holds while it trains one member of a population."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+import time
+import weakref
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, NoReturn
+
+from msgspec.structs import replace
+
+from pbt import preempt
+from pbt.checkpoints.given import Given
+from pbt.checkpoints.store import CheckpointStore
+from pbt.coordinator.answer import Answer
+from pbt.coordinator.interface import Face
+from pbt.disk.waiting import LAST_POLL, Waiting
+from pbt.errors import CheckpointError, DiskFull, LeaseLost, NotLoaded, OutOfReach, PBTError, Stopped
+from pbt.population.chance import Chance
+from pbt.population.entries import Released, Report, Why
+from pbt.population.numbers import whole
+from pbt.space.domains import Value
+from pbt.space.space import Values
+from pbt.worker.checkpointer import Keeper, Save
+from pbt.worker.outbox import Courier, WhenAway, refuses
+from pbt.worker.progress import Progress
+from pbt.worker.report import Readings, draft, warn_if_unsaved
+
+_log = logging.getLogger("pbt")
+_open: weakref.WeakSet[Member] = weakref.WeakSet()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _open.clear())  # a forked child holds none of them
+
+
+def held_here(where: str) -> list[int]:
+    """The members of one population that this process holds."""
+    return sorted(member.id for member in list(_open) if member._where == where)
+
+
+class Outcome(NamedTuple):
+    """What a report led to.
+
+    Attributes:
+        exploit: other weights were given: load `member.checkpoint`, then set the hyperparameters.
+        changed: the hyperparameters are not what they were.
+        why: the reason of the member's last decision.
+    """
+
+    exploit: bool
+    changed: bool
+    why: Why
+
+
+class Member(Mapping[str, Value]):
+    """One member, from `pbt.join`: ``member["lr"]``, `steps`, `report`, until it is finished.
+
+    Used from one thread of one process. As a context manager it gives the member back at the end.
+
+    Attributes:
+        id: the member's number in its population.
+        finished: this worker trained it to its end, or saw the goal reached. False where there was nothing left to do.
+        lost: another worker has taken it over.
+        interrupted: training was asked to stop (SIGTERM, Ctrl-C, `preempt`).
+    """
+
+    def __init__(
+        self,
+        face: Face,
+        store: CheckpointStore | None,
+        answer: Answer,
+        when_away: WhenAway = "wait",
+        where: str = "",
+    ) -> None:
+        self._face = face
+        self._where = where
+        self._courier = Courier(face, when_away)
+        self._keeper = Keeper(face, store)
+        self._progress = Progress()
+        self._answer = answer
+        self._process = os.getpid()
+        self._seq = answer.seq
+        self._have: str | None = None
+        self._unread = False
+        self._path: Path | None = None
+        self._readings = Readings()
+        self._preempted = self._asked = False
+        self._exploited = False
+        self.finished = self.lost = False
+        self.id = -1 if answer.member is None else answer.member
+        self._over = answer.member is None
+        self._step = answer.step
+        self.reported = 0
+        self._showed = False
+        if not self._over:
+            preempt.watch()
+            _open.add(self)
+            self._take(answer)
+
+    # --- what is set ---
+
+    def __getitem__(self, name: str) -> Value:
+        try:
+            return self._answer.hyperparameters[name]
+        except KeyError:
+            known = ", ".join(self._answer.hyperparameters) or "none: there is nothing left to train"
+            raise KeyError(f"no hyperparameter {name!r}: the space has {known}") from None
+
+    def __setitem__(self, name: str, value: object) -> NoReturn:
+        raise TypeError(
+            f"member[{name!r}] can not be set: hyperparameters are decided by the population. A value of your own: a "
+            f"constant in the space, or start=[{{{name!r}: …}}] for the first members; what the training code made of "
+            f"it: report(…, used={{{name!r}: …}})"
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._answer.hyperparameters)
+
+    def __len__(self) -> int:
+        return len(self._answer.hyperparameters)
+
+    def __repr__(self) -> str:
+        return f"<member {self.id} at step {self._step}: {self.hyperparameters}>"
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    @property
+    def hyperparameters(self) -> Values:
+        """All hyperparameters by name (a copy)."""
+        return dict(self._answer.hyperparameters)
+
+    @property
+    def seed(self) -> int:
+        """A seed in [0, 2**53) of this member at its present count of decisions: a child draws its own data order."""
+        return Chance(self._answer.seed, self.id, self._answer.decisions).integer("member")
+
+    @property
+    def step(self) -> int:
+        """The member's own clock."""
+        return self._step
+
+    @property
+    def total_steps(self) -> int | None:
+        """How many steps each member is to do, as the journal says by now; None: the population has no number."""
+        return self._answer.steps
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The folder to load before training goes on: a parent's, one's own from before, a dead worker's; or None.
+
+        Others train from it too: it is read-only. To ask for it counts as loading it, but to ask only whether there
+        is one (its truth), or to look at it (its repr, as a debugger does), does not: the path must be used.
+        """
+        current = self._answer.checkpoint
+        if current is None or self._over:
+            return None
+        if self._answer.foreign:
+            self._loaded(current.id)
+            return None
+        if self._path is None:
+            self._path = self._keeper.fetch(self._answer)
+        if self._path is None:
+            return None
+        before = self._unread, self._have
+        self._loaded(current.id)
+        return Given.at(self._path, partial(self._loaded, current.id), partial(self._only_looked, current.id, *before))
+
+    @property
+    def checkpoint_id(self) -> str | None:
+        """The name of the current checkpoint; with ``checkpoints="foreign"`` the string that was reported."""
+        current = self._answer.checkpoint
+        if current is None:
+            return None
+        if self._answer.foreign:
+            self._loaded(current.id)
+        return current.id
+
+    def _loaded(self, id: str) -> None:
+        current = self._answer.checkpoint
+        if current is not None and current.id == id:  # the path of an earlier one may still be in use
+            self._unread, self._have = False, id
+
+    def _only_looked(self, id: str, unread: bool, have: str | None) -> None:
+        current = self._answer.checkpoint
+        if unread and current is not None and current.id == id:
+            self._unread, self._have = unread, have
+
+    @property
+    def stop(self) -> bool:
+        """There is nothing left to train."""
+        return self._over or self._answer.stop
+
+    @property
+    def interrupted(self) -> bool:
+        """Training was asked to stop."""
+        return self._preempted or preempt.requested()
+
+    # --- training ---
+
+    def steps(self) -> Iterator[int]:
+        """The steps from where the member stands to its last one, following it through exploits."""
+        preempt.renew()
+        while not self._ends():
+            self._step += 1
+            yield self._step
+
+    def _ends(self) -> bool:
+        last = self._answer.steps
+        return self._over or (last is not None and self._step >= last)
+
+    def due(self, step: int) -> bool:
+        """Whether a report at `step` needs a checkpoint (a goal reached comes on top)."""
+        self._asked = True
+        last = self._answer.steps
+        return step >= self._answer.ready or (last is not None and step >= last) or self.interrupted
+
+    def staging(self) -> Path:
+        """A new empty folder to save into from anywhere; ``report(…, checkpoint=folder)`` publishes it by rename."""
+        self._asked = True
+        return self._keeper.staging(self._answer)
+
+    def report(
+        self,
+        score: Any,
+        *,
+        step: int | None = None,
+        save: Save | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        used: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        """Report a score, and learn what becomes of the member.
+
+        Args:
+            score: a number, or a list of evaluations whose mean is the score.
+            step: the member's step; by default the one that `steps()` gave.
+            save: ``save(folder)`` writes the training state into the folder; called only when a checkpoint is due.
+            checkpoint: instead of `save`: a folder from `staging`, or a path of your own, which is copied.
+            metrics: further numbers to keep.
+            used: hyperparameters read back from the training code, to find those that a load has undone.
+
+        Raises:
+            NotLoaded: the checkpoint that an exploit or a take-over gave was never read.
+            LeaseLost: another worker has taken the member (in `turns`, `member.lost` says so instead).
+            Invalid: the step does not go forward, a score is no number, or a due checkpoint is missing.
+        """
+        self._check_usable()
+        preempt.renew()
+        at = self._step if step is None else whole(step, "step")
+        report = draft(self._answer, self._seq + 1, at, score, metrics, used)
+        self._readings.compare(self._answer, report.used)
+        warn_if_unsaved(self._answer, at, save is not None or checkpoint is not None or self._asked)
+        changed = False
+        if self._courier.pending is not None:
+            outcome = self._send(self._courier.pending, self._may_go_on(report))
+            if outcome is None:
+                self._courier.keep(report)
+                self._step = at
+                return Outcome(False, False, self._answer.why)
+            if outcome.exploit or at <= self._step or self._over:
+                self._courier.drop("the one before them led to another decision")
+                return outcome
+            changed, self._step = outcome.changed, at
+            report = replace(report, seq=self._seq + 1, decided=self._answer.decisions)
+        give_back = self.interrupted
+        if give_back and (save is not None or checkpoint is not None):
+            report = replace(report, release=True)
+        report = self._courier.with_history(self._saved(report, save, checkpoint))
+        outcome = self._send(report, self._may_go_on(report))
+        if outcome is None:
+            return Outcome(False, changed, self._answer.why)
+        if give_back and not self._over:
+            self.close()
+        return outcome._replace(changed=True) if changed else outcome
+
+    def _may_go_on(self, report: Report) -> bool:
+        return not self.interrupted and self._courier.may_go_on(report, self._answer)
+
+    def _saved(self, report: Report, save: Save | None, checkpoint: Any) -> Report:
+        """The report with its checkpoint; a full disk is waited for, as long as nobody asks this process to stop.
+
+        Who took over meanwhile has cleared away where this worker was saving.
+        """
+        waiting = Waiting("", after=0)
+        while True:
+            try:
+                return self._keeper.with_checkpoint(report, self._answer, save, checkpoint)
+            except (OSError, CheckpointError) as error:
+                if self._face.stand(self.id, self._answer.lease).released:
+                    raise LeaseLost(
+                        f"member {self.id}: another worker has taken it while this one was saving"
+                    ) from error
+                if isinstance(error, DiskFull) and not self.interrupted:
+                    waiting.what = f"member {self.id} waits: {error}"
+                    waiting.tell()
+                    time.sleep(LAST_POLL)
+                    continue
+                raise
+
+    def _check_usable(self) -> None:
+        if os.getpid() != self._process:
+            raise PBTError("this member belongs to the process that joined: call pbt.join in the forked one")
+        if self._over:
+            raise LeaseLost(f"member {self.id} is no longer this worker's: report inside the loop over steps()")
+        if self._unread:
+            raise NotLoaded(
+                f"member {self.id} was given a checkpoint and went on without it: load member.checkpoint before "
+                "training, then set the hyperparameters"
+            )
+
+    def _send(self, report: Report, go_on: bool = False) -> Outcome | None:
+        """What a report led to; None: it is not answered yet, stays pending, and training may go on."""
+        self._seq = report.seq
+        try:
+            answer = self._answered(report, go_on)
+        except PBTError as error:
+            if not refuses(error):
+                raise
+            self._courier.pending = None
+            self._courier.drop(str(error))
+            self._keeper.unpublish(report, self._face.stand(self.id, self._answer.lease))
+            raise
+        if answer is None:
+            self._step = max(self._step, report.step)
+            return None
+        self._courier.pending = None
+        if answer.seq < report.seq:
+            self._keeper.unpublish(report, answer)
+        else:
+            self.reported += 1
+            if report.checkpoint is not None:
+                self._have, self._showed = report.checkpoint, True
+        self._step = report.step
+        self._progress.show(self.id, report.step, answer.steps, report.score)
+        return self._take(answer)
+
+    def _answered(self, report: Report, go_on: bool) -> Answer | None:
+        """Ask until there is a decision; who is asked to stop meanwhile gives the member back."""
+        try:
+            return self._courier.answer(report, go_on, lambda: self.interrupted)
+        except Stopped:
+            return self._face.tell(Released(self.id, self._answer.lease))
+
+    def _take(self, answer: Answer) -> Outcome:
+        """Go on from how the member stands now."""
+        known, first = self._answer, answer is self._answer
+        have = self._have
+        if not first and answer.given <= known.given and answer.checkpoint is not None:
+            have = answer.checkpoint.id  # perhaps another's finding: what this worker has in memory is newer
+        try:
+            answer, self._path = self._keeper.whole(answer, have)
+        except OutOfReach:
+            self._end()
+            raise
+        exploit = not first and answer.given > known.given
+        changed = not first and answer.hyperparameters != known.hyperparameters
+        self._answer = answer
+        if exploit or first or changed:
+            self._readings.begin()
+        if exploit or first:
+            given = answer.checkpoint
+            self._unread = given is not None and not (given.id == self._have and given.step == self._step)
+            self._step = answer.step
+        self._exploited = exploit
+        self._keeper.collect(answer)
+        if answer.stop or answer.released:
+            self.lost = self._keeper.gave_back
+            self.finished = answer.stop and not answer.failed and not first
+            self._end()
+        return Outcome(exploit, changed, answer.why)
+
+    # --- ending ---
+
+    def preempt(self) -> None:
+        """The next report saves, gives the member back and ends `steps()`; for handlers of your own."""
+        self._preempted = True
+
+    def finish(self) -> None:
+        """This member is trained enough; for populations without a number of steps."""
+        self._check_usable()
+        if self._courier.pending is not None:
+            self._send(self._courier.pending)
+        self._courier.drop("the member is finished before the next report, with which they would have been said")
+        if not self._over:
+            self._take(self._face.finish(self.id, self._answer.lease))
+
+    def close(self, failed: bool = False) -> None:
+        """Give the member back, so that another worker can take it at once.
+
+        Without a checkpoint reported since it was taken, and unless training was asked to stop, that counts as
+        `failed`, whatever the reason: three times, while other members do well, and the member is given other
+        weights and hyperparameters.
+        """
+        if self._over or os.getpid() != self._process:
+            return
+        self._courier.drop("the member is given back before the next report, with which they would have been said")
+        if self._courier.waits:
+            _log.warning(
+                "member %d can not be given back while the coordinator is away: its lease will expire", self.id
+            )
+            self._end()
+            return
+        try:
+            nothing = failed or not self._showed
+            self._face.tell(Released(self.id, self._answer.lease, nothing and not self.interrupted))
+        except PBTError as error:
+            _log.warning("member %d could not be given back: %s", self.id, error)
+        self._end()
+
+    def _end(self) -> None:
+        if not self._over:
+            self._over = True
+            self._progress.end()
+            _open.discard(self)
+            preempt.unwatch()
+            self._face.let_go(self.id)
+
+    def __enter__(self) -> Member:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close(failed=kind is not None and issubclass(kind, Exception))
+
+
+@atexit.register
+def _give_back_at_exit() -> None:
+    uncaught = isinstance(getattr(sys, "last_value", None), Exception)
+    for member in list(_open):
+        member.close(failed=uncaught)

@@ -1,0 +1,67 @@
+"""What a script's user is told once, when training begins: where it goes, who trains what, and until when."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pbt.coordinator.answer import Answer
+from pbt.disk import stdio
+
+if TYPE_CHECKING:
+    from pbt.coordinator.interface import Joinable
+
+
+class Notices:
+    """What there is to say when the first member comes.
+
+    Args:
+        where: the folder, absolute, or the URL.
+        alone: nobody named it, so that no other process will come.
+        launched: a launcher shows where training goes.
+    """
+
+    def __init__(self, where: str, face: Joinable, alone: bool, launched: bool) -> None:
+        self._where = where
+        self._face = face
+        self._alone = alone
+        self._new = not launched and _is_new(face)
+        self._told = False
+
+    def tell(self, answer: Answer, turn: bool) -> None:
+        """A member was taken, to be trained for a turn or to its end."""
+        if self._told or answer.member is None:
+            return
+        self._told = True
+        if self._new:
+            stdio.say(self._beginning(answer, turn))
+        if answer.steps is None and answer.goal is None:
+            call = "turns" if turn else "join"
+            stdio.say(
+                "neither steps= nor goal= is given: a member is trained until the script calls member.finish(), or "
+                f"Ctrl-C; pbt.{call}(…, steps=1000) ends by itself"
+            )
+
+    def _beginning(self, answer: Answer, turn: bool) -> str:
+        settings = self._face.population.settings  # type: ignore[attr-defined]
+        n = settings.members
+        steps = "" if answer.steps is None else f", {answer.steps} steps each"
+        size = "an open population" if n is None else "1 member" if n == 1 else f"{n} members"
+        if not self._alone:
+            return f"new population in {self._where} ({size}{steps})"
+        if n == 1:
+            who = f"1 member{steps.removesuffix(' each')}"
+        elif turn:
+            who = f"{size}{steps}, all trained by this process in turns"
+        else:
+            who = f"{size}{steps}, of which this process trains one (pbt.turns trains them all)"
+        return f"training alone, in {self._where}: {who}; to share it give a folder, or set PBT_URL"
+
+
+def _is_new(face: Joinable) -> bool:
+    """Whether nothing was created yet; of a server's population that is not asked."""
+    from pbt.coordinator.coordinator import Coordinator
+
+    if not isinstance(face, Coordinator):
+        return False
+    face.catch_up()
+    return not face.exists

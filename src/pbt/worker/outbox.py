@@ -1,0 +1,171 @@
+"""What a worker does while its coordinator can not record: it waits, or it goes on and says everything later.
+
+Either way a report that was once sent is sent again, the same bytes, until it is answered. With ``"go on"``,
+what comes meanwhile is kept in order and travels as the `history` of the next report. It is kept in memory: a
+worker that dies can say nothing more under its lease.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Literal
+
+from msgspec.structs import replace
+
+from pbt import preempt
+from pbt.coordinator.admission import HISTORY_LIMIT, ends
+from pbt.coordinator.answer import Answer
+from pbt.coordinator.interface import Face
+from pbt.disk.waiting import FIRST_POLL, LAST_POLL, Waiting, for_a_decision, tick
+from pbt.errors import Conflict, Invalid, LeaseLost, PBTError, Stopped, Unavailable, Unreachable
+from pbt.population.entries import Past, Report, size_of
+
+WhenAway = Literal["wait", "go on"]
+PATIENCE = 2.0
+"""Seconds for which a report that may go on without its answer is waited for."""
+_FIRST, _LAST = 0.1, 5.0
+_log = logging.getLogger("pbt")
+
+
+def refuses(error: PBTError) -> bool:
+    """Whether this answers a report for good: it would be refused again however often it was sent.
+
+    Of the others, it may have been recorded, or may be once what stood in the way is mended. An unforeseen error has
+    no class of its own; the same bytes would meet it again.
+    """
+    return isinstance(error, Invalid | Conflict | LeaseLost) or type(error) is PBTError
+
+
+class Courier:
+    """Carries a worker's reports, one at a time.
+
+    Attributes:
+        pending: the report that was sent and has no answer yet.
+    """
+
+    def __init__(self, face: Face, when_away: WhenAway = "wait") -> None:
+        self._face = face
+        self._goes_on = when_away == "go on"
+        self._under_way: _Asking | None = None
+        self._past: list[Past] = []
+        self._size = 0
+        self.pending: Report | None = None
+
+    def may_go_on(self, report: Report, known: Answer) -> bool:
+        """Whether training may go on although this report, or the one before it, has no answer."""
+        full = self._size >= HISTORY_LIMIT
+        return self._goes_on and not full and not ends(report, known.steps, known.goal, known.maximize)
+
+    def answer(self, report: Report, go_on: bool, asked_to_stop: Callable[[], bool]) -> Answer | None:
+        """The answer to `report` once there is a decision; None if training may `go_on` and nothing is answered yet.
+
+        Raises:
+            Stopped: this process was asked to stop while a decision was waited for.
+            PBTError: see `ask`.
+        """
+        pause = FIRST_POLL
+        with Waiting(lambda: for_a_decision(self._face, report.member)) as waiting:
+            while True:
+                answer = self.ask(report, go_on)
+                if answer is None or not answer.wait or answer.released:
+                    return answer
+                if asked_to_stop():
+                    raise Stopped(f"member {report.member} waits for a decision, and this process was asked to stop")
+                waiting.tell()
+                time.sleep(pause)
+                pause = min(LAST_POLL, pause * 1.5)
+
+    def ask(self, report: Report, go_on: bool) -> Answer | None:
+        """The answer to `report`; None if training may `go_on` and there is none yet.
+
+        Raises:
+            PBTError: it is refused; or nothing could be recorded, and this process was asked to stop.
+        """
+        self.pending = report
+        if not self._goes_on:
+            return until_recorded(self._face, report)
+        patience = 0.0
+        if self._under_way is None or self._under_way.report is not report:
+            self._under_way, patience = _Asking(self._face, report), PATIENCE
+        try:
+            return self._under_way.answer(patience if go_on else None)
+        finally:
+            if self._under_way.done:
+                self._under_way = None
+
+    @property
+    def waits(self) -> bool:
+        """A report is still being asked for, in vain, while training goes on."""
+        return self._under_way is not None and not self._under_way.done
+
+    def keep(self, report: Report) -> None:
+        """Remember a report that can not be sent yet."""
+        if not self._past:
+            _log.warning("the coordinator is away: training goes on from step %d without its answer", report.step)
+        past = Past(report.step, report.score, report.metrics)
+        self._past.append(past)
+        self._size += size_of(past)
+
+    def with_history(self, report: Report) -> Report:
+        """The report, with what was kept."""
+        if not self._past:
+            return report
+        report = replace(report, history=tuple(self._past))
+        self._past, self._size = [], 0
+        return report
+
+    def drop(self, why: str) -> None:
+        """What was kept is worth nothing: a decision was taken meanwhile."""
+        if self._past:
+            _log.warning("%d reports made while the coordinator was away are dropped: %s", len(self._past), why)
+        self._past, self._size = [], 0
+
+
+def until_recorded(face: Face, report: Report) -> Answer:
+    """Send until there is an answer, however long nothing can be recorded; who is asked to stop gives up."""
+    pause, waiting = _FIRST, Waiting("", after=0)
+    while True:
+        try:
+            (answer,) = face.report(report)
+            return answer
+        except (Unavailable, Unreachable) as error:
+            if preempt.requested():
+                raise
+            waiting.what = f"member {report.member} waits: {error}"
+            waiting.tell()
+            time.sleep(pause)
+            pause = min(_LAST, pause * 1.5)
+
+
+class _Asking:
+    """One report, sent from a thread of its own until it is answered."""
+
+    def __init__(self, face: Face, report: Report) -> None:
+        self.report = report
+        self._face = face
+        self._outcome: Answer | BaseException | None = None
+        self._done = threading.Event()
+        threading.Thread(target=self._ask, name="pbt-courier", daemon=True).start()
+
+    def _ask(self) -> None:
+        try:
+            self._outcome = until_recorded(self._face, self.report)
+        except BaseException as error:
+            self._outcome = error
+        self._done.set()
+
+    @property
+    def done(self) -> bool:
+        """There is an answer, or a refusal."""
+        return self._done.is_set()
+
+    def answer(self, patience: float | None) -> Answer | None:
+        """The answer, if it comes within `patience` seconds."""
+        while not self._done.wait(patience if patience is not None else 1.0) and patience is None:
+            tick()
+        if isinstance(self._outcome, BaseException):
+            raise self._outcome
+        return self._outcome
