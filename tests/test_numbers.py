@@ -15,8 +15,8 @@ import pytest
 
 import pbt
 from pbt.population.entries import Report, score_of
-from pbt.population.numbers import mean, number, plain, readable, scores, whole
 from pbt.settings import wanted
+from pbt.space.numbers import mean, number, plain, readable, scores, whole
 from tests.population import Script
 from tests.worlds import KEY, World
 

@@ -44,8 +44,8 @@ def bodies() -> Target:
     """The body of every request, as the application reads it; the first byte chooses which."""
     import msgspec
 
+    from pbt.errors import UNREADABLE
     from pbt.server.routes import ROUTES
-    from pbt.unreadable import UNREADABLE
 
     decoders = [msgspec.json.Decoder(route.asked) for route in ROUTES if route.asked not in (None, bytes)]
 
@@ -67,10 +67,9 @@ def settings() -> Target:
     """What somebody asks for, made into the settings of a population, and back."""
     import msgspec
 
-    from pbt.errors import PBTError
+    from pbt.errors import UNREADABLE, PBTError
     from pbt.population.entries import Created, Entry, decode, encode
     from pbt.settings import Wanted, compare, resolve
-    from pbt.unreadable import UNREADABLE
 
     decoder = msgspec.json.Decoder(Wanted)
 
@@ -124,7 +123,8 @@ def csv() -> Target:
 
 def keys() -> Target:
     """A header against a key, and any key as it stands in a header."""
-    from pbt.server.keys import Access, Key, wire_form
+    from pbt.server.keys import Access, Key
+    from pbt.wire.keys import wire_form
 
     key = Key("the key", reading="the other key")
 
@@ -179,16 +179,16 @@ def marks() -> Target:
 def orders() -> Target:
     """What a launcher says in the environment."""
     from pbt.errors import SettingsError
-    from pbt.worker.orders import VARIABLE, Orders
+    from pbt.worker.orders import ORDERS_ENV, Orders
 
     def target(data: bytes) -> None:
-        os.environ[VARIABLE] = data.replace(b"\0", b"").decode("utf-8", "surrogateescape")
+        os.environ[ORDERS_ENV] = data.replace(b"\0", b"").decode("utf-8", "surrogateescape")
         try:
             given = Orders.given()
         except SettingsError:
             return
         finally:
-            del os.environ[VARIABLE]
+            del os.environ[ORDERS_ENV]
         assert given is None or given.where is not None
 
     return target
@@ -196,7 +196,7 @@ def orders() -> Target:
 
 def seats() -> Target:
     """``server.json``, beside which a client looks for a key."""
-    from pbt.server.keys import key_beside
+    from pbt.wire.keys import key_beside
 
     root = _folder()
     (root / "key").write_text("secret")
@@ -230,8 +230,7 @@ def failures() -> Target:
     """An error as a server says it."""
     import msgspec
 
-    from pbt.errors import PBTError
-    from pbt.unreadable import UNREADABLE
+    from pbt.errors import UNREADABLE, PBTError
     from pbt.wire.messages import Failure, raised
 
     def target(data: bytes) -> None:

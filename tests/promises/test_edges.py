@@ -22,8 +22,8 @@ from pbt.opening import folder as place
 from pbt.population.entries import Decision, Lost, Released, Reported, Steered, StrategyRecord, decode
 from pbt.population.fold import _end_lease, refold
 from pbt.population.member import Lease
-from pbt.server.keys import key_beside
 from pbt.settings import Wanted, wanted
+from pbt.wire.keys import key_beside
 from pbt.worker.member import Member
 from tests.population import SPACE, Script
 from tests.worlds import KEY, MemoryWorld, ServerWorld, World

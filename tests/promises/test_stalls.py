@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pbt.cli.duration import duration
+from pbt.cli.options import duration
 from pbt.launchers.stalls import Stalls
 from pbt.opening import folder as place
 from pbt.population.entries import Leased, Released, decode

@@ -15,8 +15,9 @@ import pytest
 import pbt
 import pbt.server.timeouts
 from pbt.client.remote import Remote
-from pbt.server.keys import Access, Key, key_beside, key_for
+from pbt.server.keys import Access, Key, key_for
 from pbt.settings import wanted
+from pbt.wire.keys import key_beside
 from tests.population import SPACE
 from tests.scripts import environment, pbt_run, write
 from tests.security import READ

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from pbt.disk import stdio
 from pbt.errors import PBTError
-from pbt.fresh import fresh_folder
+from pbt.opening.folder import fresh_folder
 
 NEEDS = {"numpy": "numpy", "sklearn": "scikit-learn", "matplotlib": "matplotlib"}
 

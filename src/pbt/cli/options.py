@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
 import msgspec
 
-from pbt.errors import SettingsError
-from pbt.population.numbers import whole
+from pbt.errors import UNREADABLE, SettingsError
 from pbt.settings import Wanted, wanted
+from pbt.space.numbers import whole
 from pbt.space.reading import read_space
-from pbt.unreadable import UNREADABLE
+
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -74,3 +77,11 @@ def _parameter(text: str) -> tuple[str, Any]:
         return name, msgspec.json.decode(value)
     except UNREADABLE:
         return name, value
+
+
+def duration(text: str) -> float:
+    """Seconds, above 0."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text)
+    if found is None or float(found[1]) == 0:
+        raise click.BadParameter(f"{text!r} is no duration: write 90s, 30m or 2h")
+    return float(found[1]) * _UNITS[found[2]]

@@ -14,8 +14,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from pbt.checkpoints.location import is_url as is_store
-from pbt.cli.duration import duration
-from pbt.cli.options import Whole, asked_for, settings_options
+from pbt.cli.options import Whole, asked_for, duration, settings_options
 from pbt.coordinator.answer import Answer, answer
 from pbt.coordinator.follower import Follower
 from pbt.coordinator.steering import revive, train_longer

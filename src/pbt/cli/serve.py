@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from pbt.disk import stdio
-from pbt.server.keys import LOOPBACK
+from pbt.wire.keys import LOOPBACK
 
 if TYPE_CHECKING:
     from pbt.server.backends import Backing

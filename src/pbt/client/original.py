@@ -14,14 +14,13 @@ from typing import Any
 from pbt.client.remote import Remote
 from pbt.coordinator.answer import Answer
 from pbt.errors import Invalid, PBTError, SettingsError
-from pbt.population.entries import Report
-from pbt.population.numbers import measured, number, plain, short, text
+from pbt.population.entries import ORIGINAL, Report
 from pbt.settings import Wanted
 from pbt.space.domains import Float, Int
+from pbt.space.numbers import measured, number, plain, short, text
 from pbt.space.reading import read_space
 from pbt.space.space import Values
 from pbt.strategies.explore import perturb
-from pbt.strategies.names import ORIGINAL
 from pbt.strategies.original import Original
 from pbt.strategies.registry import record
 from pbt.worker.outbox import refuses

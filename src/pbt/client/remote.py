@@ -25,6 +25,7 @@ from pbt.client.connection import Dial, shown, split
 from pbt.coordinator.answer import Answer
 from pbt.disk.waiting import FIRST, Waiting, tick
 from pbt.errors import (
+    UNREADABLE,
     Forbidden,
     Invalid,
     JournalError,
@@ -34,12 +35,12 @@ from pbt.errors import (
     Unavailable,
     Unreachable,
     Untrusted,
+    plainly,
 )  # fmt: skip
 from pbt.opening.folder import read_mark
 from pbt.population.entries import Decision, Event, Report, Settings
-from pbt.server.keys import VARIABLE, key_beside, seat_is_left, wire_form
 from pbt.settings import Wanted
-from pbt.unreadable import UNREADABLE, plainly
+from pbt.wire.keys import KEY_ENV, key_beside, seat_is_left, wire_form
 from pbt.wire.messages import HOLD, Failure, Holder, Join, Opened, Tell, raised
 
 _log = logging.getLogger("pbt")
@@ -79,7 +80,7 @@ class Remote:
         self._url = url
         name = parts.path.strip("/") or "default"
         self.path = f"/{quote(name, safe='', errors='replace')}/"
-        given = key if key is not None else os.environ.get(VARIABLE)
+        given = key if key is not None else os.environ.get(KEY_ENV)
         self._key = given.encode() if isinstance(given, str) else given
         self._patience = patience
         self._met = False

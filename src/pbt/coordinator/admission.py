@@ -7,12 +7,11 @@ from itertools import pairwise
 from msgspec.structs import replace
 
 from pbt.errors import Conflict, Invalid, LeaseLost
-from pbt.population.entries import LARGEST, Report, score_of, size_of
+from pbt.population.entries import LARGEST, ORIGINAL, Report, score_of, size_of
 from pbt.population.member import MemberState
-from pbt.population.numbers import short
 from pbt.population.population import Population
 from pbt.population.ranking import key_of
-from pbt.strategies.names import ORIGINAL
+from pbt.space.numbers import short
 
 VALUES_LIMIT = 64 * 1024
 """Characters in all of a report's strings and names; more is refused, not journalled."""

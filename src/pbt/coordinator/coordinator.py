@@ -10,15 +10,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 from weakref import WeakMethod
 
 from pbt.coordinator.answer import Answer
-from pbt.coordinator.commands import Ask, ExploredAsk, FinishAsk, JoinAsk, Proposal, ReportAsk, StandAsk, TellAsk
+from pbt.coordinator.commands import Ask, FinishAsk, JoinAsk, Proposal, ReportAsk, StandAsk, TellAsk
+from pbt.coordinator.exploration import Owed
 from pbt.coordinator.leasing import Missing, held
 from pbt.coordinator.snapshot import crossed, dump, load
 from pbt.coordinator.transition import Fold, fold_all, owes, walk
-from pbt.errors import JournalError, PBTError, StrategyError, Uncreated
+from pbt.errors import JournalError, PBTError, Uncreated
 from pbt.journals.journal import Journal, Raced
 from pbt.liveness.liveness import Alive
 from pbt.population.entries import Absent, Created, Decision, Entry, Event, Report, Settings, decode
@@ -32,31 +32,6 @@ _NOTHING = "nothing was created here yet: the first join that brings a space cre
 _RUN = 1000
 """Entries that are folded at once."""
 Outcome = list[Answer] | PBTError
-
-
-class Owed(NamedTuple):
-    """An exploration that the decisions of one entry owe."""
-
-    entry: int
-    fold: Fold
-    decisions: tuple[Decision, ...]
-    strategy: Strategy
-
-    def explore(self) -> ExploredAsk:
-        """Compute it: slow, outside every lock, on the fold right after the entry.
-
-        Raises:
-            StrategyError: the strategy raised, or gave values outside the space.
-        """
-        try:
-            values = self.strategy.explore(self.fold.population, self.fold.memory, self.decisions)
-        except Exception as error:
-            raise StrategyError(f"exploration raised {type(error).__name__}: {error}") from error
-        space = self.fold.population.settings.space
-        for decision in self.decisions:
-            if values.get(decision.member) not in space:
-                raise StrategyError(f"exploration gave member {decision.member} no values inside the space")
-        return ExploredAsk(self.entry, {id: space.clip(given) for id, given in values.items()})
 
 
 class Coordinator:

@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 
 from pbt.coordinator.transition import Fold
+from pbt.errors import UNREADABLE
 from pbt.population.population import Population
 from pbt.strategies.registry import Builder
 from pbt.strategies.strategy import Strategy
-from pbt.unreadable import UNREADABLE
 
 FOLD = 2
 """Version of the fold: raise it with every change to what entries fold to (tests/fold/test_formats.py tells)."""

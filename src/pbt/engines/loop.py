@@ -17,10 +17,10 @@ from pbt.liveness.liveness import Here
 from pbt.population.chance import Chance
 from pbt.population.entries import Checkpoint, Entry, Report
 from pbt.population.lineage import Lineage
-from pbt.population.numbers import real, scores, whole
 from pbt.population.population import Population
 from pbt.population.schedule import Schedule, schedule
 from pbt.settings import wanted
+from pbt.space.numbers import real, scores, whole
 from pbt.space.space import Space, Values
 
 S = TypeVar("S")

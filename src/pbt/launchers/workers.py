@@ -15,7 +15,7 @@ import msgspec
 
 from pbt.errors import SettingsError
 from pbt.launchers.watchdog import Guard, send
-from pbt.worker.orders import VARIABLE, Orders
+from pbt.worker.orders import ORDERS_ENV, Orders
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 TAIL = 20
@@ -62,7 +62,7 @@ class Worker:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    env={**environment, VARIABLE: msgspec.json.encode(orders).decode()},
+                    env={**environment, ORDERS_ENV: msgspec.json.encode(orders).decode()},
                     start_new_session=True,
                 )
         except OSError as error:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import secrets
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from pbt.disk.filesystem import NETWORK, file_system
 from pbt.disk.sharing import check_writable, make_folder, open_shared
-from pbt.errors import JournalError, SettingsError
-from pbt.unreadable import UNREADABLE, plainly
+from pbt.errors import UNREADABLE, JournalError, SettingsError, plainly
 
 if TYPE_CHECKING:
     from pbt.coordinator.coordinator import Coordinator
@@ -32,16 +32,8 @@ POSTGRES = "postgres"
 """The kind of a folder whose journal lies in a database, which its servers know."""
 KINDS = ("sqlite", "files")
 """Kinds of journals: one file for the processes of one machine; many, for machines that share the folder."""
-VARIABLE = "PBT_JOURNAL"
+JOURNAL_ENV = "PBT_JOURNAL"
 """In the environment: the kind of journal of new folders."""
-NETWORK = frozenset(
-    [
-        *("nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "afs", "afpfs", "9p"),
-        *("glusterfs", "orangefs", "fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.ceph", "fuse.juicefs"),
-        *("fuse.rclone",),
-    ]
-)
-"""File systems that other machines may write to."""
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -180,9 +172,9 @@ def _chosen(path: Path, kind: str | None) -> str:
         return kind
     file_system_here = file_system(path)
     shared = file_system_here in NETWORK
-    kind = kind or os.environ.get(VARIABLE) or ("files" if shared else "sqlite")
+    kind = kind or os.environ.get(JOURNAL_ENV) or ("files" if shared else "sqlite")
     if kind not in KINDS:
-        raise SettingsError(f"{VARIABLE}={kind}: a journal is kept as one of {', '.join(KINDS)}")
+        raise SettingsError(f"{JOURNAL_ENV}={kind}: a journal is kept as one of {', '.join(KINDS)}")
     if kind == "sqlite" and shared:
         raise SettingsError(
             f"{path} lies on a network file system ({file_system_here}), where SQLite loses commits without a word: "
@@ -231,16 +223,14 @@ def read_mark(path: Path) -> Mark:
     return mark
 
 
-def file_system(path: Path) -> str:
-    """The type of the file system below `path`, as the kernel names it; "" where that is not known."""
-    try:
-        lines = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape").splitlines()
-    except OSError:
-        return ""
-    kinds = {}
-    for line in lines:
-        left, _, right = line.partition(" - ")
-        mount = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), left.split(" ")[4])
-        kinds[mount] = right.split(" ")[0]
-    real = path.resolve()
-    return next((kinds[str(p)] for p in (real, *real.parents) if str(p) in kinds), "")
+def fresh_folder(name: str) -> Path:
+    """A new, empty folder ``pbt-runs/NAME-TIME``, relative to where the process stands."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    n = 0
+    while True:
+        folder = Path("pbt-runs", f"{name}-{stamp}{f'-{n}' if n else ''}")
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            n += 1

@@ -1,6 +1,6 @@
 """The words of the journal: what an entry may say. One definition serves journal, wire and API document.
 
-Fields at their default are not written; numbers as `pbt.population.numbers` says.
+Fields at their default are not written; numbers as `pbt.space.numbers` says.
 """
 
 from __future__ import annotations
@@ -9,15 +9,18 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from pbt.errors import Invalid, JournalError
-from pbt.population.numbers import LARGEST as LARGEST
-from pbt.population.numbers import Number as Number
-from pbt.population.numbers import mean, plain, short
-from pbt.population.numbers import number as number
-from pbt.population.numbers import real as real
+from pbt.errors import UNREADABLE, Invalid, JournalError, plainly
 from pbt.space.domains import Value
+from pbt.space.numbers import LARGEST as LARGEST
+from pbt.space.numbers import Number as Number
+from pbt.space.numbers import mean, plain, short
+from pbt.space.numbers import number as number
+from pbt.space.numbers import real as real
 from pbt.space.space import Space, Values
-from pbt.unreadable import UNREADABLE, plainly
+
+ORIGINAL = "original"
+"""The strategy behind the original client."""
+
 
 FORMAT = 1
 """Version of the entries that this code writes; it opens every earlier one."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 
-from pbt.population.numbers import Number, real
+from pbt.space.numbers import Number, real
 
 Ranked = tuple[tuple[float, int], ...]
 

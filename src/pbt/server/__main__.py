@@ -8,15 +8,16 @@ import socket
 import sys
 from pathlib import Path
 
+from pbt.population.entries import ORIGINAL
 from pbt.server.access import Gate
 from pbt.server.app import App
-from pbt.server.keys import VARIABLE, Key
+from pbt.server.keys import Key
 from pbt.server.populations import Rooms
 from pbt.server.running import serve
 from pbt.server.verbose import Verbose
 from pbt.settings import Wanted
-from pbt.strategies.names import ORIGINAL
 from pbt.strategies.registry import record
+from pbt.wire.keys import KEY_ENV
 
 
 def main(arguments: list[str]) -> None:
@@ -25,7 +26,7 @@ def main(arguments: list[str]) -> None:
     listening = socket.socket(fileno=int(arguments[0]))
     defaults = Wanted(maximize="--maximize" in arguments, strategy=record(ORIGINAL))
     rooms = Rooms(Path(arguments[1]), defaults)
-    gate = Gate(Key(os.environ.get(VARIABLE) or None))
+    gate = Gate(Key(os.environ.get(KEY_ENV) or None))
     app = App(rooms, gate, Verbose() if "--verbose" in arguments else None)
     serve(app, listening, lambda: None, until_closed=True)
 

@@ -22,9 +22,9 @@ from starlette.types import Receive, Scope, Send
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.commands import FinishAsk, StandAsk, TellAsk
 from pbt.coordinator.coordinator import Coordinator
-from pbt.errors import Invalid, NotFound, PBTError, SettingsError, TooLarge, WrongMethod
+from pbt.errors import UNREADABLE, Invalid, NotFound, PBTError, SettingsError, TooLarge, WrongMethod, plainly
 from pbt.opening.folder import read_mark
-from pbt.population.entries import Released, Report
+from pbt.population.entries import ORIGINAL, Released, Report
 from pbt.server.access import Gate
 from pbt.server.checkpoints import FILE_LIMIT, Uploads
 from pbt.server.openapi import document
@@ -32,8 +32,6 @@ from pbt.server.populations import Room, Rooms
 from pbt.server.routes import JSON, LINES, ROUTES, Route
 from pbt.server.verbose import Verbose
 from pbt.settings import Wanted
-from pbt.strategies.names import ORIGINAL
-from pbt.unreadable import UNREADABLE, plainly
 from pbt.wire.messages import BODY_LIMIT, MEMBERS_LIMIT, PAGE, Failure, Holder, Join, Nothing, Opened, Tell
 
 _log = logging.getLogger("pbt.server")

@@ -7,17 +7,13 @@ import hmac
 import json
 import os
 import secrets
-import stat
 from contextlib import suppress
 from pathlib import Path
 
 from pbt.errors import SettingsError
+from pbt.wire.keys import KEY_ENV, KEY_FILE, LOOPBACK, READ_KEY_ENV, READ_KEY_FILE, SEAT, wire_form
 
-VARIABLE, READ_VARIABLE = "PBT_KEY", "PBT_READ_KEY"
-FILE, READ_FILE = "key", "key.read"
-SEAT = "server.json"
 SHORTEST = 16
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class Access(enum.Enum):
@@ -70,12 +66,6 @@ def _header(secret: str | bytes | None) -> bytes:
     return b"Bearer " + wire_form(secret.encode() if isinstance(secret, str) else secret)
 
 
-def wire_form(secret: bytes) -> bytes:
-    """A key as it stands in a header, whatever bytes it has."""
-    plain = secret.isascii() and secret.decode().isprintable() and secret == secret.strip()
-    return secret if plain else b"hex:" + secret.hex().encode()
-
-
 def key_for(folder: Path, host: str, key_file: Path | None, no_key: bool, read_key_file: Path | None = None) -> Key:
     """The keys of a server on `folder` that listens on `host`.
 
@@ -91,8 +81,8 @@ def key_for(folder: Path, host: str, key_file: Path | None, no_key: bool, read_k
         if not loopback:
             raise SettingsError(f"--no-key on {host}: anybody on the network could train, read and stop; give a key")
         return Key(None)
-    secret, file = _found(VARIABLE, key_file, folder / FILE, loopback)
-    reading, read_file = _found(READ_VARIABLE, read_key_file, folder / READ_FILE, loopback)
+    secret, file = _found(KEY_ENV, key_file, folder / KEY_FILE, loopback)
+    reading, read_file = _found(READ_KEY_ENV, read_key_file, folder / READ_KEY_FILE, loopback)
     if secret == reading:
         raise SettingsError("the read-only key is the key itself: give two different ones")
     return Key(secret, file, reading, read_file)
@@ -141,41 +131,3 @@ def take_seat(folder: Path, host: str, port: int) -> Path:
     seat = folder / SEAT
     seat.write_text(json.dumps({"host": host, "port": port, "pid": os.getpid()}))
     return seat
-
-
-def key_beside(file: str, peer: str, port: int) -> str | None:
-    """The key in a file that a server at `peer` pointed at, if it is our own server's.
-
-    Any server could name any file; so the file must be the user's own, readable by nobody else, and lie beside
-    the seat of a living process of his that listens at the very address asked.
-    """
-    path = Path(file)
-    try:
-        if not (_own(path.parent / SEAT) and _own(path, private=True)):
-            return None
-        seat = json.loads((path.parent / SEAT).read_text())
-        everywhere = seat["host"] in ("0.0.0.0", "::") and peer in LOOPBACK
-        os.kill(int(seat["pid"]), 0)
-        trusted = path.name == FILE and seat["port"] == port and (seat["host"] == peer or everywhere)
-        return path.read_text().strip() if trusted else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
-        return None
-
-
-def seat_is_left(file: str) -> bool:
-    """Whether the server that pointed at `file` on this machine has ended since: another may be about to sit down."""
-    folder = Path(file).parent
-    try:
-        if _own(folder / SEAT):
-            os.kill(int(json.loads((folder / SEAT).read_text())["pid"]), 0)
-            return False
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
-        pass
-    return (folder / FILE).is_file()
-
-
-def _own(path: Path, private: bool = False) -> bool:
-    """Whether it is a small plain file of this user's: reading another's could lead anywhere, or never end."""
-    state = path.stat()
-    plain = stat.S_ISREG(state.st_mode) and state.st_size < 4096
-    return plain and state.st_uid == os.getuid() and not (private and state.st_mode & 0o077)

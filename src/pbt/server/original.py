@@ -14,8 +14,8 @@ import sys
 import warnings
 from pathlib import Path
 
-from pbt.fresh import fresh_folder
-from pbt.server.keys import VARIABLE, wire_form
+from pbt.opening.folder import fresh_folder
+from pbt.wire.keys import KEY_ENV, wire_form
 
 _log = logging.getLogger("pbt")
 
@@ -56,9 +56,9 @@ class PBTServer:
         self._port: int = listening.getsockname()[1]
         command = [sys.executable, "-m", "pbt.server", str(listening.fileno()), str(where)]
         command += ["--maximize" if maximize_metric else "--minimize"] + (["--verbose"] if verbose else [])
-        environment = {**os.environ, VARIABLE: wire_form(key).decode()}
+        environment = {**os.environ, KEY_ENV: wire_form(key).decode()}
         if not key:
-            environment.pop(VARIABLE)
+            environment.pop(KEY_ENV)
         self._process: subprocess.Popen[bytes] | None = subprocess.Popen(
             command, stdin=subprocess.PIPE, pass_fds=[listening.fileno()], env=environment, start_new_session=True
         )

@@ -26,16 +26,16 @@ from pbt.coordinator.leasing import held
 from pbt.errors import Invalid, PBTError, SettingsError
 from pbt.population.entries import Report
 from pbt.server.backends import Backing, InFolders, Kept
-from pbt.server.keys import FILE, READ_FILE, SEAT
 from pbt.server.limits import ROOMS, limits
 from pbt.server.routes import NAME
 from pbt.server.tls import OWN
 from pbt.settings import Wanted
 from pbt.strategies.registry import KNOWN
+from pbt.wire.keys import KEY_FILE, READ_KEY_FILE, SEAT
 from pbt.wire.messages import HOLD
 
 _log = logging.getLogger("pbt.server")
-_RESERVED = frozenset((FILE, READ_FILE, SEAT, OWN))
+_RESERVED = frozenset((KEY_FILE, READ_KEY_FILE, SEAT, OWN))
 """Files of the server's own, beside the populations."""
 IDLE = 600.0
 """Seconds after which a population that nobody trains or asks for is closed."""

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from pbt.errors import SpaceError
-from pbt.population.numbers import LARGEST, flag, plain, short, text, whole
+from pbt.space.numbers import LARGEST, flag, plain, short, text, whole
 
 Value = bool | int | float | str | None
 """A hyperparameter's value. Lists and objects are not values: give them names and choose between those."""

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from pbt.errors import SpaceError
-from pbt.population.numbers import plain, short
 from pbt.space.domains import Choice, Constant, Domain, Float, Int, Ordinal, Value
+from pbt.space.numbers import plain, short
 
 Values = dict[str, Value]
 """Hyperparameters by name, in the space's order."""

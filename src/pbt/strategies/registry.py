@@ -9,14 +9,12 @@ from typing import Any
 
 import msgspec
 
-from pbt.errors import SettingsError
-from pbt.population.entries import Settings, StrategyRecord
-from pbt.population.numbers import LARGEST, plain, short
+from pbt.errors import SettingsError, plainly
+from pbt.population.entries import ORIGINAL, Settings, StrategyRecord
+from pbt.space.numbers import LARGEST, plain, short
 from pbt.strategies.barrier import Together
 from pbt.strategies.cure import Cure
-from pbt.strategies.names import ORIGINAL
 from pbt.strategies.strategy import Strategy
-from pbt.unreadable import plainly
 
 KNOWN = {"pbt": "pbt.strategies.pbt:PBT", ORIGINAL: "pbt.strategies.original:Original"}
 """Strategies by the short name that a journal records."""

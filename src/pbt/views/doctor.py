@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 from pbt.checkpoints.folder import FolderStore
 from pbt.checkpoints.ids import parsed
 from pbt.coordinator.snapshot import load
+from pbt.disk.filesystem import NETWORK, file_system
 from pbt.errors import CheckpointError, Forbidden, PBTError, SettingsError, Unavailable, Unreachable
 from pbt.journals.journal import Reads
 from pbt.journals.snapshot_file import SnapshotFile
@@ -180,8 +181,8 @@ def _strategy(event: Created) -> Iterator[Finding]:
 def _disk(folder: Path) -> Iterator[Finding]:
     if not place.marked(folder):
         return
-    mark, kind = place.read_mark(folder), place.file_system(folder)
-    if mark.journal == "sqlite" and kind in place.NETWORK:
+    mark, kind = place.read_mark(folder), file_system(folder)
+    if mark.journal == "sqlite" and kind in NETWORK:
         yield Finding(
             "problem", f"an SQLite journal on a network file system ({kind}), where it loses commits without a word",
             "let one machine alone use the folder, through pbt serve there",

@@ -21,7 +21,7 @@ from pbt.coordinator.answer import Answer
 from pbt.coordinator.interface import Face
 from pbt.errors import CheckpointError, Conflict, DiskFull, Invalid, OutOfReach
 from pbt.population.entries import Checkpoint, Lost, Released, Report, score_of
-from pbt.population.numbers import text
+from pbt.space.numbers import text
 
 _log = logging.getLogger("pbt")
 Save = Callable[[Path], object]

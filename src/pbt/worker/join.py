@@ -16,9 +16,9 @@ from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.interface import Joinable
 from pbt.disk import stdio
-from pbt.disk.waiting import FIRST_POLL, LAST_POLL, Waiting, for_a_member
+from pbt.disk.waiting import FIRST_POLL, LAST_POLL, Waiting
 from pbt.errors import NobodyFree, PBTError, SettingsError
-from pbt.fresh import fresh_folder
+from pbt.opening.folder import fresh_folder
 from pbt.opening.opening import open_place
 from pbt.population.entries import Released
 from pbt.settings import Wanted, unused, wanted
@@ -28,6 +28,7 @@ from pbt.worker.orders import Orders
 from pbt.worker.outbox import WhenAway
 from pbt.worker.processes import check_process
 from pbt.worker.turns import Turn, Turns
+from pbt.worker.waits import for_a_member
 
 _log = logging.getLogger("pbt")
 

@@ -25,8 +25,8 @@ from pbt.disk.waiting import LAST_POLL, Waiting
 from pbt.errors import CheckpointError, DiskFull, LeaseLost, NotLoaded, OutOfReach, PBTError, Stopped
 from pbt.population.chance import Chance
 from pbt.population.entries import Released, Report, Why
-from pbt.population.numbers import whole
 from pbt.space.domains import Value
+from pbt.space.numbers import whole
 from pbt.space.space import Values
 from pbt.worker.checkpointer import Keeper, Save
 from pbt.worker.outbox import Courier, WhenAway, refuses

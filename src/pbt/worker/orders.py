@@ -11,11 +11,10 @@ import msgspec
 
 from pbt.disk import stdio
 from pbt.disk.waiting import Waiting
-from pbt.errors import SettingsError
+from pbt.errors import UNREADABLE, SettingsError
 from pbt.settings import Wanted
-from pbt.unreadable import UNREADABLE
 
-VARIABLE = "PBT_RUN"
+ORDERS_ENV = "PBT_RUN"
 START_TIMEOUT = 30.0
 """Seconds after which the first steps begin even if not every launched worker is there."""
 
@@ -37,14 +36,14 @@ class Orders(msgspec.Struct, frozen=True):
     @staticmethod
     def given() -> Orders | None:
         """The orders in this process's environment, if a launcher started it."""
-        text = os.environ.get(VARIABLE)
+        text = os.environ.get(ORDERS_ENV)
         if not text:
             return None
         try:
             return msgspec.json.decode(text, type=Orders)
         except UNREADABLE:
             raise SettingsError(
-                f"${VARIABLE} is not what this version of pbt run sets it to: unset it, or have pbt run and the "
+                f"${ORDERS_ENV} is not what this version of pbt run sets it to: unset it, or have pbt run and the "
                 "script use the same pbt"
             ) from None
 

@@ -19,9 +19,10 @@ from pbt import preempt
 from pbt.coordinator.admission import HISTORY_LIMIT, ends
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.interface import Face
-from pbt.disk.waiting import FIRST_POLL, LAST_POLL, Waiting, for_a_decision, tick
+from pbt.disk.waiting import FIRST_POLL, LAST_POLL, Waiting, tick
 from pbt.errors import Conflict, Invalid, LeaseLost, PBTError, Stopped, Unavailable, Unreachable
 from pbt.population.entries import Past, Report, size_of
+from pbt.worker.waits import for_a_decision
 
 WhenAway = Literal["wait", "go on"]
 PATIENCE = 2.0

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 
-from pbt.worker.orders import VARIABLE
+from pbt.worker.orders import ORDERS_ENV
 
 
 class Progress:
@@ -14,7 +14,7 @@ class Progress:
 
     def __init__(self) -> None:
         try:
-            self._on = sys.stderr.isatty() and VARIABLE not in os.environ
+            self._on = sys.stderr.isatty() and ORDERS_ENV not in os.environ
         except (AttributeError, ValueError):  # it was closed, before Python began or since
             self._on = False
         self._width = 0

@@ -9,8 +9,8 @@ from typing import Any
 from pbt.coordinator.answer import Answer
 from pbt.errors import Invalid
 from pbt.population.entries import Report
-from pbt.population.numbers import named, number, readable, scores
 from pbt.population.rules import undone
+from pbt.space.numbers import named, number, readable, scores
 from pbt.space.space import Values
 
 _log = logging.getLogger("pbt")

@@ -1,0 +1,36 @@
+"""Owed hyperparameters: what must be explored outside every lock, on the fold right after its own entry."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pbt.coordinator.commands import ExploredAsk
+from pbt.coordinator.transition import Fold
+from pbt.errors import StrategyError
+from pbt.population.entries import Decision
+from pbt.strategies.strategy import Strategy
+
+
+class Owed(NamedTuple):
+    """An exploration that the decisions of one entry owe."""
+
+    entry: int
+    fold: Fold
+    decisions: tuple[Decision, ...]
+    strategy: Strategy
+
+    def explore(self) -> ExploredAsk:
+        """Compute it: slow, outside every lock, on the fold right after the entry.
+
+        Raises:
+            StrategyError: the strategy raised, or gave values outside the space.
+        """
+        try:
+            values = self.strategy.explore(self.fold.population, self.fold.memory, self.decisions)
+        except Exception as error:
+            raise StrategyError(f"exploration raised {type(error).__name__}: {error}") from error
+        space = self.fold.population.settings.space
+        for decision in self.decisions:
+            if values.get(decision.member) not in space:
+                raise StrategyError(f"exploration gave member {decision.member} no values inside the space")
+        return ExploredAsk(self.entry, {id: space.clip(given) for id, given in values.items()})
