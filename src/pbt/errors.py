@@ -230,3 +230,12 @@ def plainly(error: Exception) -> str:
     if field := _FIELD.fullmatch(text):
         return f"{field[2]!r} is {'not known' if field[1] == 'contains unknown' else 'missing'}"
     return text
+
+
+def refuses(error: PBTError) -> bool:
+    """Whether this answers a report for good: it would be refused again however often it was sent.
+
+    Of the others, it may have been recorded, or may be once what stood in the way is mended. An unforeseen error has
+    no class of its own; the same bytes would meet it again.
+    """
+    return isinstance(error, Invalid | Conflict | LeaseLost) or type(error) is PBTError

@@ -15,10 +15,11 @@ import pbt
 from pbt.checkpoints.cache import Cache
 from pbt.checkpoints.folder import FolderStore
 from pbt.checkpoints.upload import UploadStore
-from pbt.client.remote import Remote, open_remote
+from pbt.client.remote import Remote
 from pbt.coordinator.commands import StandAsk, TellAsk
 from pbt.errors import OutOfReach, Unavailable
 from pbt.opening import folder as place
+from pbt.opening.opening import open_place
 from pbt.population.entries import Decision, Lost, Released, Reported, Steered, StrategyRecord, decode
 from pbt.population.fold import _end_lease, refold
 from pbt.population.member import Lease
@@ -119,10 +120,10 @@ def test_an_unrelated_folder_at_the_servers_path_is_not_its_store(
 ) -> None:
     monkeypatch.setenv("PBT_KEY", KEY)
     world = ServerWorld(tmp_path)
-    assert open_remote(world.url)[1] is not None
+    assert isinstance(open_place(world.url).own(), FolderStore)
     opened = world.face().open()
     monkeypatch.setattr(Remote, "open", lambda self: replace(opened, id="another"))
-    assert open_remote(world.url)[1] is None
+    assert not isinstance(open_place(world.url).own(), FolderStore)
     world.close()
 
 

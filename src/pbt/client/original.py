@@ -13,7 +13,7 @@ from typing import Any
 
 from pbt.client.remote import Remote
 from pbt.coordinator.answer import Answer
-from pbt.errors import Invalid, PBTError, SettingsError
+from pbt.errors import Invalid, PBTError, SettingsError, refuses
 from pbt.population.entries import ORIGINAL, Report
 from pbt.settings import Wanted
 from pbt.space.domains import Float, Int
@@ -23,7 +23,6 @@ from pbt.space.space import Values
 from pbt.strategies.explore import perturb
 from pbt.strategies.original import Original
 from pbt.strategies.registry import record
-from pbt.worker.outbox import refuses
 
 _log = logging.getLogger("pbt")
 

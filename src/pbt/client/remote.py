@@ -14,7 +14,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -28,7 +27,6 @@ from pbt.errors import (
     UNREADABLE,
     Forbidden,
     Invalid,
-    JournalError,
     PBTError,
     SettingsError,
     Stopped,
@@ -37,7 +35,6 @@ from pbt.errors import (
     Untrusted,
     plainly,
 )  # fmt: skip
-from pbt.opening.folder import read_mark
 from pbt.population.entries import Decision, Event, Report, Settings
 from pbt.settings import Wanted
 from pbt.wire.keys import KEY_ENV, key_beside, seat_is_left, wire_form
@@ -311,20 +308,3 @@ def _hosts(netloc: str) -> list[tuple[str, int]]:
 
 def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
-def open_remote(url: str) -> tuple[Remote, Path | None, str]:
-    """The population at a URL, its folder if this machine sees the server's, and its id.
-
-    Raises:
-        Unreachable: no server answers.
-        Forbidden: the key is missing or wrong.
-    """
-    remote = Remote(url)
-    opened = remote.open()
-    folder = Path(opened.folder)
-    try:
-        seen = read_mark(folder).id == opened.id
-    except JournalError:
-        seen = False
-    return remote, folder if seen else None, opened.id

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pbt.checkpoints.folder import FolderStore
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.interface import Joinable
-from pbt.errors import SettingsError
+from pbt.errors import JournalError, SettingsError
 from pbt.journals.journal import Reads
 from pbt.population.entries import FOREIGN, OWN
 
@@ -66,9 +66,7 @@ def open_place(where: str, kind: str | None = None) -> Place:
     if is_url(where):
         if kind is not None:
             raise SettingsError(f"{where}: the server chooses how its journal is kept")
-        from pbt.client.remote import open_remote
-
-        remote, seen, id = open_remote(where)
+        remote, seen, id = _open_remote(where)
         own = _uploads(remote, id) if seen is None else lambda: FolderStore(seen)
         name = where.partition("#")[0].partition("://")[2].partition("/")[2] or "default"
         return Place(where, remote, remote, own, Path("pbt-runs", "logs", name))
@@ -107,3 +105,18 @@ def open_journal(where: str) -> Reads:
     from pbt.opening import folder as place
 
     return place.reader(where)
+
+
+def _open_remote(url: str) -> tuple[Remote, Path | None, str]:
+    """The population at a URL, its folder if this machine sees the server's, and its id."""
+    from pbt.client.remote import Remote
+    from pbt.opening.folder import read_mark
+
+    remote = Remote(url)
+    opened = remote.open()
+    folder = Path(opened.folder)
+    try:
+        seen = read_mark(folder).id == opened.id
+    except JournalError:
+        seen = False
+    return remote, folder if seen else None, opened.id

@@ -22,14 +22,14 @@ from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.interface import Face
 from pbt.disk.waiting import LAST_POLL, Waiting
-from pbt.errors import CheckpointError, DiskFull, LeaseLost, NotLoaded, OutOfReach, PBTError, Stopped
+from pbt.errors import CheckpointError, DiskFull, LeaseLost, NotLoaded, OutOfReach, PBTError, Stopped, refuses
 from pbt.population.chance import Chance
 from pbt.population.entries import Released, Report, Why
 from pbt.space.domains import Value
 from pbt.space.numbers import whole
 from pbt.space.space import Values
 from pbt.worker.checkpointer import Keeper, Save
-from pbt.worker.outbox import Courier, WhenAway, refuses
+from pbt.worker.outbox import Courier, WhenAway
 from pbt.worker.progress import Progress
 from pbt.worker.report import Readings, draft, warn_if_unsaved
 

@@ -20,7 +20,7 @@ from pbt.coordinator.admission import HISTORY_LIMIT, ends
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.interface import Face
 from pbt.disk.waiting import FIRST_POLL, LAST_POLL, Waiting, tick
-from pbt.errors import Conflict, Invalid, LeaseLost, PBTError, Stopped, Unavailable, Unreachable
+from pbt.errors import Stopped, Unavailable, Unreachable
 from pbt.population.entries import Past, Report, size_of
 from pbt.worker.waits import for_a_decision
 
@@ -29,15 +29,6 @@ PATIENCE = 2.0
 """Seconds for which a report that may go on without its answer is waited for."""
 _FIRST, _LAST = 0.1, 5.0
 _log = logging.getLogger("pbt")
-
-
-def refuses(error: PBTError) -> bool:
-    """Whether this answers a report for good: it would be refused again however often it was sent.
-
-    Of the others, it may have been recorded, or may be once what stood in the way is mended. An unforeseen error has
-    no class of its own; the same bytes would meet it again.
-    """
-    return isinstance(error, Invalid | Conflict | LeaseLost) or type(error) is PBTError
 
 
 class Courier:
