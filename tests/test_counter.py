@@ -14,7 +14,7 @@ from pbt.liveness.files import TERM, Counter, beat_now
 from pbt.opening import folder as place
 from pbt.population.member import Lease
 from pbt.server.backends import InFolders
-from pbt.server.populations import Room
+from pbt.server.served import Room
 
 
 class Clock:

@@ -23,7 +23,8 @@ import pbt.views.doctor
 from pbt.errors import JournalError
 from pbt.journals.files.frames import framed, scattered
 from pbt.opening.opening import open_journal
-from pbt.views.doctor import Finding, examine
+from pbt.views.doctor import examine
+from pbt.views.finding import Finding
 from tests.scripts import environment, pbt_run, start, write
 from tests.worlds import KEY, ServerWorld
 

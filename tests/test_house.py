@@ -15,13 +15,15 @@ LOOSE = {"__init__", "__main__", "errors", "preempt", "settings", "checkpoint"}
 """Modules at the root; `checkpoint` is a name of the original's."""
 LONGEST = 350
 
-KNOWS = dict(re.findall(r"^\| `([\w/]+)` \| ((?:`\w+`(?:, )?|nothing)+) \|", (ROOT / "CONTRIBUTING.md").read_text(), re.M))
+KNOWS = dict(
+    re.findall(r"^\| `([\w/]+)` \| ((?:`\w+`(?:, )?|nothing)+) \|", (ROOT / "CONTRIBUTING.md").read_text(), re.M)
+)
 """From CONTRIBUTING.md's table: a folder, and the folders that it may import, beyond `errors`."""
 
 
 def room_of(module: str) -> str:
     """The folder of a module, or the module itself at the root."""
-    return (module.split(".") + ["__init__"])[1]
+    return [*module.split("."), "__init__"][1]
 
 
 def imports(path: Path) -> Iterator[str]:

@@ -12,7 +12,8 @@ from pbt.disk import stdio
 from pbt.errors import SettingsError
 from pbt.opening.opening import is_url
 from pbt.opening.salvage import save
-from pbt.views.doctor import Finding, examine
+from pbt.views.doctor import examine
+from pbt.views.finding import Finding
 
 _MARKS = {"ok": "[green]ok     [/]", "warning": "[yellow]warning[/]", "problem": "[red]PROBLEM[/]"}
 

@@ -10,16 +10,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from weakref import WeakMethod
 
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.commands import Ask, FinishAsk, JoinAsk, Proposal, ReportAsk, StandAsk, TellAsk
 from pbt.coordinator.exploration import Owed
-from pbt.coordinator.leasing import Missing, held
+from pbt.coordinator.leasing import Missing, gone
 from pbt.coordinator.snapshot import crossed, dump, load
 from pbt.coordinator.transition import Fold, fold_all, owes, walk
 from pbt.errors import JournalError, PBTError, Uncreated
-from pbt.journals.journal import Journal, Raced
+from pbt.journals.journal import Journal, Raced, weakly
 from pbt.liveness.liveness import Alive
 from pbt.population.entries import Absent, Created, Decision, Entry, Event, Report, Settings, decode
 from pbt.population.population import Population
@@ -48,7 +47,7 @@ class Coordinator:
         self, journal: Journal, alive: Alive, *, build: Builder = build, clock: Callable[[], float] = time.time
     ) -> None:
         self.journal = journal
-        self._turn = journal.turn(_weakly(self._next_in_line))
+        self._turn = journal.turn(weakly(self._next_in_line))
         self._lock = threading.RLock()  # a turn keeps other processes out, not other threads
         self.alive = alive
         self._build = build
@@ -160,9 +159,9 @@ class Coordinator:
             How the member stands; without a member: wait, or stop because nothing is left to train.
         """
         self._create_or_find(asked)
-        gone = self.gone()
-        if gone is not None:
-            self._one(TellAsk(gone))
+        dead = gone(self.population, self.alive)
+        if dead:
+            self._one(TellAsk(Absent(dead)))
         ask = JoinAsk(nonce, self.alive, member, turn)
         try:
             (answer,) = self._one(ask)
@@ -205,10 +204,6 @@ class Coordinator:
         """How a member stands, for the holder of `lease`."""
         (answer,) = self._one(StandAsk(member, lease))
         return answer
-
-    def beat(self, member: int, lease: int) -> None:
-        """A sign of life from the holder of `lease`."""
-        self.alive.beat(member, lease)
 
     def let_go(self, member: int) -> None:
         """This process trains the member no longer."""
@@ -348,25 +343,3 @@ class Coordinator:
             return None
         missing = self._missing.longer_than(settings.barrier_timeout, self.population, self.alive)
         return Absent(missing) if missing else None
-
-    def gone(self) -> Absent | None:
-        """Members of an open population whose workers are dead: they rank no longer."""
-        population = self.population
-        if population.settings.members is not None:
-            return None
-        dead = tuple(
-            (m.id, m.lease.number) for m in population.members if m.living and m.lease and not held(m, self.alive)
-        )
-        return Absent(dead) if dead else None
-
-
-def _weakly(method: Callable[[], None]) -> Callable[[], None]:
-    """The method, without keeping its object alive: a coordinator that is let go closes its journal at once."""
-    reference = WeakMethod(method)
-
-    def call() -> None:
-        held = reference()
-        if held is not None:
-            held()
-
-    return call

@@ -56,6 +56,13 @@ def round_lacks_free(population: Population, alive: Alive) -> bool:
     return any(m.living and not m.due and not held(m, alive) for m in population.members)
 
 
+def gone(population: Population, alive: Alive) -> tuple[tuple[int, int], ...]:
+    """(member, newest lease number) of members of an open population whose workers are dead: they rank no longer."""
+    if population.settings.members is not None:
+        return ()
+    return tuple((m.id, m.lease.number) for m in population.members if m.living and m.lease and not held(m, alive))
+
+
 class Missing:
     """Members without a living holder, and since when, on this observer's own monotonic clock."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
+from weakref import WeakMethod
 
 
 class Raced(Exception):
@@ -60,3 +61,15 @@ class Journal(Reads, Protocol):
     def close(self) -> None:
         """Give back what the journal holds."""
         ...
+
+
+def weakly(method: Callable[[], None]) -> Callable[[], None]:
+    """The method, without keeping its object alive: a coordinator that is let go closes its journal at once."""
+    reference = WeakMethod(method)
+
+    def call() -> None:
+        held = reference()
+        if held is not None:
+            held()
+
+    return call

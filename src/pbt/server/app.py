@@ -28,8 +28,9 @@ from pbt.population.entries import ORIGINAL, Released, Report
 from pbt.server.access import Gate
 from pbt.server.checkpoints import FILE_LIMIT, Uploads
 from pbt.server.openapi import document
-from pbt.server.populations import Room, Rooms
+from pbt.server.populations import Rooms
 from pbt.server.routes import JSON, LINES, ROUTES, Route
+from pbt.server.served import Room
 from pbt.server.verbose import Verbose
 from pbt.settings import Wanted
 from pbt.wire.messages import BODY_LIMIT, MEMBERS_LIMIT, PAGE, Failure, Holder, Join, Nothing, Opened, Tell

@@ -41,8 +41,9 @@ from pbt.errors import (
     WrongType,
 )
 from pbt.population.entries import OWN
-from pbt.server.populations import Room, Rooms
+from pbt.server.populations import Rooms
 from pbt.server.receiving import MANIFEST_LIMIT, Body, Piece, Upload
+from pbt.server.served import Room
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FILE_LIMIT = 1 << 40

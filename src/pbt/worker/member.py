@@ -9,29 +9,25 @@ import sys
 import time
 import weakref
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from pbt import preempt
-from pbt.checkpoints.given import Given
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.interface import Face
 from pbt.disk.waiting import LAST_POLL, Waiting
 from pbt.errors import CheckpointError, DiskFull, LeaseLost, NotLoaded, OutOfReach, PBTError, Stopped, refuses
-from pbt.population.chance import Chance
 from pbt.population.entries import Released, Report, Why
-from pbt.space.domains import Value
 from pbt.space.numbers import whole
-from pbt.space.space import Values
 from pbt.worker.checkpointer import Keeper, Save
 from pbt.worker.outbox import Courier, WhenAway
 from pbt.worker.progress import Progress
 from pbt.worker.report import Readings, draft, warn_if_unsaved
+from pbt.worker.standing import Standing
 
 _log = logging.getLogger("pbt")
 _open: weakref.WeakSet[Member] = weakref.WeakSet()
@@ -58,13 +54,12 @@ class Outcome(NamedTuple):
     why: Why
 
 
-class Member(Mapping[str, Value]):
+class Member(Standing):
     """One member, from `pbt.join`: ``member["lr"]``, `steps`, `report`, until it is finished.
 
     Used from one thread of one process. As a context manager it gives the member back at the end.
 
     Attributes:
-        id: the member's number in its population.
         finished: this worker trained it to its end, or saw the goal reached. False where there was nothing left to do.
         lost: another worker has taken it over.
         interrupted: training was asked to stop (SIGTERM, Ctrl-C, `preempt`).
@@ -78,121 +73,24 @@ class Member(Mapping[str, Value]):
         when_away: WhenAway = "wait",
         where: str = "",
     ) -> None:
+        self._keeper = Keeper(face, store)
+        super().__init__(answer, self._keeper.fetch)
         self._face = face
         self._where = where
         self._courier = Courier(face, when_away)
-        self._keeper = Keeper(face, store)
         self._progress = Progress()
-        self._answer = answer
         self._process = os.getpid()
         self._seq = answer.seq
-        self._have: str | None = None
-        self._unread = False
-        self._path: Path | None = None
         self._readings = Readings()
         self._preempted = self._asked = False
         self._exploited = False
         self.finished = self.lost = False
-        self.id = -1 if answer.member is None else answer.member
-        self._over = answer.member is None
-        self._step = answer.step
         self.reported = 0
         self._showed = False
         if not self._over:
             preempt.watch()
             _open.add(self)
             self._take(answer)
-
-    # --- what is set ---
-
-    def __getitem__(self, name: str) -> Value:
-        try:
-            return self._answer.hyperparameters[name]
-        except KeyError:
-            known = ", ".join(self._answer.hyperparameters) or "none: there is nothing left to train"
-            raise KeyError(f"no hyperparameter {name!r}: the space has {known}") from None
-
-    def __setitem__(self, name: str, value: object) -> NoReturn:
-        raise TypeError(
-            f"member[{name!r}] can not be set: hyperparameters are decided by the population. A value of your own: a "
-            f"constant in the space, or start=[{{{name!r}: …}}] for the first members; what the training code made of "
-            f"it: report(…, used={{{name!r}: …}})"
-        )
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._answer.hyperparameters)
-
-    def __len__(self) -> int:
-        return len(self._answer.hyperparameters)
-
-    def __repr__(self) -> str:
-        return f"<member {self.id} at step {self._step}: {self.hyperparameters}>"
-
-    __hash__ = object.__hash__
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    @property
-    def hyperparameters(self) -> Values:
-        """All hyperparameters by name (a copy)."""
-        return dict(self._answer.hyperparameters)
-
-    @property
-    def seed(self) -> int:
-        """A seed in [0, 2**53) of this member at its present count of decisions: a child draws its own data order."""
-        return Chance(self._answer.seed, self.id, self._answer.decisions).integer("member")
-
-    @property
-    def step(self) -> int:
-        """The member's own clock."""
-        return self._step
-
-    @property
-    def total_steps(self) -> int | None:
-        """How many steps each member is to do, as the journal says by now; None: the population has no number."""
-        return self._answer.steps
-
-    @property
-    def checkpoint(self) -> Path | None:
-        """The folder to load before training goes on: a parent's, one's own from before, a dead worker's; or None.
-
-        Others train from it too: it is read-only. To ask for it counts as loading it, but to ask only whether there
-        is one (its truth), or to look at it (its repr, as a debugger does), does not: the path must be used.
-        """
-        current = self._answer.checkpoint
-        if current is None or self._over:
-            return None
-        if self._answer.foreign:
-            self._loaded(current.id)
-            return None
-        if self._path is None:
-            self._path = self._keeper.fetch(self._answer)
-        if self._path is None:
-            return None
-        before = self._unread, self._have
-        self._loaded(current.id)
-        return Given.at(self._path, partial(self._loaded, current.id), partial(self._only_looked, current.id, *before))
-
-    @property
-    def checkpoint_id(self) -> str | None:
-        """The name of the current checkpoint; with ``checkpoints="foreign"`` the string that was reported."""
-        current = self._answer.checkpoint
-        if current is None:
-            return None
-        if self._answer.foreign:
-            self._loaded(current.id)
-        return current.id
-
-    def _loaded(self, id: str) -> None:
-        current = self._answer.checkpoint
-        if current is not None and current.id == id:  # the path of an earlier one may still be in use
-            self._unread, self._have = False, id
-
-    def _only_looked(self, id: str, unread: bool, have: str | None) -> None:
-        current = self._answer.checkpoint
-        if unread and current is not None and current.id == id:
-            self._unread, self._have = unread, have
 
     @property
     def stop(self) -> bool:

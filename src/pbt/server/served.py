@@ -1,0 +1,244 @@
+"""One population that the server serves: its coordinator, and commits in groups."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from pbt.coordinator.answer import Answer
+from pbt.coordinator.commands import Ask, ReportAsk, TellAsk
+from pbt.coordinator.coordinator import Coordinator, Outcome
+from pbt.coordinator.leasing import held
+from pbt.errors import PBTError
+from pbt.population.entries import Report
+from pbt.server.backends import Kept
+from pbt.wire.messages import HOLD
+
+_LOOK_AGAIN = 1.0
+"""Seconds after which a waiting question looks again: others may append to the folder too."""
+
+_LATELY, _INLINE = 0.02, 0.005
+"""Seconds: connections that ask within the first share commits; a commit that takes longer than the second never
+again holds up the loop."""
+
+
+_log = logging.getLogger("pbt.server")
+T = TypeVar("T")
+
+Group = list[tuple[Ask, "asyncio.Future[list[Answer]]"]]
+
+
+class Room:
+    """One population."""
+
+    def __init__(self, kept: Kept) -> None:
+        self.folder = kept.folder
+        self.alive = kept.alive
+        self.coordinator = Coordinator(kept.journal, kept.alive)
+        self._near = kept.near
+        self._give_back = kept.give_back
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="commit", daemon=True)
+        self._thread.start()
+        self._queue: Group = []
+        self._committing = False
+        self._busy = 0
+        self._slow = False
+        self._asker: object = None
+        self._asked = 0.0
+        self._count = 0
+        self._changed = asyncio.Event()
+        self._closing = False
+        self.users = 0
+        self.used = time.monotonic()
+
+    @contextmanager
+    def in_use(self) -> Iterator[Room]:
+        """While somebody is being answered, which may take several commits."""
+        self.users += 1
+        try:
+            yield self
+        finally:
+            self.users -= 1
+            self.used = time.monotonic()
+
+    @property
+    def idle(self) -> bool:
+        """Whether it may be closed: nobody asks, and nobody lives whose signs of life only this room knows."""
+        if self.users or self._busy or self._queue or self._committing:
+            return False
+        members = self.coordinator.population.members if self.coordinator.exists else ()
+        return not any(
+            m.lease is not None and m.lease.sign == self.alive.kind and not m.done and held(m, self.alive)
+            for m in members
+        )
+
+    def ask(self, ask: Ask, asker: object = None) -> asyncio.Future[list[Answer]]:
+        """Answer after the commit of the group that this ask is in.
+
+        Args:
+            asker: the connection that the ask came by.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[Answer]] = loop.create_future()
+        lone = self._is_lone(asker, loop.time())
+        if lone and self._busy == 0:
+            began = loop.time()
+            self._deliver([(ask, future)], self._serve([ask]))
+            self._slow = loop.time() - began > _INLINE
+        else:
+            self._queue.append((ask, future))
+            if not self._committing:
+                self._commit_next(loop)
+        return future
+
+    def _is_lone(self, asker: object, now: float) -> bool:
+        """Whether one connection alone has asked lately, and the disk is quick: then a thread would only cost."""
+        others = asker != self._asker and now - self._asked < _LATELY
+        self._asker, self._asked = asker, now
+        return asker is not None and self._near and not others and not self._slow
+
+    def _commit_next(self, loop: asyncio.AbstractEventLoop) -> None:
+        group, self._queue = self._queue, []
+        self._committing = bool(group)
+        if group:
+            asks = [ask for ask, _ in group]
+            self._busy += 1
+            self._jobs.put(lambda: _call(loop, self._committed, loop, group, self._serve(asks)))
+
+    def _committed(self, loop: asyncio.AbstractEventLoop, group: Group, outcomes: Sequence[Outcome]) -> None:
+        self._busy -= 1
+        self._slow = False
+        self._commit_next(loop)
+        self._deliver(group, outcomes)
+
+    def _deliver(self, group: Group, outcomes: Sequence[Outcome]) -> None:
+        self._tell_if_changed()
+        for (_, future), outcome in zip(group, outcomes, strict=True):
+            if future.cancelled():
+                continue
+            if isinstance(outcome, PBTError):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+    def _serve(self, asks: Sequence[Ask]) -> Sequence[Outcome]:
+        try:
+            return self.coordinator.serve(asks)
+        except PBTError as error:
+            return [error] * len(asks)
+        except Exception as error:
+            _log.exception("serving %s", self.folder)
+            return [_unforeseen(error)] * len(asks)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+    async def call(self, work: Callable[[], T]) -> T:
+        """Run something on the room's thread, between two commits."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+
+        def job() -> None:
+            try:
+                result = work()
+            except PBTError as error:
+                _call(loop, self._called, future, None, error)
+            except BaseException as error:
+                _log.exception("in the room of %s", self.folder)
+                _call(loop, self._called, future, None, _unforeseen(error))
+            else:
+                _call(loop, self._called, future, result, None)
+
+        self._busy += 1
+        self._jobs.put(job)
+        return await future
+
+    def _called(self, future: asyncio.Future[Any], result: object, error: Exception | None) -> None:
+        self._busy -= 1
+        self._tell_if_changed()
+        if future.cancelled():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    def _tell_if_changed(self) -> None:
+        count = self.coordinator.population.count if self.coordinator.exists else 0
+        if count != self._count:
+            self._count = count
+            self._changed.set()
+            self._changed = asyncio.Event()
+
+    def beat(self, member: int, lease: int) -> None:
+        """Note a sign of life, if it is that of a member's newest lease: nobody else's life matters."""
+        members = self.coordinator.population.members if self.coordinator.exists else ()
+        if 0 <= member < len(members) and members[member].newest == lease:
+            self.alive.beat(member, lease)
+
+    async def report(self, reports: Sequence[Report], asker: object) -> list[Answer]:
+        """Record reports; a question that must wait is held until something changes, `HOLD` seconds at most."""
+        for report in reports:
+            self.beat(report.member, report.lease)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + HOLD
+        ask = ReportAsk(reports, self.alive)
+        while True:
+            changed = self._changed
+            answers = await self.ask(ask, asker)
+            waiting = [a for a in answers if a.wait and not a.released]
+            if not waiting or self._closing or loop.time() >= end:
+                return answers
+            if not await self._move_on(waiting):
+                await _wait(changed, _LOOK_AGAIN)
+
+    async def _move_on(self, waiting: Sequence[Answer]) -> bool:
+        """Explore what is owed, or declare absent whom the barrier waits for in vain; whether there was anything."""
+        for answer in waiting:
+            assert answer.member is not None
+            owed = self.coordinator.owed_to(answer.member)
+            if owed is not None:
+                await self.ask(await asyncio.to_thread(owed.explore))
+                return True
+        absent = self.coordinator.absentees()
+        if absent is not None:
+            await self.ask(TellAsk(absent))
+        return absent is not None
+
+    def hush(self) -> None:
+        """Answer held questions now: the server is closing."""
+        self._closing = True
+        self._changed.set()
+
+    def close(self) -> None:
+        """Finish the present commit and give everything back."""
+        self._jobs.put(None)
+        self._thread.join()
+        self.coordinator.close()
+        self._give_back()
+
+
+def _unforeseen(error: BaseException) -> PBTError:
+    return PBTError(f"the server has failed in an unforeseen way ({type(error).__name__}: {error}); see its output")
+
+
+def _call(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *arguments: object) -> None:
+    """Have the loop call something, unless it has ended."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(what, *arguments)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass

@@ -1,0 +1,125 @@
+"""How a member stands, as its worker knows it: hyperparameters, step, and the checkpoint to load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+from pbt.checkpoints.given import Given
+from pbt.coordinator.answer import Answer
+from pbt.population.chance import Chance
+from pbt.space.domains import Value
+from pbt.space.space import Values
+
+
+class Standing(Mapping[str, Value]):
+    """What the coordinator's newest answer says of a member, and whether its checkpoint was loaded.
+
+    Args:
+        answer: how the member stands.
+        fetch: the folder of an answer's checkpoint, once it is seen to be whole.
+
+    Attributes:
+        id: the member's number in its population; -1 where nothing was left to train.
+    """
+
+    def __init__(self, answer: Answer, fetch: Callable[[Answer], Path | None]) -> None:
+        self.id = -1 if answer.member is None else answer.member
+        self._answer = answer
+        self._fetch = fetch
+        self._over = answer.member is None
+        self._step = answer.step
+        self._have: str | None = None
+        self._unread = False
+        self._path: Path | None = None
+
+    def __getitem__(self, name: str) -> Value:
+        try:
+            return self._answer.hyperparameters[name]
+        except KeyError:
+            known = ", ".join(self._answer.hyperparameters) or "none: there is nothing left to train"
+            raise KeyError(f"no hyperparameter {name!r}: the space has {known}") from None
+
+    def __setitem__(self, name: str, value: object) -> NoReturn:
+        raise TypeError(
+            f"member[{name!r}] can not be set: hyperparameters are decided by the population. A value of your own: a "
+            f"constant in the space, or start=[{{{name!r}: …}}] for the first members; what the training code made of "
+            f"it: report(…, used={{{name!r}: …}})"
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._answer.hyperparameters)
+
+    def __len__(self) -> int:
+        return len(self._answer.hyperparameters)
+
+    def __repr__(self) -> str:
+        return f"<member {self.id} at step {self._step}: {self.hyperparameters}>"
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    @property
+    def hyperparameters(self) -> Values:
+        """All hyperparameters by name (a copy)."""
+        return dict(self._answer.hyperparameters)
+
+    @property
+    def seed(self) -> int:
+        """A seed in [0, 2**53) of this member at its present count of decisions: a child draws its own data order."""
+        return Chance(self._answer.seed, self.id, self._answer.decisions).integer("member")
+
+    @property
+    def step(self) -> int:
+        """The member's own clock."""
+        return self._step
+
+    @property
+    def total_steps(self) -> int | None:
+        """How many steps each member is to do, as the journal says by now; None: the population has no number."""
+        return self._answer.steps
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The folder to load before training goes on: a parent's, one's own from before, a dead worker's; or None.
+
+        Others train from it too: it is read-only. To ask for it counts as loading it, but to ask only whether there
+        is one (its truth), or to look at it (its repr, as a debugger does), does not: the path must be used.
+        """
+        current = self._answer.checkpoint
+        if current is None or self._over:
+            return None
+        if self._answer.foreign:
+            self._loaded(current.id)
+            return None
+        if self._path is None:
+            self._path = self._fetch(self._answer)
+        if self._path is None:
+            return None
+        before = self._unread, self._have
+        self._loaded(current.id)
+        return Given.at(self._path, partial(self._loaded, current.id), partial(self._only_looked, current.id, *before))
+
+    @property
+    def checkpoint_id(self) -> str | None:
+        """The name of the current checkpoint; with ``checkpoints="foreign"`` the string that was reported."""
+        current = self._answer.checkpoint
+        if current is None:
+            return None
+        if self._answer.foreign:
+            self._loaded(current.id)
+        return current.id
+
+    def _loaded(self, id: str) -> None:
+        current = self._answer.checkpoint
+        if current is not None and current.id == id:  # the path of an earlier one may still be in use
+            self._unread, self._have = False, id
+
+    def _only_looked(self, id: str, unread: bool, have: str | None) -> None:
+        current = self._answer.checkpoint
+        if unread and current is not None and current.id == id:
+            self._unread, self._have = unread, have
