@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
-from typing import Protocol
 
 from pbt.population.entries import Checkpoint
 from pbt.population.member import MemberState
 from pbt.population.population import Population
-from pbt.space.space import Values
+from pbt.population.ranking import Ranked, key_of
 
 
 @lru_cache(1024)
@@ -25,8 +24,31 @@ def cut(n: int, quantile: float) -> int:
     return 0 if quantile == 0.0 else min(max(1, math.floor(quantile * n + 0.5)), n // 2)
 
 
-def rank(population: Population, m: MemberState) -> int:
-    """The member's place among the ranked, from 1; 0 if it is not ranked."""
+def ranked_in(population: Population, role: str | None) -> Ranked:
+    """The ranking of one sub-population: the ranked members of that role, best first."""
+    return tuple([pair for pair in population.ranked if population.members[pair[1]].role == role])
+
+
+def ranked_by(population: Population, fitness: Mapping[int, float]) -> Ranked:
+    """A ranking by another fitness than the last score.
+
+    Args:
+        fitness: a number for each member that is to be ranked, in the direction of the score; one that is not
+            finite ranks last.
+    """
+    maximize = population.settings.maximize
+    living = ((id, value) for id, value in fitness.items() if population.members[id].living)
+    return tuple(sorted((key_of(value, maximize), id) for id, value in living))
+
+
+def rank(population: Population, m: MemberState, ranked: Ranked | None = None) -> int:
+    """The member's place, from 1; 0 if it is not ranked.
+
+    Args:
+        ranked: among these; by default among all.
+    """
+    if ranked is not None:
+        return next((place for place, (_, id) in enumerate(ranked, 1) if id == m.id), 0)
     if m.key is None or m.done or m.absent:
         return 0
     return bisect_left(population.ranked, (m.key, m.id)) + 1
@@ -37,18 +59,27 @@ def bad(m: MemberState) -> bool:
     return m.cure or m.key == math.inf
 
 
-def quorum(population: Population) -> int:
+def quorum(population: Population, undone: int | None = None) -> int:
     """How many must be ranked before anybody is exploited for a low rank.
 
     Otherwise half of all members would be exploited in the first round, against the first two.
+
+    Args:
+        undone: how many of the group are not done; by default of the population.
     """
     fixed = population.settings.quorum
-    return max(2, math.ceil(population.undone / 2)) if fixed is None else fixed
+    if fixed is not None:
+        return fixed
+    return max(2, math.ceil((population.undone if undone is None else undone) / 2))
 
 
-def standing(population: Population) -> Iterator[MemberState]:
-    """Members that may be parents, best first: finite scores, and reports since their last exploit or birth."""
-    for key, id in population.ranked:
+def standing(population: Population, ranked: Ranked | None = None) -> Iterator[MemberState]:
+    """Members that may be parents, best first: finite scores, and reports since their last exploit or birth.
+
+    Args:
+        ranked: among these; by default among all.
+    """
+    for key, id in population.ranked if ranked is None else ranked:
         if key == math.inf:
             return
         m = population.members[id]
@@ -56,57 +87,24 @@ def standing(population: Population) -> Iterator[MemberState]:
             yield m
 
 
-def parents(population: Population, child: MemberState, quantile: float) -> list[Checkpoint]:
+def parents(
+    population: Population, child: MemberState, quantile: float, ranked: Ranked | None = None
+) -> list[Checkpoint]:
     """The checkpoints that `child` may take over: those of the first k of the standing, never its own.
 
     For a child that is replaced for its low rank alone, a parent must be strictly better (equals stand in an
     arbitrary order), and past the step at which the child's present segment began: a parent that nobody trains
     would be copied for ever.
+
+    Args:
+        quantile: the fraction of the ranked from which parents come.
+        ranked: parents come from these; by default from all. The child need not be among them.
     """
-    k, after = cut(len(population.ranked), quantile), -1 if bad(child) else child.since
-    first = [m for m in islice(standing(population), k) if m.id != child.id and (bad(child) or better(m, child))]
+    among = population.ranked if ranked is None else ranked
+    keys = {id: key for key, id in among}
+    own = keys.get(child.id, child.key)
+    k, after = cut(len(among), quantile), -1 if bad(child) else child.since
+    first = [m for m in islice(standing(population, among), k) if m.id != child.id]
+    if not bad(child):
+        first = [m for m in first if own is None or keys[m.id] < own]
     return [m.checkpoint for m in first if m.checkpoint and m.checkpoint.step > after]
-
-
-def better(a: MemberState, b: MemberState) -> bool:
-    """Whether `a` ranks strictly before `b` by its score; one that is not finite is worse than any that is."""
-    return a.key is not None and (b.key is None or a.key < b.key)
-
-
-class Stands(Protocol):
-    """How a member stands, in the fold or in an answer."""
-
-    @property
-    def hyperparameters(self) -> Values | None:
-        """The decided ones."""
-        ...
-
-    @property
-    def former(self) -> Values | None:
-        """Its own before the last change."""
-        ...
-
-    @property
-    def checkpoint(self) -> Checkpoint | None:
-        """The current one, with the hyperparameters of whoever wrote it."""
-        ...
-
-
-def undone(stands: Stands, name: str, used: object) -> bool:
-    """Whether an old value came back in place of the decided one.
-
-    A value read back that differs from the decided one is a bug only when it equals the parent's or the
-    member's own former value: the load of a checkpoint brought it back. Anything else is a scheduler.
-    """
-    decided = (stands.hyperparameters or {}).get(name)
-    if decided is None or close(decided, used):
-        return False
-    formers = (stands.former, stands.checkpoint.hyperparameters if stands.checkpoint is not None else None)
-    return any(former is not None and name in former and close(former[name], used) for former in formers)
-
-
-def close(a: object, b: object) -> bool:
-    """Equal, or numbers that differ by no more than single precision rounds."""
-    if type(a) in (int, float) and type(b) in (int, float):
-        return math.isclose(a, b, rel_tol=1e-6)  # type: ignore[arg-type]
-    return a == b

@@ -6,7 +6,7 @@ from typing import Any
 
 from pbt.population.entries import Entry, Leased, Lost, Report, Reported
 from pbt.population.population import Population
-from pbt.population.rules import undone
+from pbt.population.used import undone
 from pbt.views.judge import judge_for, lacking_a_worker, notes_on, states_of
 from pbt.views.summary import checkpoint_path, fetch_command
 from pbt.views.table import note_exploits, parent_of

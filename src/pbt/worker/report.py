@@ -9,7 +9,7 @@ from typing import Any
 from pbt.coordinator.answer import Answer
 from pbt.errors import Invalid
 from pbt.population.entries import Report
-from pbt.population.rules import undone
+from pbt.population.used import undone
 from pbt.space.numbers import named, number, readable, scores
 from pbt.space.space import Values
 

@@ -1,0 +1,48 @@
+"""What was read back from the training code, held against what was decided."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+from pbt.population.entries import Checkpoint
+from pbt.space.space import Values
+
+
+class Stands(Protocol):
+    """How a member stands, in the fold or in an answer."""
+
+    @property
+    def hyperparameters(self) -> Values | None:
+        """The decided ones."""
+        ...
+
+    @property
+    def former(self) -> Values | None:
+        """Its own before the last change."""
+        ...
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """The current one, with the hyperparameters of whoever wrote it."""
+        ...
+
+
+def undone(stands: Stands, name: str, used: object) -> bool:
+    """Whether an old value came back in place of the decided one.
+
+    A value read back that differs from the decided one is a bug only when it equals the parent's or the
+    member's own former value: the load of a checkpoint brought it back. Anything else is a scheduler.
+    """
+    decided = (stands.hyperparameters or {}).get(name)
+    if decided is None or close(decided, used):
+        return False
+    formers = (stands.former, stands.checkpoint.hyperparameters if stands.checkpoint is not None else None)
+    return any(former is not None and name in former and close(former[name], used) for former in formers)
+
+
+def close(a: object, b: object) -> bool:
+    """Equal, or numbers that differ by no more than single precision rounds."""
+    if type(a) in (int, float) and type(b) in (int, float):
+        return math.isclose(a, b, rel_tol=1e-6)  # type: ignore[arg-type]
+    return a == b
