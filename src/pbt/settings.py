@@ -133,7 +133,9 @@ def resolve(asked: Wanted) -> Settings:
         raise SettingsError(f"start has {len(start)} configurations for {asked.members} members: give more members")
     interval = asked.interval or (math.ceil(asked.steps / ROUNDS) if asked.steps else 1)
     strategy = record(asked.strategy or "pbt")
-    bare(strategy)
+    barrier = bare(strategy).needs_barrier
+    if barrier and asked.synchronous is False:
+        raise SettingsError(f"strategy {strategy.name!r} decides for all members at once: leave synchronous=False out")
     commanded = tuple(sorted({*asked.given} & {*(asked.overrides or ())}))
     given: dict[str, Any] = {"overrides": commanded} if commanded else {}
     given |= {
@@ -141,6 +143,8 @@ def resolve(asked: Wanted) -> Settings:
         for name in ("goal", "synchronous", "quorum", "barrier_timeout", "steps", "members")
         if getattr(asked, name) is not None
     }
+    if barrier:
+        given["synchronous"] = True
     return Settings(
         space=asked.space,
         maximize=asked.maximize,

@@ -254,15 +254,16 @@ class StandAsk:
 class ExploredAsk:
     """Hyperparameters that one entry's decisions owed; the first append wins."""
 
-    def __init__(self, entry: int, values: Mapping[int, Values]) -> None:
+    def __init__(self, entry: int, explored: Mapping[int, tuple[Values, Why]]) -> None:
         self._entry = entry
-        self._values = dict(values)
+        self._values = {id: values for id, (values, _) in explored.items()}
+        self._why = {id: why for id, (_, why) in explored.items()}
 
     def propose(self, population: Population) -> Proposal | None:
         """The values, if any member still owes for that entry."""
         if not any(m.owed == self._entry for m in population.owing()):
             return None
-        return Proposal(Explored(self._entry, self._values))
+        return Proposal(Explored(self._entry, self._values, self._why))
 
     def answers(self, population: Population) -> list[Answer]:
         """Nobody in particular asked."""

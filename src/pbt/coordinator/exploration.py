@@ -26,11 +26,12 @@ class Owed(NamedTuple):
             StrategyError: the strategy raised, or gave values outside the space.
         """
         try:
-            values = self.strategy.explore(self.fold.population, self.fold.memory, self.decisions)
+            explored = dict(self.strategy.explore(self.fold.population, self.fold.memory, self.decisions))
         except Exception as error:
             raise StrategyError(f"exploration raised {type(error).__name__}: {error}") from error
         space = self.fold.population.settings.space
         for decision in self.decisions:
-            if values.get(decision.member) not in space:
+            values, _ = explored.get(decision.member, (None, None))
+            if values not in space:
                 raise StrategyError(f"exploration gave member {decision.member} no values inside the space")
-        return ExploredAsk(self.entry, {id: space.clip(given) for id, given in values.items()})
+        return ExploredAsk(self.entry, {id: (space.clip(values), why) for id, (values, why) in explored.items()})

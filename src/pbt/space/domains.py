@@ -53,6 +53,14 @@ class Float(msgspec.Struct, frozen=True, tag="float", tag_field="kind", omit_def
             return self.clip(math.exp(low + u * (high - low)))
         return self.clip(self.min + u * (self.max - self.min))
 
+    def unit(self, value: Value) -> float:
+        """Where a value lies in [0, 1], on the domain's own scale: the inverse of `sample`."""
+        x = self.clip(value)
+        if self.log:
+            low, high = math.log(self.min), math.log(self.max)
+            return (math.log(x) - low) / (high - low)
+        return (x - self.min) / (self.max - self.min)
+
     def perturb(self, value: Value, u: float, factors: Sequence[float]) -> tuple[Value, str]:
         """Multiply by one of `factors`; a value of 0, which multiplication could never leave, is redrawn."""
         x = float(value)  # type: ignore[arg-type]
@@ -105,6 +113,14 @@ class Int(msgspec.Struct, frozen=True, tag="int", tag_field="kind", omit_default
             return self.clip(math.floor(math.exp(low + u * (high - low)) + 0.5))
         return self.clip(self.min + math.floor(u * (self.max - self.min + 1)))
 
+    def unit(self, value: Value) -> float:
+        """The middle, in [0, 1], of the quantiles that `sample` gives this value for."""
+        x = self.clip(value)
+        if self.log:
+            low, high = math.log(self.min - 0.5), math.log(self.max + 0.5)
+            return (math.log(x) - low) / (high - low)
+        return (x - self.min + 0.5) / (self.max - self.min + 1)
+
     def perturb(self, value: Value, u: float, factors: Sequence[float]) -> tuple[Value, str]:
         """Multiply by one of `factors` and round, moving by at least 1 unless a bound is in the way."""
         x = int(value)  # type: ignore[arg-type]
@@ -152,6 +168,10 @@ class Ordinal(msgspec.Struct, frozen=True, tag="ordinal", tag_field="kind", omit
         """Uniform over the values."""
         return self.values[int(u * len(self.values))]
 
+    def unit(self, value: Value) -> float:
+        """The middle, in [0, 1], of the quantiles that `sample` gives this value for."""
+        return (_index(self.values, value) + 0.5) / len(self.values)
+
     def perturb(self, value: Value, u: float, factors: Sequence[float]) -> tuple[Value, str]:
         """One place up or down, reflected at the ends."""
         last = len(self.values) - 1
@@ -189,6 +209,10 @@ class Choice(msgspec.Struct, frozen=True, tag="choice", tag_field="kind", omit_d
         """Uniform over the values."""
         return self.values[int(u * len(self.values))]
 
+    def unit(self, value: Value) -> float:
+        """The middle, in [0, 1], of the quantiles that `sample` gives this value for."""
+        return (_index(self.values, value) + 0.5) / len(self.values)
+
     def perturb(self, value: Value, u: float, factors: Sequence[float]) -> tuple[Value, str]:
         """Uniform over the other values."""
         if len(self.values) == 1:
@@ -224,6 +248,10 @@ class Constant(msgspec.Struct, frozen=True, tag="constant", tag_field="kind"):
     def sample(self, u: float) -> Value:
         """The value."""
         return self.value
+
+    def unit(self, value: Value) -> float:
+        """One half: there is nothing to vary."""
+        return 0.5
 
     def perturb(self, value: Value, u: float, factors: Sequence[float]) -> tuple[Value, str]:
         """The value."""

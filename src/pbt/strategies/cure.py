@@ -7,37 +7,20 @@ hyperparameters. After three more it has failed, and is stopped.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from pbt.population.chance import Chance
-from pbt.population.entries import Decision, Entry, Why
+from pbt.population.entries import Decision, Why
 from pbt.population.fold import CURE_AFTER, decided
 from pbt.population.member import MemberState
 from pbt.population.population import Population
 from pbt.space.space import Space, Values
 from pbt.strategies.explore import redraw
-from pbt.strategies.strategy import Memory, Strategy
+from pbt.strategies.strategy import Memory, Wrapper
 
 
-class Cure(Strategy, frozen=True):
+class Cure(Wrapper, frozen=True):
     """`inner`, with sick members cured or stopped."""
-
-    inner: Strategy
-
-    @property
-    def remembers(self) -> bool:  # type: ignore[override]
-        """As the inner one."""
-        return self.inner.remembers
-
-    @property
-    def memory_type(self) -> Any:
-        """As the inner one."""
-        return self.inner.memory_type
-
-    def remember(self, memory: Memory, before: Population | None, entry: Entry) -> Memory:
-        """As the inner one."""
-        return self.inner.remember(memory, before, entry)
 
     def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> Sequence[Decision]:
         """Stop who has failed, ask the inner strategy about the rest, and cure whom it would leave as it is."""
@@ -55,10 +38,6 @@ class Cure(Strategy, frozen=True):
     def _cured(self, population: Population, decision: Decision) -> Decision:
         m = population.members[decision.member]
         return again(population, m, _sick(m)) if m.cure and not decision.gives else decision
-
-    def explore(self, population: Population, memory: Memory, owed: Sequence[Decision]) -> Mapping[int, Values]:
-        """As the inner one."""
-        return self.inner.explore(population, memory, owed)
 
 
 def _stop(m: MemberState) -> Decision:

@@ -29,7 +29,7 @@ def build(settings: Settings) -> Strategy:
         SettingsError: for a name that can not be found or parameters that it does not take.
     """
     inner = bare(settings.strategy)
-    return Cure(Together(inner) if settings.synchronous else inner)
+    return Cure(inner=Together(inner=inner) if settings.synchronous else inner)
 
 
 def bare(record: StrategyRecord) -> Strategy:

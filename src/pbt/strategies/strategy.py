@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from pbt.population.entries import Decision, Entry
+from pbt.population.entries import Decision, Entry, Why
 from pbt.population.population import Population
 from pbt.space.space import Values
 
@@ -25,11 +25,13 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         remembers: whether it has a memory of its own; who has none pays nothing for it.
+        needs_barrier: it decides for all members at once: its populations are synchronous.
         memory_type: its type, of plain values and structs, so that a snapshot can hold it; None: then none is
             taken, and start-up folds the whole journal.
     """
 
     remembers: ClassVar[bool] = False
+    needs_barrier: ClassVar[bool] = False
     memory_type: ClassVar[Any] = None
 
     def __init_subclass__(cls, **config: Any) -> None:
@@ -55,9 +57,41 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """
         raise NotImplementedError
 
-    def explore(self, population: Population, memory: Memory, owed: Sequence[Decision]) -> Mapping[int, Values]:
+    def explore(
+        self, population: Population, memory: Memory, owed: Sequence[Decision]
+    ) -> Mapping[int, tuple[Values, Why]]:
         """Hyperparameters for all decisions of one entry that owe them, on the fold right after it.
 
         May be slow: it runs outside every lock.
+
+        Returns:
+            By member, the values, and the reason that the decision will have: its own, `Decision.why`, with what
+            the exploration adds.
         """
         raise NotImplementedError
+
+
+class Wrapper(Strategy, frozen=True):
+    """A strategy around another, which remembers and explores as that one does."""
+
+    inner: Strategy
+
+    @property
+    def remembers(self) -> bool:  # type: ignore[override]
+        """As the inner one."""
+        return self.inner.remembers
+
+    @property
+    def memory_type(self) -> Any:
+        """As the inner one."""
+        return self.inner.memory_type
+
+    def remember(self, memory: Memory, before: Population | None, entry: Entry) -> Memory:
+        """As the inner one."""
+        return self.inner.remember(memory, before, entry)
+
+    def explore(
+        self, population: Population, memory: Memory, owed: Sequence[Decision]
+    ) -> Mapping[int, tuple[Values, Why]]:
+        """As the inner one."""
+        return self.inner.explore(population, memory, owed)
