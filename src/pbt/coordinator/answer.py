@@ -25,6 +25,10 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=F
         drop: checkpoint ids, whoever's, that nobody can need any longer.
         referenced: once the population is finished, all checkpoint ids that stay.
         former: the hyperparameters before the last change.
+        start: how to begin: see `Decision.start`; "on": from its own checkpoint, if it has one.
+        role: what kind of member it is, where the strategy knows several.
+        parents: the checkpoints that its last decision which gave weights named, as far as they are held for it: the
+            one taken over, until it has saved its own, and its teachers.
         offer: the original client alone: a checkpoint that it may take over.
         checkpoints: where they are kept; see `Settings`.
     """
@@ -52,6 +56,9 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=F
     referenced: tuple[str, ...] | None = None
     why: Why = Why()
     former: Values | None = None
+    start: str = "on"
+    role: str | None = None
+    parents: tuple[Checkpoint, ...] = ()
     offer: Checkpoint | None = None
     checkpoints: str = OWN
 
@@ -92,6 +99,9 @@ def answer(population: Population, member: int, lease: int) -> Answer:
         referenced=_at_the_end(population) if finished else None,
         why=m.why,
         former=m.former,
+        start=m.start,
+        role=m.role,
+        parents=(m.checkpoint, *m.teachers) if m.start != "on" and m.checkpoint is not None else m.teachers,
         offer=m.offer,
         checkpoints=settings.checkpoints,
     )

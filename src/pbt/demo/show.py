@@ -136,7 +136,7 @@ def _conclusion(folder: Path, trained: Found, random: Found, more: Found, pictur
     assert best is not None
     lineage = Lineage.of(trained.entries)
     quoted = shlex.quote(str(folder / "pbt"))
-    exploits = sum(d.start == "copy" for e in trained.entries for d in e.decisions)
+    exploits = sum(d.source is not None for e in trained.entries for d in e.decisions)
     return "\n".join(
         [
             "\n[bold]What came out[/] (log-likelihood: 0 is perfect, -2.3 is guessing)\n",

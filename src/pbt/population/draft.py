@@ -19,7 +19,6 @@ class Draft:
     """A population with members being replaced one by one; `freeze` makes the value."""
 
     __slots__ = (
-        "_pins",
         "_stale",
         "best",
         "best_key",
@@ -39,7 +38,6 @@ class Draft:
     )
 
     def __init__(self, before: Population) -> None:
-        self._pins = before.pins
         self._stale: list[tuple[int, Checkpoint]] = []
         self.count = before.count
         self.settings = before.settings
@@ -92,17 +90,17 @@ class Draft:
             if now is not None:
                 self.ranked = insert(self.ranked, now, after.id)
 
-    def hold(self, m: MemberState, checkpoint: Checkpoint | None, before: Checkpoint | None = None) -> None:
-        """Member `m` is about to have `checkpoint` as its current one and `before` to fall back on."""
+    def hold(self, m: MemberState, *checkpoints: Checkpoint | None) -> None:
+        """Member `m` is about to hold these, and no others: to go on from, to fall back on, or to learn from."""
         if self.settings.foreign:
             return
-        for c in (checkpoint, before):
+        for c in checkpoints:
             if c is not None and c.member != m.id:
                 self._lend(c, 1)
         for c in m.holds:
             if c.member != m.id:
                 self._lend(c, -1)
-            if c is not checkpoint and c is not before:
+            if not any(c is kept for kept in checkpoints):
                 self._stale.append((m.id, c))
 
     def _lend(self, checkpoint: Checkpoint, change: int) -> None:
@@ -127,7 +125,7 @@ class Draft:
             return
         self.best, self.best_key = None, math.inf
         for m in self.members:
-            if m.checkpoint is not None and not m.broken:
+            if m.checkpoint is not None and m.contends and not m.broken:
                 self.contend(m.checkpoint, key_of(m.checkpoint.score, self.settings.maximize))
 
     def settle(self) -> None:
@@ -153,7 +151,6 @@ class Draft:
             self.reached,
             self.reports,
             self.shown,
-            self._pins,
             self.speakers,
             self.steered,
         )
@@ -168,7 +165,8 @@ class Draft:
             teller = id if not self.speakers or id in self.speakers else self.speakers[0]
             if checkpoint.member == teller or checkpoint.id in told:
                 continue
-            if not references(self, checkpoint.id, checkpoint.member, self._pins):
+            owner = self.members[checkpoint.member]
+            if not references(owner, self.best, self.borrowed, checkpoint.id):
                 told.add(checkpoint.id)
                 m = self.members[teller]
                 self.members[teller] = replace(m, drop=(*m.drop, checkpoint.id))

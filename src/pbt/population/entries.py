@@ -5,7 +5,7 @@ Fields at their default are not written; numbers as `pbt.space.numbers` says.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
@@ -69,21 +69,37 @@ class Decision(_Part, frozen=True, gc=False):
 
     Attributes:
         ready: the next report at or past this step carries a checkpoint and makes the member due.
-        start: "on" (keeps its weights), "copy" (takes over those of `parents[0]`), "fresh" (none yet).
-        parents: the checkpoints taken over; with "on", a checkpoint that is merely offered.
+        start: "on": it keeps its weights; any other word gives it new ones, from `parents[0]`, or from the script's own
+            initialisation where there are no parents. The word is for the worker, which is told it until it has
+            saved: "copy" (load it), "fresh" (no parents), or a strategy's own, such as "shrink" or "distil".
+        parents: the checkpoint taken over, then others that stay loadable until the next decision that gives weights
+            (teachers); with "on", a checkpoint that is merely offered.
         hyperparameters: None with "on": they stay; otherwise None: owed, an `explored` entry follows.
         stop: the member is not trained any further.
         role: set at birth by strategies that know several kinds of members.
+        contends: whether its checkpoints may become the best of the run and reach the goal; None: as before. A member
+            contends from its birth unless that says otherwise.
     """
 
     member: Count
     ready: Ready
-    start: Literal["on", "copy", "fresh"] = "on"
+    start: Word = "on"
     parents: tuple[Checkpoint, ...] = ()
     hyperparameters: Values | None = None
     stop: bool = False
     role: Word | None = None
     why: Why = Why()
+    contends: bool | None = None
+
+    @property
+    def source(self) -> Checkpoint | None:
+        """The checkpoint whose weights it gives; None: it gives none, or the script's own initialisation."""
+        return self.parents[0] if self.parents and self.start != "on" else None
+
+    @property
+    def teachers(self) -> tuple[Checkpoint, ...]:
+        """Further checkpoints that stay loadable until the next decision that gives weights."""
+        return self.parents[1:] if self.start != "on" else ()
 
     @property
     def owed(self) -> bool:

@@ -123,16 +123,20 @@ def _decide(draft: Draft, decision: Decision, entry: int) -> None:
     values = decision.hyperparameters
     if decision.role is not None:
         common["role"] = decision.role
+    if decision.contends is not None:
+        common["contends"] = decision.contends
     if decision.start == "on":
         if values is not None:
             common.update(hyperparameters=values, former=m.hyperparameters, owed=0)
         common["offer"] = decision.parents[0] if decision.parents else None
     else:
-        parent = decision.parents[0] if decision.start == "copy" else None
-        draft.hold(m, parent)
+        parent, teachers = decision.source, decision.teachers
+        draft.hold(m, parent, *teachers)
         common.update(
             checkpoint=parent,
             before=None,
+            teachers=teachers,
+            start=decision.start,
             step=parent.step if parent else 0,
             score=parent.score if parent else None,
             evaluations=parent.evaluations if parent else (),
@@ -236,13 +240,14 @@ def _saved(
     key = key_of(score, settings.maximize)
     before = None if m.broken or settings.foreign else m.checkpoint
     draft.shown += 1
-    draft.hold(m, checkpoint, before)
-    draft.contend(checkpoint, key)
-    if settings.goal is not None and key <= key_of(settings.goal, settings.maximize):
-        draft.reached = True
+    draft.hold(m, checkpoint, before, *m.teachers)
+    if m.contends:
+        draft.contend(checkpoint, key)
+        if settings.goal is not None and key <= key_of(settings.goal, settings.maximize):
+            draft.reached = True
     return replace(
         m, step=report.step, score=score, evaluations=seen, hyperparameters=values, last=report, drop=(),
-        reports=m.reports + 1, checkpoint=checkpoint, before=before, key=key, standing=True, broken=False,
+        reports=m.reports + 1, checkpoint=checkpoint, before=before, start="on", key=key, standing=True, broken=False,
         losses=0, misses=0, due=report.step >= m.ready,
         lease=m.lease if m.lease.saved else replace(m.lease, saved=True),
     )  # fmt: skip
@@ -258,7 +263,7 @@ def _explored(draft: Draft, event: Explored) -> None:
 def _lost(draft: Draft, event: Lost) -> None:
     for m in tuple(draft.members):
         if m.before is not None and m.before.id == event.checkpoint:
-            draft.hold(m, m.checkpoint)
+            draft.hold(m, m.checkpoint, *m.teachers)
             draft.put(replace(m, before=None))
         elif m.checkpoint is not None and m.checkpoint.id == event.checkpoint:
             said = m.id == event.member
@@ -275,7 +280,7 @@ def _fall_back(draft: Draft, m: MemberState, to: Checkpoint, begins: bool) -> No
     Args:
         begins: its worker has yet to load it; another's, which has weights in memory, goes on from those.
     """
-    draft.hold(m, to)
+    draft.hold(m, to, *m.teachers)
     own = to.member == m.id
     m = replace(m, checkpoint=to, before=None, standing=own)
     if own:

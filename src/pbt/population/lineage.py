@@ -112,8 +112,7 @@ class Lineage:
 
     def _decide(self, decision: Decision, after: Population) -> None:
         if decision.start != "on":
-            parent = decision.parents[0] if decision.start == "copy" else None
-            self._begin(decision.member, parent, decision.hyperparameters, after.count)
+            self._begin(decision.member, decision.source, decision.hyperparameters, after.count)
         elif decision.hyperparameters is not None:
             self._change(self.current[decision.member], after.members[decision.member].step, decision.hyperparameters)
 

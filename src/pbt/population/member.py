@@ -35,6 +35,9 @@ class MemberState(msgspec.Struct, frozen=True, gc=False):
         hyperparameters: None before birth, and while they are owed.
         checkpoint: the current one: its own last, or the one that it took over and has not yet replaced.
         before: the one that it had before the current one, since it was last given weights: what it falls back on.
+        teachers: further checkpoints that its last decision which gave it weights named: they stay loadable.
+        start: how its worker begins: the word of the decision that gave it its weights; "on" once it has saved.
+        contends: its checkpoints may become the best, and reach the goal.
         ready: a report at or past this step makes the member due.
         decisions: how many were taken on it.
         given: the count of the last one that gave it weights or stopped it.
@@ -57,6 +60,9 @@ class MemberState(msgspec.Struct, frozen=True, gc=False):
     hyperparameters: Values | None = None
     checkpoint: Checkpoint | None = None
     before: Checkpoint | None = None
+    teachers: tuple[Checkpoint, ...] = ()
+    start: str = "on"
+    contends: bool = True
     step: int = 0
     score: Number | None = None
     evaluations: tuple[Number, ...] = ()
@@ -92,8 +98,8 @@ class MemberState(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def holds(self) -> tuple[Checkpoint, ...]:
-        """The checkpoints that it may go on from."""
-        return tuple([c for c in (self.checkpoint, self.before) if c is not None])
+        """The checkpoints that it may go on from, or learn from."""
+        return tuple([c for c in (self.checkpoint, self.before, *self.teachers) if c is not None])
 
     @property
     def saved_step(self) -> int:

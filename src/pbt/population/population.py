@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -46,7 +45,6 @@ class Population(msgspec.Struct, frozen=True, gc=False):
     reached: bool = False
     reports: int = 0
     shown: int = 0
-    pins: tuple[str, ...] = ()
     speakers: tuple[int, ...] = ()
     steered: str = ""
 
@@ -76,7 +74,7 @@ class Population(msgspec.Struct, frozen=True, gc=False):
 
     def references(self, checkpoint: str, owner: int) -> bool:
         """Whether anybody may still need this checkpoint of `owner`."""
-        return references(self, checkpoint, owner, self.pins)
+        return references(self.members[owner], self.best, self.borrowed, checkpoint)
 
     def kept(self, owner: int) -> tuple[str, ...]:
         """The ids of this member's own checkpoints that are still referenced."""
@@ -85,45 +83,18 @@ class Population(msgspec.Struct, frozen=True, gc=False):
         ids.update(self.borrowed.get(owner, ()))
         if best is not None and best.member == owner:
             ids.add(best.id)
-        if self.pins:
-            ids.update(pin for pin in self.pins if owner_of(pin) == owner)
         return tuple(ids) if len(ids) < 2 else tuple(sorted(ids))
 
     def referenced(self) -> frozenset[str]:
         """The ids of all checkpoints that anybody may still need."""
         held = {c.id for m in self.members for c in m.holds}
-        return frozenset(held.union(self.pins, () if self.best is None else (self.best.id,)))
+        return frozenset(held.union(() if self.best is None else (self.best.id,)))
 
 
-class Referring(Protocol):
-    """A population, or one that is being changed."""
-
-    @property
-    def members(self) -> Sequence[MemberState]:
-        """By id."""
-        ...
-
-    @property
-    def borrowed(self) -> dict[int, dict[str, int]]:
-        """See `Population`."""
-        ...
-
-    @property
-    def best(self) -> Checkpoint | None:
-        """See `Population`."""
-        ...
-
-
-def references(population: Referring, checkpoint: str, owner: int, pins: tuple[str, ...]) -> bool:
-    """Whether anybody may still need this checkpoint of `owner`: to go on from, as the best, or as pinned."""
-    if any(own.id == checkpoint for own in population.members[owner].holds):
-        return True
-    best = population.best
+def references(
+    owner: MemberState, best: Checkpoint | None, borrowed: Mapping[int, Mapping[str, int]], checkpoint: str
+) -> bool:
+    """Whether the member that wrote this checkpoint, another one, or the run, as its best, may still need it."""
     if best is not None and best.id == checkpoint:
         return True
-    return checkpoint in population.borrowed.get(owner, ()) or checkpoint in pins
-
-
-def owner_of(checkpoint: str) -> int:
-    """The member that wrote a checkpoint, from an id ``<member>/<lease>-<seq>``."""
-    return int(checkpoint.partition("/")[0])
+    return any(own.id == checkpoint for own in owner.holds) or checkpoint in borrowed.get(owner.id, ())

@@ -76,9 +76,7 @@ class History:
             history = history or History(after)
             history.population = after
             history.lineage.follow(before, entry, after)
-            history.exploits += sum(
-                d.start == "copy" and d.parents[0].member != d.member for d in entry.decisions if d.parents
-            )
+            history.exploits += sum(d.source is not None and d.source.member != d.member for d in entry.decisions)
             if after.count % _FORGET == 0:
                 history._forget()
         if history is None:
@@ -88,10 +86,9 @@ class History:
     def _forget(self) -> None:
         """A decision names only checkpoints that somebody refers to; of the others the lineage needs no more."""
         members, best = self.population.members, self.population.best
-        held = [best, *(m.checkpoint for m in members), *(m.offer for m in members)]
+        held = [best, *(c for m in members for c in m.holds), *(m.offer for m in members)]
         names = {name_of(checkpoint) for checkpoint in held if checkpoint is not None}
-        pins = self.population.pins
-        self.lineage.wrote = {k: v for k, v in self.lineage.wrote.items() if k in names or k[0] in pins}
+        self.lineage.wrote = {k: v for k, v in self.lineage.wrote.items() if k in names}
 
     @cached_property
     def last(self) -> int:

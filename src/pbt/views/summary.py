@@ -28,7 +28,7 @@ def report_of(population: Population, entries: Sequence[Entry], where: str, logs
         found = schedule(Lineage.of(entries), best)
         lines.append(f"  its schedule of hyperparameters ({len(found)} {'piece' if len(found) == 1 else 'pieces'}):")
         lines.extend("  " + line for line in schedule_lines(found))
-    exploits = sum(d.start == "copy" for e in entries for d in e.decisions)
+    exploits = sum(d.source is not None for e in entries for d in e.decisions)
     lines.append(
         f"{population.reports} reports and {exploits} exploits of {len(population.members)} members, in {where}"
     )

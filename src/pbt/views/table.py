@@ -35,7 +35,7 @@ def number_text(value: Number | Value) -> str:
 def note_exploits(entry: Entry, last: dict[int, int]) -> None:
     """Keep the last parent of each member that ever exploited."""
     for decision in entry.decisions:
-        if decision.start == "copy" and decision.parents[0].member != decision.member:
+        if decision.source is not None and decision.source.member != decision.member:
             last[decision.member] = decision.parents[0].member
 
 

@@ -148,7 +148,7 @@ class Keeper:
             if checkpoint is None or answer.stop or answer.released or checkpoint.id == have:
                 return answer, None
             try:
-                return answer, self.fetch(answer)
+                return answer, self.fetch(answer, checkpoint)
             except CheckpointError as error:
                 answer = self._without(checkpoint, answer, error)
             except OSError as error:
@@ -173,16 +173,16 @@ class Keeper:
         assert answer.member is not None
         return self._face.tell(Released(answer.member, answer.lease))
 
-    def fetch(self, answer: Answer) -> Path | None:
-        """The folder of the current checkpoint, once it is seen to be whole; None without one, or if it is foreign.
+    def fetch(self, answer: Answer, checkpoint: Checkpoint | None) -> Path | None:
+        """A checkpoint's folder, once it is seen to be whole; None without one, or if it is foreign.
 
         Raises:
             CheckpointError: it is not whole.
             OSError: the store can not be reached or read now.
         """
-        if answer.checkpoint is None or answer.foreign:
+        if checkpoint is None or answer.foreign:
             return None
-        return self._seen().fetch(answer.checkpoint.id)
+        return self._seen().fetch(checkpoint.id)
 
     def collect(self, answer: Answer) -> None:
         """Delete what nobody can need: no clock, no scan of others, and twice is once."""

@@ -10,6 +10,7 @@ from typing import NoReturn
 from pbt.checkpoints.given import Given
 from pbt.coordinator.answer import Answer
 from pbt.population.chance import Chance
+from pbt.population.entries import Checkpoint
 from pbt.space.domains import Value
 from pbt.space.space import Values
 
@@ -25,7 +26,7 @@ class Standing(Mapping[str, Value]):
         id: the member's number in its population; -1 where nothing was left to train.
     """
 
-    def __init__(self, answer: Answer, fetch: Callable[[Answer], Path | None]) -> None:
+    def __init__(self, answer: Answer, fetch: Callable[[Answer, Checkpoint | None], Path | None]) -> None:
         self.id = -1 if answer.member is None else answer.member
         self._answer = answer
         self._fetch = fetch
@@ -97,12 +98,36 @@ class Standing(Mapping[str, Value]):
             self._loaded(current.id)
             return None
         if self._path is None:
-            self._path = self._fetch(self._answer)
+            self._path = self._fetch(self._answer, current)
         if self._path is None:
             return None
         before = self._unread, self._have
         self._loaded(current.id)
         return Given.at(self._path, partial(self._loaded, current.id), partial(self._only_looked, current.id, *before))
+
+    @property
+    def start(self) -> str:
+        """How to begin: "on", "copy" and "fresh" from `checkpoint` if there is one; or a strategy's own word."""
+        return self._answer.start
+
+    @property
+    def role(self) -> str | None:
+        """What kind of member it is, where its strategy knows several."""
+        return self._answer.role
+
+    @property
+    def parents(self) -> tuple[Path, ...]:
+        """The folders that the last decision which gave weights named: the one taken over, then teachers. Read only.
+
+        The first is there until the member has saved its own, the others until the next such decision.
+
+        Raises:
+            CheckpointError: one is not whole.
+        """
+        if self._over or self._answer.foreign:
+            return ()
+        found = (self._fetch(self._answer, parent) for parent in self._answer.parents)
+        return tuple([path for path in found if path is not None])
 
     @property
     def checkpoint_id(self) -> str | None:
