@@ -27,7 +27,7 @@ from pbt.launchers.orders import START_TIMEOUT, Orders
 from pbt.launchers.stalls import Stalls
 from pbt.launchers.workers import Worker, environment
 from pbt.population.entries import Entry, Event, Leased, Released, Reported
-from pbt.population.losses import Evidence
+from pbt.population.losses import against
 from pbt.population.value import Population
 from pbt.settings import Wanted
 
@@ -207,7 +207,7 @@ class LocalRun:
             return False
         population = self._follower.population
         m = population.members[held[-1][0]]
-        if not Evidence(population.members, population.shown).against(m):
+        if not against(population, m):
             return False
         return worker.useful or (m.lease is not None and m.lease.shown == population.shown)
 
@@ -292,7 +292,12 @@ def _last_words(output: str) -> str:
 
 
 def _words(code: int) -> str:
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:  # most real-time signals have no name
+        return f"signal {-code}"
 
 
 def command_of(arguments: Sequence[str]) -> list[str]:

@@ -31,7 +31,7 @@ from pbt.population.entries import (
     evaluations,
     score_of,
 )
-from pbt.population.losses import Evidence, nothing_to_show
+from pbt.population.losses import against, nothing_to_show
 from pbt.population.member import Lease, MemberState
 from pbt.population.ranking import key_of
 from pbt.population.value import Population
@@ -159,7 +159,7 @@ def _leased(draft: Draft, event: Leased) -> None:
         draft.grow(MemberState(id=event.member))
     m = draft[event.member]
     losses, misses = m.losses, m.misses
-    if Evidence(draft.members, draft.shown).against(m):
+    if against(draft, m):
         losses, misses = losses + 1, 0
     elif nothing_to_show(m):
         misses += 1
