@@ -40,7 +40,9 @@ from pbt.space.space import Values
 REMEMBERED = 10
 """Evaluations kept for the t-test of Jaderberg et al. 2017, which compares the last 10."""
 CURE_AFTER = 3
-"""Leases in a row without anything to show after which a member is cured; after twice as many it has failed."""
+"""Leases in a row without anything to show after which a member is cured."""
+FAILED_AFTER = 2 * CURE_AFTER
+"""As many after which it has failed."""
 
 
 def apply(population: Population | None, entry: Entry) -> Population:
@@ -150,7 +152,7 @@ def _decide(draft: Draft, decision: Decision, entry: int) -> None:
     if decision.gives:
         common["given"] = count
     if decision.stop:
-        common.update(stopped=True, failed=m.cure and m.losses >= 2 * CURE_AFTER)
+        common.update(stopped=True, failed=m.cure and m.losses >= FAILED_AFTER)
     draft.put(replace(m, **common))
 
 
