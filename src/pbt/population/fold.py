@@ -245,7 +245,7 @@ def _saved(
     return replace(
         m, step=report.step, score=score, evaluations=seen, hyperparameters=values, last=report, drop=(),
         reports=m.reports + 1, checkpoint=checkpoint, before=before, key=key, standing=True, broken=False,
-        losses=0, misses=0, due=report.step >= m.ready,
+        losses=0, misses=0, cure=False, due=report.step >= m.ready,
         lease=m.lease if m.lease.saved else replace(m.lease, saved=True),
     )  # fmt: skip
 
