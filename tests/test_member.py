@@ -220,6 +220,18 @@ def test_a_value_that_the_load_brought_back_is_warned_of_once(tmp_path: Path, ca
     first.close()
 
 
+def test_a_look_at_an_older_path_does_not_undo_a_load(tmp_path: Path) -> None:
+    member = pbt.join(tmp_path / "p", **SETTINGS)
+    member.report(1.0, step=2, save=save)
+    member.close()
+    again = pbt.join(tmp_path / "p", member=0)
+    resumed, path = again.checkpoint, again.checkpoint
+    assert path is not None
+    (path / "state").read_text()
+    assert resumed
+    again.report(1.0, step=3, save=save)
+
+
 def test_a_body_that_never_reports_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(pbt.PBTError, match="came back twice without a report"):
         for _ in pbt.turns(tmp_path / "p", **SETTINGS):

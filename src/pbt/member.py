@@ -88,6 +88,7 @@ class Member(Mapping[str, Value]):
         self._seq = answer.seq
         self._have: str | None = None
         self._unread = False
+        self._read: str | None = None
         self._path: Path | None = None
         self._readings = Readings()
         self._preempted = self._asked = False
@@ -172,7 +173,7 @@ class Member(Mapping[str, Value]):
             return None
         before = self._unread, self._have
         self._loaded(current.id)
-        return Given.at(self._path, partial(self._loaded, current.id), partial(self._only_looked, current.id, *before))
+        return Given.at(self._path, partial(self._used, current.id), partial(self._only_looked, current.id, *before))
 
     @property
     def checkpoint_id(self) -> str | None:
@@ -189,9 +190,13 @@ class Member(Mapping[str, Value]):
         if current is not None and current.id == id:  # the path of an earlier one may still be in use
             self._unread, self._have = False, id
 
+    def _used(self, id: str) -> None:
+        self._loaded(id)
+        self._read = self._have
+
     def _only_looked(self, id: str, unread: bool, have: str | None) -> None:
         current = self._answer.checkpoint
-        if unread and current is not None and current.id == id:
+        if unread and self._read != id and current is not None and current.id == id:
             self._unread, self._have = unread, have
 
     @property
@@ -367,7 +372,7 @@ class Member(Mapping[str, Value]):
         if exploit or first or changed:
             self._readings.begin()
         if exploit or first:
-            given = answer.checkpoint
+            given, self._read = answer.checkpoint, None
             self._unread = given is not None and not (given.id == self._have and given.step == self._step)
             self._step = answer.step
         self._exploited = exploit
