@@ -235,7 +235,8 @@ def _leases(folder: Path, history: _History) -> Iterator[Finding]:
     if members("orphaned"):
         yield Finding("warning", f"the workers of these members are dead: {_some(members('orphaned'))}", _MORE)
     if members("free") and not after.finished:
-        yield Finding("warning", f"members that wait for a worker: {_some(members('free'))}", _MORE)
+        waiting = f"members that wait for a worker: {_some(members('free'))}"
+        yield Finding("ok", f"{waiting}; they take turns") if living else Finding("warning", waiting, _MORE)
 
 
 def _checkpoints(store: FolderStore, history: _History) -> Iterator[Finding]:

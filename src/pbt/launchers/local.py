@@ -237,7 +237,8 @@ class LocalRun:
             lease = members[member].lease
             if lease is not None and lease.number == number and not lease.ended:
                 try:
-                    self._coordinator.tell(Released(member, number, failed=not self.interrupted))
+                    done = members[member].done and not members[member].failed
+                    self._coordinator.tell(Released(member, number, failed=not (self.interrupted or done)))
                 except PBTError as error:
                     self._say(f"member {member} could not be given back: {error}")
         if not held or held[-1] in self._given_back:
