@@ -1,4 +1,4 @@
-"""`Lending`: what a member is given of another's checkpoint: its folder to read, or a copy where it could be written."""
+"""`Lending`: what a member is given of another's checkpoint: its folder to read, or a copy if it could write there."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from pbt.checkpoints.cache import Cache
 from pbt.checkpoints.names import checked
 from pbt.checkpoints.plain import remove
 from pbt.checkpoints.store import MANIFEST, Manifest
-from pbt.checkpoints.whole import adopted, check, decoded, encoded, look_again, manifest_of, saved
+from pbt.checkpoints.whole import adopted, check, decoded, encoded, manifest_of, saved, times
 from pbt.errors import CheckpointError, Damaged
 from pbt.population.entries import Checkpoint
 
@@ -112,9 +112,10 @@ class TravellingStore:
     def _sent(self, staging: Path, manifest: Manifest) -> bytes:
         """Send everything; the manifest's bytes. What arrived damaged is sent again."""
         id, files = manifest.checkpoint.id, {name: staging / name for name in manifest.files}
+        written = times(staging, manifest)
         for last in (False, False, True):
             hashes = _each(files, lambda name, path: self._transport.send(id, name, path))
-            look_again(staging, manifest)
+            times(staging, manifest, written)
             body = encoded(replace(manifest, sha256=hashes))
             try:
                 self._transport.seal(id, body)
