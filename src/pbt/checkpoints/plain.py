@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from pbt.checkpoints.names import checked
 from pbt.errors import CheckpointError
+from pbt.sharing import share_folder
 
 _CLONE = 0x40049409
 """FICLONE of linux/fs.h: both files share their blocks until one is written to."""
@@ -141,13 +142,20 @@ def written_to(path: Path) -> str | None:
 def protect(folder: Path, on: bool = True) -> None:
     """Take away the permission to write to files, where the file system knows of any; or give it back to their owner.
 
-    Folders keep theirs: who may delete a population can do so as any other folder.
+    Folders keep theirs: who may delete a population can do so as any other folder. Where a group shares it, another
+    user's worker reads files that were written for their owner alone, and deletes folders that `save` made.
     """
     for base, _, files in os.walk(folder):
+        with suppress(OSError):
+            share_folder(Path(base))
+        home = Path(base).stat()
         for name in files:
             path = Path(base, name)
             with suppress(OSError):
-                mode = stat.S_IMODE(path.lstat().st_mode)
+                state = path.lstat()
+                mode = stat.S_IMODE(state.st_mode)
+                if home.st_mode & stat.S_IWGRP and home.st_gid == state.st_gid:
+                    mode |= stat.S_IRGRP
                 path.chmod(mode & ~_WRITE if on else mode | stat.S_IWUSR)
 
 

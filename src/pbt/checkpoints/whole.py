@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,14 +38,13 @@ def saved(staging: Path) -> dict[str, int]:
 
 
 def _check_closed(path: Path) -> None:
-    """No file is open for writing; one that nobody refers to any more is closed by looking for it.
+    """No file is open for writing.
+
+    One that only the collector of garbage would close counts as open: collected, it may lose what it has buffered.
 
     Raises:
         CheckpointError: naming one that is.
     """
-    if written_to(path) is None:
-        return
-    gc.collect()
     growing = written_to(path)
     if growing is not None:
         raise CheckpointError(f"{growing} in {path} is still open for writing: {_COMPLETE}")
