@@ -23,7 +23,7 @@ from pbt.checkpoints.lending import Lending
 from pbt.checkpoints.store import MANIFEST
 from pbt.errors import CheckpointError
 from pbt.population.entries import Checkpoint
-from tests.conformance.test_stores import InFolder, InObjects, Kept, kept, publish, read
+from tests.conformance.test_stores import InFolder, InObjects, Kept, Uploaded, kept, publish, read
 from tests.scripts import environment
 from tests.test_sharing import NOBODY, group_folder, home, needs_root
 
@@ -283,6 +283,31 @@ def test_an_object_that_arrived_cut_short_is_sent_again_or_refused(
         publish(store, "0/1-1", {"state": b"weights"})
         assert read(kept.store("other").fetch("0/1-1"))["state"] == b"weights"
     kept.close()
+
+
+def test_a_checkpoint_that_a_report_has_named_is_not_replaced(kept: Kept) -> None:
+    if isinstance(kept, Uploaded):
+        return  # the server knows itself what was named
+    publish(kept.store(), "0/1-1", {"state": b"old"})
+    store = kept.store("other")
+    staging = store.staging(0, 1)
+    (staging / "state").write_bytes(b"new")
+    with pytest.raises(CheckpointError, match="a report has named it"):
+        store.publish(staging, of("0/1-1"), None, lambda: True)
+    assert read(kept.store("another").fetch("0/1-1"))["state"] == b"old"
+    store.publish(staging, of("0/1-1"), None, lambda: False)
+    assert read(kept.store("a fourth").fetch("0/1-1"))["state"] == b"new"
+
+
+def test_a_worker_whose_numbers_were_given_again_replaces_nothing(tmp_path: Path) -> None:
+    """As one that lived on while the journal was restored from a copy, beside one that joined since."""
+    member = pbt.join(tmp_path / "p", **SETTINGS)
+    member.report(1.0, step=5, save=lambda folder: (folder / "state").write_text("old"))
+    member._seq = 0
+    with pytest.raises(CheckpointError, match="0/1-1 exists already: a report has named it"):
+        member.report(1.0, step=10, save=lambda folder: (folder / "state").write_text("new"))
+    assert read(tmp_path / "p" / "checkpoints" / "0" / "1-1")["state"] == b"old"
+    member.close()
 
 
 # --- safe from who loads it ---

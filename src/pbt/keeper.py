@@ -96,7 +96,7 @@ class Keeper:
                 path = Path(given)
                 own = store.is_staging(path) and not self._lending.is_copy(path)
                 staging = path if own else store.adopt(path, report.member, report.lease)
-            store.publish(staging, of, parent)
+            store.publish(staging, of, parent, partial(self._is_named, report))
         except (OSError, CheckpointError) as error:
             if staging is not None and (given is None or staging != Path(given)):
                 remove(staging)
@@ -105,6 +105,10 @@ class Keeper:
             raise
         self._published = id
         return replace(report, checkpoint=id)
+
+    def _is_named(self, report: Report) -> bool:
+        now = self._face.stand(report.member, report.lease)
+        return now.released or now.seq >= report.seq
 
     @staticmethod
     def _saved(save: Save, staging: Path) -> Path:

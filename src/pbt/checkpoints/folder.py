@@ -5,7 +5,6 @@ Nothing is copied at an exploit: a child reads its parent's folder.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -13,12 +12,11 @@ from pathlib import Path
 
 from pbt.checkpoints.names import parsed
 from pbt.checkpoints.plain import protect, remove
-from pbt.checkpoints.store import MANIFEST, STALE, Manifest
+from pbt.checkpoints.store import MANIFEST, Manifest, Named, check_unnamed
 from pbt.checkpoints.whole import adopted, changing, check, encoded, later, manifest_of, saved, times
 from pbt.population.entries import Checkpoint
 from pbt.sharing import make_folder, share_folder
 
-_log = logging.getLogger("pbt")
 _SYNCS = 3
 
 
@@ -45,7 +43,7 @@ class FolderStore:
             _sync(self._root.parent)
         return home
 
-    def publish(self, staging: Path, checkpoint: Checkpoint, parent: str | None) -> Path:
+    def publish(self, staging: Path, checkpoint: Checkpoint, parent: str | None, named: Named | None = None) -> Path:
         """Write the manifest, fsync files and folders, rename to the id, fsync the parent folder."""
         manifest = Manifest(checkpoint, parent, saved(staging))
         try:
@@ -54,18 +52,18 @@ class FolderStore:
             with suppress(OSError):
                 (staging / MANIFEST).unlink(missing_ok=True)
             raise
-        return self.seal(staging, manifest)
+        return self.seal(staging, manifest, named)
 
-    def seal(self, staging: Path, manifest: Manifest) -> Path:
+    def seal(self, staging: Path, manifest: Manifest, named: Named | None = None) -> Path:
         """Make a folder that has its manifest already durable, visible under its id, and its files read-only.
 
         Raises:
-            CheckpointError: somebody still writes there.
+            CheckpointError: somebody still writes there, or a report has named what already has the id.
         """
         written = _durable(staging, manifest)
         target = self.path(manifest.checkpoint.id)
         if target.exists():
-            _log.warning(STALE, target)
+            check_unnamed(manifest.checkpoint.id, target, named)
             _remove(target)
         staging.rename(target)
         _sync(target.parent)

@@ -21,7 +21,7 @@ from urllib.parse import quote
 from pbt import preempt
 from pbt.checkpoints.cache import Cache
 from pbt.checkpoints.names import parsed
-from pbt.checkpoints.store import MANIFEST, STALE
+from pbt.checkpoints.store import MANIFEST, Named, check_unnamed
 from pbt.checkpoints.travel import TravellingStore
 from pbt.checkpoints.whole import decoded
 from pbt.errors import CheckpointError, Damaged, OutOfReach, SettingsError
@@ -107,11 +107,11 @@ class Objects:
         self._steadily(lambda: next(iter(self._obs.list(self._store, "0", chunk_size=1)), None))
         self._met = True
 
-    def begin(self, id: str) -> None:
+    def begin(self, id: str, named: Named | None) -> None:
         """See `Transport`."""
         with suppress(FileNotFoundError):
             self._steadily(lambda: self._obs.head(self._store, _key(id, MANIFEST)))
-            _log.warning(STALE, f"{self._url}/{id}")
+            check_unnamed(id, f"{self._url}/{id}", named)
             self.delete(id)
 
     def send(self, id: str, name: str, path: Path) -> str:
