@@ -425,6 +425,7 @@ class Member(Mapping[str, Value]):
         if not self._over:
             self._over = True
             self._progress.end()
+            self._keeper.end()
             _open.discard(self)
             preempt.unwatch()
             self._face.let_go(self.id)
