@@ -167,6 +167,8 @@ def test_tensorboard_files_of_another_population_are_not_mixed(trained: Path, tm
         (["status", "https://host/x?key=1"], "give a URL such as http://"),
         (["run", "p", "--", "no-such-command"], "can not be started"),
         (["run", "p"], "Missing argument"),
+        (["run", "--", "true", "p"], "no FOLDER before --"),
+        (["run", "--workers", "1", "--", "true", "p"], "no FOLDER before --"),
         (["run", "--members", "0", "p", "--", "true"], "members is 0"),
         (["run", "--workers", "0", "p", "--", "true"], "at least 1"),
         (["run", "--space", "none.toml", "p", "--", "true"], "No such file"),

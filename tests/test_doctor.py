@@ -140,6 +140,14 @@ def test_members_that_nobody_trains_are_named(tmp_path: Path) -> None:
     assert any("are dead: 1" in text for text in found(tmp_path / "p", "warning"))
 
 
+def test_members_that_wait_while_others_are_trained_are_in_order(tmp_path: Path) -> None:
+    where = tmp_path / "p"
+    with pbt.join(where, member=0, **SETTINGS):
+        assert any("wait for a worker: 1; they take turns" in text for text in found(where, "ok"))
+        assert not any("wait for a worker" in text for text in found(where, "warning"))
+    assert any("wait for a worker: 0, 1" in text for text in found(where, "warning"))
+
+
 def test_it_looks_through_a_server_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PBT_KEY", KEY)
     world = ServerWorld(tmp_path)

@@ -74,6 +74,23 @@ def test_the_best_or_a_members_arrives_whole_and_can_be_changed(trained: str, tm
     assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(".")) == []
 
 
+def test_a_key_that_lies_on_this_machine_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first request for a checkpoint goes over a connection of its own, before any other has found the key."""
+    monkeypatch.delenv("PBT_KEY", raising=False)
+    train(tmp_path / "s" / "p")
+    server = subprocess.Popen(
+        [*PBT, "serve", tmp_path / "s", "--port", "0"], stdout=subprocess.PIPE, text=True,
+        env=environment(PYTHONUNBUFFERED=1),
+    )  # fmt: skip
+    try:
+        assert server.stdout is not None
+        url = next(line.split("PBT_URL=")[1].strip() for line in server.stdout if "PBT_URL=" in line)
+        assert fetch(url.replace("NAME", "p"), None, tmp_path / "best").member == 0
+    finally:
+        server.terminate()
+        server.communicate(timeout=30)
+
+
 def test_nothing_is_overwritten(trained: str, tmp_path: Path) -> None:
     for existing in (tmp_path / "folder", tmp_path / "link"):
         existing.mkdir() if existing.name == "folder" else existing.symlink_to(tmp_path / "nowhere")

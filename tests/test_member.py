@@ -18,7 +18,7 @@ import pytest
 import pbt
 from pbt.coordinator.follower import Follower
 from pbt.opening import folder as place
-from pbt.population.entries import Leased, Released, Report
+from pbt.population.entries import Leased, Released, Report, decode
 from pbt.population.fold import refold
 from pbt.views.status import Status, status_of
 
@@ -31,8 +31,6 @@ def save(folder: Path) -> None:
 
 
 def entries(folder: Path) -> list[Any]:
-    from pbt.population.entries import decode
-
     return [decode(body) for body in place.reader(folder).read(0)]
 
 
@@ -60,7 +58,7 @@ def test_join_holds_one_member_to_the_end_and_exploits_in_place(tmp_path: Path) 
     outcome = second.report(1.0, step=2, save=save)
     assert outcome.exploit
     assert outcome.why.low
-    assert (second.step, second.checkpoint) == (2, tmp_path / "p" / "checkpoints" / "0" / "1-2")
+    assert (second.step, second.checkpoint_id) == (2, "0/1-2")
     assert second["lr"] != first["lr"]
     second.close()
     first.close()
@@ -222,10 +220,46 @@ def test_a_value_that_the_load_brought_back_is_warned_of_once(tmp_path: Path, ca
     first.close()
 
 
+def test_a_look_at_an_older_path_does_not_undo_a_load(tmp_path: Path) -> None:
+    member = pbt.join(tmp_path / "p", **SETTINGS)
+    member.report(1.0, step=2, save=save)
+    member.close()
+    again = pbt.join(tmp_path / "p", member=0)
+    resumed, path = again.checkpoint, again.checkpoint
+    assert path is not None
+    (path / "state").read_text()
+    assert resumed
+    again.report(1.0, step=3, save=save)
+
+
 def test_a_body_that_never_reports_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(pbt.PBTError, match="came back twice without a report"):
         for _ in pbt.turns(tmp_path / "p", **SETTINGS):
             pass
+
+
+def test_steps_that_are_gone_through_without_a_report_are_an_error_at_once(tmp_path: Path) -> None:
+    members = pbt.turns(tmp_path / "p", **(SETTINGS | {"members": 8}))
+    assert [list(next(members).steps()) for _ in range(2)] == [list(range(1, 11))] * 2
+    with pytest.raises(pbt.PBTError, match="came back twice without a report"):
+        next(members)
+
+
+@pytest.mark.parametrize("turn", [1, 10])
+@pytest.mark.parametrize("sick", [{0, 1}, {3, 4}, {0, 2, 4}])
+def test_a_body_that_catches_the_errors_of_several_members_goes_on_with_the_others(
+    tmp_path: Path, sick: set[int], turn: int
+) -> None:
+    for member in pbt.turns(tmp_path / "p", **(SETTINGS | {"members": 5, "turn": turn})):
+        if member.checkpoint:
+            (member.checkpoint / "state").read_bytes()
+        for _ in member.steps():
+            if member.id in sick:
+                break
+            member.report(1.0, save=save)
+    members = refold(entries(tmp_path / "p")).members
+    assert {m.id for m in members if m.failed} == sick
+    assert all(m.step == 10 for m in members if m.id not in sick)
 
 
 LEAVING = {

@@ -218,9 +218,11 @@ def _differ(name: str, have: Any, want: Any, where: str) -> None:
             name, have, want = f"space[{names[0]!r}]", have.domains.get(names[0]), want.domains.get(names[0])
         else:
             return
+    longer = name == "steps" and have is not None and want is not None and want > have
     raise SettingsError(
-        f"{where} has {name}={have!r}, but {name}={want!r} was asked for: use the same settings, "
-        f"leave {name.partition('[')[0]} out, or start anew in another folder (or under another name on the server)"
+        f"{where} has {name}={have!r}, but {name}={want!r} was asked for: "
+        + (f"train longer with pbt run --steps {want}, " if longer else "use the same settings, ")
+        + f"leave {name.partition('[')[0]} out, or start anew in another folder (or under another name on the server)"
     )
 
 

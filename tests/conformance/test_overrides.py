@@ -53,6 +53,16 @@ def test_steps_that_were_raised_are_not_compared_with_what_a_script_or_an_earlie
         compare(world.population.settings, wanted(steps=100).commanded(), launching=True)
 
 
+def test_who_asks_for_more_steps_is_told_how_to_train_longer_and_who_asks_for_fewer_is_not(world: World) -> None:
+    world.face().join("first", wanted(**SCRIPT))
+    steps = world.population.settings.steps
+    assert steps is not None
+    with pytest.raises(pbt.SettingsError, match=f"train longer with pbt run --steps {steps + 20}"):
+        world.face().join("longer", wanted(**{**SCRIPT, "steps": steps + 20}))
+    with pytest.raises(pbt.SettingsError, match="use the same settings"):
+        world.face().join("shorter", wanted(**{**SCRIPT, "steps": steps - 1}))
+
+
 def test_a_command_lines_members_win_over_a_script_that_is_open(world: World) -> None:
     script = {**SCRIPT, "members": None, "open": True}
     world.face().join("first", wanted(members=3).commanded().over(wanted(**script)))

@@ -12,9 +12,11 @@ from pbt.coordinator.snapshot import FOLD, load
 from pbt.journals.memory import MemoryJournal
 from pbt.liveness.liveness import Here
 from pbt.opening import folder as place
-from pbt.population.entries import decode, encode
+from pbt.population.entries import Entry, Leased, Released, Report, Reported, decode, encode
+from pbt.population.fold import apply_all
 from pbt.strategies.registry import build
 from tests.formats.make import population_of
+from tests.population import Script
 
 FORMATS = Path(__file__).parent.parent / "formats"
 OLD = [p.parent for p in sorted(FORMATS.glob("*/*/population.json"))]
@@ -46,6 +48,22 @@ def test_its_snapshot_is_ignored_or_the_very_same_fold(old: Path) -> None:
         afresh.catch_up()
         assert found.fold == afresh._fold
         assert found.covers(bodies[-1])
+
+
+def test_a_cure_that_an_earlier_rule_did_not_decide_ends_with_a_checkpoint() -> None:
+    """What counted as a loss has changed: a journal may have had a healthy member train on where it now is sick."""
+    s = Script(members=2, steps=1000, interval=100)
+    s.report(0, 1.0, step=1)
+    entries: list[Entry] = []
+    for number in range(1, 5):
+        entries.append(Entry(0.0, Leased(1, number, str(number))))
+        if number < 4:
+            entries.append(Entry(0.0, Released(1, number, failed=True)))
+        entries.append(Entry(0.0, Reported((s.draft(0, 1.0, step=1 + number, seq=1 + number),))))
+    sick = apply_all(s.population, entries)
+    assert sick.members[1].cure
+    well = Report(member=1, lease=4, seq=1, decided=1, step=1, score=0.0, checkpoint="1/4-1")
+    assert not apply_all(sick, [Entry(0.0, Reported((well,)))]).members[1].cure
 
 
 def test_there_is_one_of_each_kind() -> None:

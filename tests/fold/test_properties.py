@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ import pbt
 from pbt.coordinator.coordinator import Coordinator
 from pbt.journals.memory import MemoryJournal
 from pbt.liveness.liveness import Here
-from pbt.population.entries import Leased, Lost, Released, Steered, decode, encode
+from pbt.population.entries import Entry, Leased, Lost, Released, Steered, decode, encode
 from pbt.population.fold import apply, apply_all, decided, happened, refold
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
@@ -70,6 +71,8 @@ def counted_afresh(p: Population) -> None:
     """Everything that the fold keeps count of, counted from the members."""
     assert p.living == sum(m.living for m in p.members)
     assert p.undone == sum(not m.done for m in p.members)
+    assert p.showed == sum(m.key is not None for m in p.members)
+    assert p.telling == sum(m.standing and not (m.done or m.due or m.owed or m.losses) for m in p.members)
     if not p.reached:
         assert p.due == tuple(m.id for m in p.members if m.due)
     expected = sorted((m.key, m.id) for m in p.members if m.living and m.key is not None)
@@ -137,6 +140,22 @@ def test_every_history(
     assert other.population == script.coordinator.population
 
     follow_lineage(entries, script.coordinator.population)
+
+
+def test_a_restart_of_everything_folds_as_fast_as_the_first_start() -> None:
+    n = 4000
+    first = Script(members=n).population
+
+    def start(before: Population, number: int) -> tuple[Population, float]:
+        events = [[Leased(i, number, f"{number}.{i}"), Released(i, number, failed=True)] for i in range(n)]
+        began = time.process_time()
+        after = apply_all(before, [Entry(0.0, event) for pair in events for event in pair])
+        return after, time.process_time() - began
+
+    once, usual = start(first, 1)
+    twice, again = start(once, 2)
+    assert all(m.misses == 1 for m in twice.members)
+    assert again < 10 * usual + 1
 
 
 def follow_lineage(entries: list[Any], population: Population) -> None:

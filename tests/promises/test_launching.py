@@ -17,7 +17,7 @@ import pytest
 import pbt
 from pbt.launchers.hopeless import hopeless
 from pbt.launchers.logs import fresh_logs
-from pbt.population.entries import Leased
+from pbt.population.entries import Leased, Released
 from pbt.population.fold import refold
 from tests.promises.test_killed import journal
 from tests.scripts import PBT, TURNS, environment, pbt_run, status, write
@@ -126,6 +126,14 @@ def test_each_launcher_has_its_own_logs_and_names_them_as_a_shell_takes_them(tmp
         (path,) = shlex.split(named[1])
         assert Path(path) == tmp_path / "a folder" / "logs" / f"run-{n}" / "worker-0.log"
         assert Path(path).read_text() == "I am\n" * 4
+
+
+def test_a_run_in_which_nothing_went_wrong_has_no_failed_lease_in_its_journal(tmp_path: Path) -> None:
+    done = pbt_run(["run", "--workers", 1, "p", "--", "python", write(tmp_path, FEW)], tmp_path)
+    assert done.returncode == 0, done.stderr
+    released = [e.event for e in journal(tmp_path / "p") if isinstance(e.event, Released)]
+    assert released
+    assert not [event for event in released if event.failed]
 
 
 def test_what_a_failed_worker_printed_does_nothing_to_the_terminal(tmp_path: Path) -> None:

@@ -5,21 +5,19 @@ Nothing is copied at an exploit: a child reads its parent's folder.
 
 from __future__ import annotations
 
-import logging
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from pbt.checkpoints.ids import parsed
-from pbt.checkpoints.manifest import adopted, check, encoded, look_again, manifest_of, saved
+from pbt.checkpoints.manifest import adopted, changing, check, encoded, later, manifest_of, saved, times
 from pbt.checkpoints.plain import protect, remove
-from pbt.checkpoints.store import MANIFEST, STALE, Manifest
+from pbt.checkpoints.store import MANIFEST, Manifest, Named, check_unnamed
 from pbt.disk.sharing import make_folder, share_folder
 from pbt.population.entries import Checkpoint
 
-_log = logging.getLogger("pbt")
+_SYNCS = 3
 
 
 class FolderStore:
@@ -45,28 +43,36 @@ class FolderStore:
             _sync(self._root.parent)
         return home
 
-    def publish(self, staging: Path, checkpoint: Checkpoint, parent: str | None) -> Path:
+    def publish(self, staging: Path, checkpoint: Checkpoint, parent: str | None, named: Named | None = None) -> Path:
         """Write the manifest, fsync files and folders, rename to the id, fsync the parent folder."""
         manifest = Manifest(checkpoint, parent, saved(staging))
-        (staging / MANIFEST).write_bytes(encoded(manifest))
-        return self.seal(staging, manifest)
+        try:
+            (staging / MANIFEST).write_bytes(encoded(manifest))
+        except BaseException:  # half of one would be taken for a file of the user's
+            with suppress(OSError):
+                (staging / MANIFEST).unlink(missing_ok=True)
+            raise
+        return self.seal(staging, manifest, named)
 
-    def seal(self, staging: Path, manifest: Manifest) -> Path:
-        """Make a folder that has its manifest already durable, visible under its id, and read-only."""
-        for path in _walk(staging):
-            _sync(path)
-        _sync(staging)
+    def seal(self, staging: Path, manifest: Manifest, named: Named | None = None) -> Path:
+        """Make a folder that has its manifest already durable, visible under its id, and its files read-only.
+
+        Raises:
+            CheckpointError: somebody still writes there, or a report has named what already has the id.
+        """
+        written = _durable(staging, manifest)
         target = self.path(manifest.checkpoint.id)
         if target.exists():
-            _log.warning(STALE, target)
+            check_unnamed(manifest.checkpoint.id, target, named)
             _remove(target)
         staging.rename(target)
         _sync(target.parent)
         protect(target)
         try:
-            look_again(target, manifest)
+            times(target, manifest, written)
         except BaseException:
-            _remove(target)
+            target.rename(staging)  # who saved there may complete it, and report again
+            protect(staging, False)
             raise
         return target
 
@@ -162,10 +168,21 @@ def _staged_under(name: str) -> int:
 
 def _remove(path: Path) -> None:
     with suppress(OSError):
-        path.chmod(stat.S_IRWXU)
-    with suppress(OSError):
         (path / MANIFEST).unlink(missing_ok=True)
     remove(path)
+
+
+def _durable(folder: Path, manifest: Manifest) -> dict[str, int]:
+    """Sync a folder until nothing was written meanwhile; when its files were written."""
+    now = times(folder, manifest)
+    for _ in range(_SYNCS):
+        for path in (*_walk(folder), folder):
+            _sync(path)
+        before, now = now, times(folder, manifest)
+        written = later(now, before)
+        if not written:
+            return now
+    raise changing(folder, written[0])
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
-from pbt.checkpoints.plain import contents, copy_into, remove, resolve_links, written_to
+from pbt.checkpoints.plain import contents, copy_into, drop_empty, remove, resolve_links, written_to
 from pbt.checkpoints.store import MANIFEST, Manifest
 from pbt.errors import CheckpointError
 
@@ -18,21 +19,35 @@ _COMPLETE = "save= must return only once everything is written and closed"
 def saved(staging: Path) -> dict[str, int]:
     """Names and sizes of the files that were saved into a staging folder, once there is nothing else in it.
 
+    Links become copies, and empty folders are deleted.
+
     Raises:
         CheckpointError: the folder is gone, nothing was saved into it, it holds what can not be published, or a file
             in it is still being written.
     """
     if staging.is_symlink() or not staging.is_dir():
         raise CheckpointError(f"{staging}: save into this folder; what was there is gone")
-    growing = written_to(staging)
-    if growing is not None:
-        raise CheckpointError(f"{growing} in {staging} is still open for writing: {_COMPLETE}")
+    _check_closed(staging)
     resolve_links(staging)
     _clear_manifest(staging / MANIFEST)
+    drop_empty(staging)
     files = contents(staging)
     if not files:
         raise CheckpointError(f"{staging}: nothing was saved into it; save= must write at least one file there")
-    return files
+    return {name: seen.size for name, seen in files.items()}
+
+
+def _check_closed(path: Path) -> None:
+    """No file is open for writing.
+
+    One that only the collector of garbage would close counts as open: collected, it may lose what it has buffered.
+
+    Raises:
+        CheckpointError: naming one that is.
+    """
+    growing = written_to(path)
+    if growing is not None:
+        raise CheckpointError(f"{growing} in {path} is still open for writing: {_COMPLETE}")
 
 
 def _clear_manifest(path: Path) -> None:
@@ -50,25 +65,41 @@ def _clear_manifest(path: Path) -> None:
     path.unlink()
 
 
-def look_again(folder: Path, manifest: Manifest) -> None:
-    """Make sure that a folder holds what was listed: nothing came, went or grew since.
+def times(folder: Path, manifest: Manifest, since: Mapping[str, int] | None = None) -> dict[str, int]:
+    """When the files of a folder were written, which are those of its manifest in their sizes.
 
     Raises:
-        CheckpointError: naming what did.
+        CheckpointError: something came, went or grew since it was listed, or was written later than `since` says.
     """
     found = contents(folder)
     found.pop(MANIFEST, None)
-    changed = sorted(name for name in {*found, *manifest.files} if found.get(name) != manifest.files.get(name))
+    sizes = {name: seen.size for name, seen in found.items()}
+    changed = sorted(name for name in {*sizes, *manifest.files} if sizes.get(name) != manifest.files.get(name))
+    written = {name: seen.written for name, seen in found.items()}
+    changed += [] if since is None else later(written, since)
     if changed:
-        raise CheckpointError(f"{changed[0]} in {folder} changed while it was being published: {_COMPLETE}")
+        raise changing(folder, changed[0])
+    return written
+
+
+def later(now: Mapping[str, int], before: Mapping[str, int]) -> list[str]:
+    """What was written since; some mounts round times, so an earlier one says nothing."""
+    return sorted(name for name, at in now.items() if at > before.get(name, at))
+
+
+def changing(folder: Path, name: str) -> CheckpointError:
+    """Said of what is published before it is complete."""
+    return CheckpointError(f"{name} in {folder} changed while it was being published: {_COMPLETE}")
 
 
 def adopted(source: Path, staging: Path) -> Path:
-    """The staging folder, with a copy of what the user saved at a path of his own; none if that fails."""
+    """The staging folder, with a copy of what the user saved at a path of his own; none if that fails.
+
+    In a folder of his own a log may be open; a file that is given alone is what he saved.
+    """
     try:
-        growing = written_to(source) if source.is_dir() else None
-        if growing is not None:
-            raise CheckpointError(f"{growing} in {source} is still open for writing: {_COMPLETE}")
+        if source.is_file():
+            _check_closed(source)
         copy_into(source, staging)
     except BaseException:
         remove(staging)

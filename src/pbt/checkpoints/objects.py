@@ -21,9 +21,10 @@ from urllib.parse import quote
 from pbt import preempt
 from pbt.checkpoints.cache import Cache
 from pbt.checkpoints.ids import parsed
-from pbt.checkpoints.store import MANIFEST, STALE
+from pbt.checkpoints.manifest import decoded
+from pbt.checkpoints.store import MANIFEST, Named, check_unnamed
 from pbt.checkpoints.transfer import TravellingStore
-from pbt.errors import CheckpointError, OutOfReach, SettingsError
+from pbt.errors import CheckpointError, Damaged, OutOfReach, SettingsError
 
 if TYPE_CHECKING:
     from obstore import Bytes
@@ -106,11 +107,11 @@ class Objects:
         self._steadily(lambda: next(iter(self._obs.list(self._store, "0", chunk_size=1)), None))
         self._met = True
 
-    def begin(self, id: str) -> None:
+    def begin(self, id: str, named: Named | None) -> None:
         """See `Transport`."""
         with suppress(FileNotFoundError):
             self._steadily(lambda: self._obs.head(self._store, _key(id, MANIFEST)))
-            _log.warning(STALE, f"{self._url}/{id}")
+            check_unnamed(id, f"{self._url}/{id}", named)
             self.delete(id)
 
     def send(self, id: str, name: str, path: Path) -> str:
@@ -136,7 +137,12 @@ class Objects:
         return digest.hexdigest()
 
     def seal(self, id: str, body: bytes) -> None:
-        """See `Transport`."""
+        """See `Transport`. Everything is looked at under its final key before."""
+        sizes = self._sizes(id)
+        for name, size in decoded(body, id, f"the manifest of {id}").files.items():
+            there = sizes.get(_key(id, name))
+            if there != size:
+                raise Damaged(f"{self._url}/{id}: {name} arrived with {there or 0} bytes, not {size}")
         self._steadily(lambda: self._obs.put(self._store, _key(id, MANIFEST), body, use_multipart=False))
 
     def manifest(self, id: str) -> bytes:
@@ -218,9 +224,13 @@ class Objects:
 
     def _names(self, prefix: str | None) -> list[str]:
         """Keys of all objects below a prefix."""
+        return list(self._sizes(prefix))
 
-        def all_of_them() -> list[str]:
-            return [item["path"] for chunk in self._obs.list(self._store, prefix) for item in chunk]
+    def _sizes(self, prefix: str | None) -> dict[str, int]:
+        """The same, with their sizes in bytes."""
+
+        def all_of_them() -> dict[str, int]:
+            return {item["path"]: item["size"] for chunk in self._obs.list(self._store, prefix) for item in chunk}
 
         return self._steadily(all_of_them)
 

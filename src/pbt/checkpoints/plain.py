@@ -11,21 +11,35 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from pbt.checkpoints.ids import checked
+from pbt.disk.sharing import share_folder
 from pbt.errors import CheckpointError
 
 _CLONE = 0x40049409
 """FICLONE of linux/fs.h: both files share their blocks until one is written to."""
-_WRITE, _WRITE_FOLDER = 0o222, 0o202
-"""Permissions that a published file and folder do without. The group's on a folder stay, since in a folder that a
-group shares another user's worker deletes what nobody needs any longer."""
+_WRITE, _EXECUTE = 0o222, 0o111
+_PASSES = 4
+"""How often what is being copied is looked at until nothing in it changes any more."""
 _KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFLNK: "a link"}
 _ALONE = "a checkpoint holds plain files and folders, and links to files"
 
 
-def contents(folder: Path) -> dict[str, int]:
-    """Names and sizes in bytes of all files below a folder.
+class Seen(NamedTuple):
+    """A file's size in bytes, and when it was written, in nanoseconds."""
+
+    size: int
+    written: int
+
+    @classmethod
+    def of(cls, state: os.stat_result) -> Seen:
+        """As the file system says."""
+        return cls(state.st_size, state.st_mtime_ns)
+
+
+def contents(folder: Path) -> dict[str, Seen]:
+    """All files below a folder, by name.
 
     Raises:
         CheckpointError: there is something else, or a name that can not be recorded.
@@ -35,7 +49,7 @@ def contents(folder: Path) -> dict[str, int]:
         state, name = entry.stat(follow_symlinks=False), Path(entry.path).relative_to(folder).as_posix()
         checked(name)
         if stat.S_ISREG(state.st_mode):
-            files[name] = state.st_size
+            files[name] = Seen.of(state)
         elif not stat.S_ISDIR(state.st_mode):
             raise CheckpointError(f"{name} in {folder} is {_kind(state)}: {_ALONE}")
     return files
@@ -47,14 +61,15 @@ def resolve_links(folder: Path) -> None:
     Raises:
         CheckpointError: a link leads to nothing, to a folder outside, or to what is no plain file.
     """
-    with suppress(OSError):
-        folder.chmod(folder.stat().st_mode | stat.S_IRWXU)  # perhaps a copy of a published one, with its permissions
+    _open_up(folder)
     links, names = [], Counter[tuple[int, int]]()
     shared: list[tuple[Path, os.stat_result]] = []
     for entry in _entries(folder):
         state = entry.stat(follow_symlinks=False)
         if stat.S_ISLNK(state.st_mode):
             links.append(Path(entry.path))
+        elif stat.S_ISDIR(state.st_mode):
+            _open_up(Path(entry.path))
         elif stat.S_ISREG(state.st_mode) and state.st_nlink > 1:
             names[state.st_dev, state.st_ino] += 1
             shared.append((Path(entry.path), state))
@@ -62,16 +77,26 @@ def resolve_links(folder: Path) -> None:
     for path in (*links, *outside):
         aside = path.with_name(f".{secrets.token_hex(8)}")
         with _undone(aside):
-            _copy(path, aside, folder.resolve(), ())
+            _Copying(folder.resolve()).copy(path, aside, ())
         path.unlink()
         aside.rename(path)
+
+
+def drop_empty(folder: Path) -> None:
+    """Delete the empty folders below a folder: a checkpoint is names and bytes of files, wherever it is kept."""
+    for base, folders, _ in os.walk(folder, topdown=False):
+        for name in folders:
+            with suppress(OSError):  # not empty, or a link
+                Path(base, name).rmdir()
 
 
 def copy_into(source: Path, target: Path) -> None:
     """Copy a file, or what a folder holds, into a folder: links are followed as `resolve_links` does.
 
+    What changes while it is copied, such as a log, is copied again.
+
     Raises:
-        CheckpointError: as `resolve_links`; or the source holds the target, or is not there.
+        CheckpointError: as `resolve_links`; or the source holds the target, is not there, or does not come to rest.
     """
     try:
         real = source.resolve(strict=True)
@@ -80,35 +105,58 @@ def copy_into(source: Path, target: Path) -> None:
     if real.is_dir():
         if target.resolve().is_relative_to(real):
             raise CheckpointError(f"{source} holds the population's own folder: give the folder of one checkpoint")
-        for entry in sorted(os.listdir(real)):
-            _copy(real / entry, target / entry, real, (real,))
+        copying = _Copying(real)
     elif real.is_file():
-        _copy(real, target / source.name, real.parent, ())
+        copying = _Copying(real.parent)
     else:
         raise CheckpointError(f"{source}: there is neither a file nor a folder to publish as a checkpoint")
+    for _ in range(_PASSES):
+        if real.is_file():
+            copying.copy(real, target / source.name, ())
+        else:
+            copying.below(real, target, (real,))
+        if not copying.changed():
+            return
+    raise CheckpointError(f"{source} changes while it is being copied: report it once everything is written and closed")
 
 
-def written_to(folder: Path) -> str | None:
-    """The name of a file below a folder that this process still has open for writing; None where none is known of."""
+def written_to(path: Path) -> str | None:
+    """The name of a file that this process still has open for writing, below a folder or this very one.
+
+    None where none is known of.
+    """
     if not sys.platform.startswith("linux"):
         return None
     import fcntl
 
-    root = f"{folder.resolve()}{os.sep}"
+    real = str(path.resolve())
     for fd in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
         with suppress(OSError):  # closed meanwhile
-            path = os.readlink(f"/proc/self/fd/{fd}")
-            if path.startswith(root) and os.path.isfile(path) and fcntl.fcntl(int(fd), fcntl.F_GETFL) & 3:
-                return path.removeprefix(root)
+            file = os.readlink(f"/proc/self/fd/{fd}")
+            inside = file == real or file.startswith(f"{real}{os.sep}")
+            if inside and os.path.isfile(file) and fcntl.fcntl(int(fd), fcntl.F_GETFL) & 3:
+                return file.removeprefix(real).lstrip(os.sep) or path.name
     return None
 
 
-def protect(folder: Path) -> None:
-    """Take away the permission to write, where the file system knows of any."""
-    for base, _, files in os.walk(folder, topdown=False):
+def protect(folder: Path, on: bool = True) -> None:
+    """Take away the permission to write to files, where the file system knows of any; or give it back to their owner.
+
+    Folders keep theirs: who may delete a population can do so as any other folder. Where a group shares it, another
+    user's worker reads files that were written for their owner alone, and deletes folders that `save` made.
+    """
+    for base, _, files in os.walk(folder):
+        with suppress(OSError):
+            share_folder(Path(base))
+        home = Path(base).stat()
         for name in files:
-            _without(Path(base, name), _WRITE)
-        _without(Path(base), _WRITE_FOLDER)
+            path = Path(base, name)
+            with suppress(OSError):
+                state = path.lstat()
+                mode = stat.S_IMODE(state.st_mode)
+                if home.st_mode & stat.S_IWGRP and home.st_gid == state.st_gid:
+                    mode |= stat.S_IRGRP
+                path.chmod(mode & ~_WRITE if on else mode | stat.S_IWUSR)
 
 
 def remove(folder: Path) -> None:
@@ -116,20 +164,19 @@ def remove(folder: Path) -> None:
     if folder.is_symlink():
         folder.unlink(missing_ok=True)
         return
-    with suppress(OSError):
-        folder.chmod(stat.S_IRWXU)
+    _open_up(folder)
     for base, folders, files in os.walk(folder):
         for name in (*folders, *(files if sys.platform == "win32" else ())):
-            path = Path(base, name)
-            if not path.is_symlink():
-                with suppress(OSError):
-                    path.chmod(stat.S_IRWXU)
+            _open_up(Path(base, name))
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _without(path: Path, permission: int) -> None:
+def _open_up(path: Path) -> None:
+    """Let its owner do everything with a folder; nobody else loses anything."""
     with suppress(OSError):
-        path.chmod(stat.S_IMODE(path.lstat().st_mode) & ~permission)
+        state = path.lstat()
+        if not stat.S_ISLNK(state.st_mode) and state.st_mode & stat.S_IRWXU != stat.S_IRWXU:
+            path.chmod(stat.S_IMODE(state.st_mode) | stat.S_IRWXU)
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
@@ -161,33 +208,66 @@ class _undone:  # noqa: N801 (a context manager)
                 self._path.unlink() if self._path.is_file() else remove(self._path)
 
 
-def _copy(source: Path, target: Path, root: Path, above: tuple[Path, ...]) -> None:
-    """Copy one file or folder, links followed: those to folders as long as they stay below `root`.
+class _Copying:
+    """Copies of files and folders, links followed: those to folders as long as they stay below `root`.
 
-    Args:
-        above: folders that are being copied, which must not be met again.
+    Every pass copies what is new or has changed since the last one.
     """
-    try:
-        real = source.resolve(strict=True)
-        state = real.lstat()
-    except (OSError, RuntimeError):
-        raise CheckpointError(f"{source} is a link to nothing: {_ALONE}") from None
-    if stat.S_ISREG(state.st_mode):
-        _copy_file(real, target)
-    elif not stat.S_ISDIR(state.st_mode):
-        raise CheckpointError(f"{source} is or leads to {_kind(state)}: {_ALONE}")
-    elif source.is_symlink() and not (real.is_relative_to(root) and real != root):
-        raise CheckpointError(f"{source} is a link to the folder {real}, which is not in the checkpoint: save a copy")
-    elif real in above or source.parent.resolve().is_relative_to(real):
-        raise CheckpointError(f"{source} is a link to a folder that holds it: {_ALONE}")
-    else:
-        target.mkdir()
-        for name in sorted(os.listdir(real)):
-            _copy(real / name, target / name, root, (*above, real))
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._copied: dict[Path, Seen] = {}
+        self._met: dict[Path, Seen] = {}
+
+    def changed(self) -> bool:
+        """Whether the pass that ends now found anything to be different; what is gone is deleted."""
+        for target in self._copied.keys() - self._met.keys():
+            target.unlink(missing_ok=True)
+        changed = self._copied != self._met
+        self._copied, self._met = self._met, {}
+        return changed
+
+    def below(self, folder: Path, target: Path, above: tuple[Path, ...]) -> None:
+        """Copy what a folder holds into another one."""
+        for name in sorted(os.listdir(folder)):
+            self.copy(folder / name, target / name, above)
+
+    def copy(self, source: Path, target: Path, above: tuple[Path, ...]) -> None:
+        """Copy one file or folder.
+
+        Args:
+            above: folders that are being copied, which must not be met again.
+        """
+        try:
+            real = source.resolve(strict=True)
+            state = real.lstat()
+        except (OSError, RuntimeError):
+            if above and not os.path.lexists(source):  # deleted since the folder was listed
+                return
+            raise CheckpointError(f"{source} is a link to nothing: {_ALONE}") from None
+        if stat.S_ISREG(state.st_mode):
+            self._met[target] = Seen.of(state)
+            if self._copied.get(target) != self._met[target]:
+                target.unlink(missing_ok=True)
+                _copy_file(real, target, state)
+        elif not stat.S_ISDIR(state.st_mode):
+            raise CheckpointError(f"{source} is or leads to {_kind(state)}: {_ALONE}")
+        elif source.is_symlink() and not (real.is_relative_to(self._root) and real != self._root):
+            raise CheckpointError(
+                f"{source} is a link to the folder {real}, which is not in the checkpoint: save a copy"
+            )
+        elif real in above or source.parent.resolve().is_relative_to(real):
+            raise CheckpointError(f"{source} is a link to a folder that holds it: {_ALONE}")
+        else:
+            target.mkdir(exist_ok=True)
+            self.below(real, target, (*above, real))
 
 
-def _copy_file(source: Path, target: Path) -> None:
-    """Blocks are shared where the file system can, else copied; never a hard link, which a later save would change."""
+def _copy_file(source: Path, target: Path, state: os.stat_result) -> None:
+    """Blocks are shared where the file system can, else copied; never a hard link, which a later save would change.
+
+    Who may read the copy the umask says; what could be executed still can, and it is as old as it was.
+    """
     with source.open("rb") as old, target.open("xb") as new:
         try:
             import fcntl
@@ -195,3 +275,7 @@ def _copy_file(source: Path, target: Path) -> None:
             fcntl.ioctl(new.fileno(), _CLONE, old.fileno())
         except (ImportError, OSError):
             shutil.copyfileobj(old, new, 1 << 20)
+    with suppress(OSError):
+        mode = stat.S_IMODE(target.stat().st_mode)
+        target.chmod(mode | state.st_mode & _EXECUTE & mode >> 2)
+        os.utime(target, ns=(state.st_mtime_ns, state.st_mtime_ns))

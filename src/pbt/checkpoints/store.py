@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
+from pbt.errors import CheckpointError
 from pbt.population.entries import Checkpoint
 
+_log = logging.getLogger("pbt")
 MANIFEST = "pbt.json"
 STALE = (
     "%s exists already, and no report of this journal named it: it is replaced. Was the journal restored from a copy?"
 )
 """Said where a checkpoint has an id that was given once before, in a future which the journal has lost."""
+Named = Callable[[], bool]
+"""Asks whether a report of this journal has named the checkpoint that is to be published."""
+
+
+def check_unnamed(id: str, where: object, named: Named | None) -> None:
+    """What lies there under the id may be replaced: it is of a future that the journal has lost.
+
+    Raises:
+        CheckpointError: a report has named it.
+    """
+    if named is not None and named():
+        raise CheckpointError(f"checkpoint {id} exists already: a report has named it, or a later one")
+    _log.warning(STALE, where)
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -49,8 +65,12 @@ class CheckpointStore(Protocol):
         """A staging folder with a copy of what the user saved at a path of his own."""
         ...
 
-    def publish(self, staging: Path, checkpoint: Checkpoint, parent: str | None) -> Path:
-        """Make a staged folder durable and visible under its id; whole or not at all."""
+    def publish(self, staging: Path, checkpoint: Checkpoint, parent: str | None, named: Named | None = None) -> Path:
+        """Make a staged folder durable and visible under its id; whole or not at all.
+
+        Args:
+            named: asked where the id exists already; what a report has named is not replaced.
+        """
         ...
 
     def fetch(self, id: str) -> Path:

@@ -17,9 +17,9 @@ from msgspec.structs import replace
 
 from pbt.checkpoints.cache import Cache
 from pbt.checkpoints.ids import checked
-from pbt.checkpoints.manifest import adopted, check, decoded, encoded, look_again, manifest_of, saved
+from pbt.checkpoints.manifest import adopted, check, decoded, encoded, manifest_of, saved, times
 from pbt.checkpoints.plain import remove
-from pbt.checkpoints.store import MANIFEST, Manifest
+from pbt.checkpoints.store import MANIFEST, Manifest, Named
 from pbt.errors import CheckpointError, Damaged
 from pbt.population.entries import Checkpoint
 
@@ -32,8 +32,8 @@ T = TypeVar("T")
 class Transport(Protocol):
     """How checkpoints come to where they are kept, and back. Whatever is out of reach raises OSError."""
 
-    def begin(self, id: str) -> None:
-        """A checkpoint is about to travel; one that exists already raises CheckpointError."""
+    def begin(self, id: str, named: Named | None) -> None:
+        """A checkpoint is about to travel; one that exists already and was named raises CheckpointError."""
         ...
 
     def send(self, id: str, name: str, path: Path) -> str:
@@ -89,13 +89,13 @@ class TravellingStore:
         """A staging folder with a copy of what the user saved at a path of his own."""
         return adopted(source, self._cache.staging())
 
-    def publish(self, staging: Path, checkpoint: Checkpoint, parent: str | None) -> Path:
+    def publish(self, staging: Path, checkpoint: Checkpoint, parent: str | None, named: Named | None = None) -> Path:
         """Send the files, several at once, and the manifest last. The folder stays here, for who needs it next."""
         manifest = Manifest(checkpoint, parent, saved(staging))
         id = checkpoint.id
         self._collected.pop(checkpoint.member, None)
         try:
-            self._transport.begin(id)
+            self._transport.begin(id, named)
             body = self._sent(staging, manifest)
         finally:
             self._transport.rest()
@@ -112,9 +112,10 @@ class TravellingStore:
     def _sent(self, staging: Path, manifest: Manifest) -> bytes:
         """Send everything; the manifest's bytes. What arrived damaged is sent again."""
         id, files = manifest.checkpoint.id, {name: staging / name for name in manifest.files}
+        written = times(staging, manifest)
         for last in (False, False, True):
             hashes = _each(files, lambda name, path: self._transport.send(id, name, path))
-            look_again(staging, manifest)
+            times(staging, manifest, written)
             body = encoded(replace(manifest, sha256=hashes))
             try:
                 self._transport.seal(id, body)

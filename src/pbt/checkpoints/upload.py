@@ -24,7 +24,7 @@ import msgspec
 
 from pbt.checkpoints.cache import Cache
 from pbt.checkpoints.ids import parsed
-from pbt.checkpoints.store import MANIFEST
+from pbt.checkpoints.store import MANIFEST, Named
 from pbt.checkpoints.transfer import TravellingStore
 from pbt.errors import CheckpointError, Conflict
 
@@ -116,8 +116,8 @@ class Uploads:
         self._fresh = True
         self._idle: list[http.client.HTTPConnection] = []
 
-    def begin(self, id: str) -> None:
-        """See `Transport`. Whether it exists already is the server's to say."""
+    def begin(self, id: str, named: Named | None) -> None:
+        """See `Transport`. Whether it exists already, and was named, is the server's to say."""
         self._upload, self._fresh = secrets.token_hex(8), True
 
     def send(self, id: str, name: str, path: Path) -> str:

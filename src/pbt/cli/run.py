@@ -37,7 +37,20 @@ _NOTHING_LEFT = (
 )
 
 
-@click.command("run", context_settings={"ignore_unknown_options": False})
+class _Run(click.Command):
+    """Without it, `pbt run -- python train.py` would train `train.py` in a folder named `python`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        before = args[: args.index("--")] if "--" in args else None
+        rest = super().parse_args(ctx, args)
+        if before is not None and not ctx.resilient_parsing and ctx.params["where"] not in before:
+            raise click.UsageError(
+                "no FOLDER before --; name the one in which to train: pbt run runs/mine -- python train.py", ctx
+            )
+        return rest
+
+
+@click.command("run", cls=_Run, context_settings={"ignore_unknown_options": False})
 @settings_options
 @click.option("--workers", type=Whole(), help="Processes at once.  [default: members, at most the number of cores]")
 @click.option("--gpus", help='GPUs to deal out to the workers: "0,1,2,3".  [default: leave them alone]')

@@ -209,7 +209,6 @@ class Remote:
                 self._beating, self._beater = {}, None
             if self._connection is None:
                 self._connection = self.connect()
-                self._peer = self._connection.sock.getpeername()[0]
             try:
                 self._connection.request(method, path, body, self.headers())
                 self._wait(self._connection.sock, held)
@@ -251,6 +250,7 @@ class Remote:
         """A new connection to the server that is asked at present."""
         connection = self._dial.connect(*self._hosts[self._at], _CONNECT_TIMEOUT, blocksize)
         connection.sock.settimeout(_TIMEOUT)
+        self._peer = connection.sock.getpeername()[0]  # whose key `_refusal` looks for on this machine
         return connection
 
     def headers(self, content_type: str = "application/json") -> dict[str, Any]:

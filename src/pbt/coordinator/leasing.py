@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from heapq import heapify, heappop
 
 from pbt.liveness.liveness import Alive
-from pbt.population.losses import Evidence, nothing_to_show
+from pbt.population.losses import against, nothing_to_show
 from pbt.population.member import MemberState
 from pbt.population.population import Population
 
@@ -24,9 +24,8 @@ def available(population: Population, alive: Alive) -> Iterator[MemberState]:
     come those whose last lease had nothing to show while nobody can tell yet whose fault that was, the oftener so the
     later: the next to be tried is one that may bring the evidence.
     """
-    evidence = Evidence(population.members, population.shown)
     free = [
-        (_unexplained(m, evidence), m.saved_step, not m.standing, m.id)
+        (_unexplained(population, m), m.saved_step, not m.standing, m.id)
         for m in population.members
         if not m.done and not m.due
     ]
@@ -37,9 +36,9 @@ def available(population: Population, alive: Alive) -> Iterator[MemberState]:
             yield m
 
 
-def _unexplained(m: MemberState, evidence: Evidence) -> int:
+def _unexplained(population: Population, m: MemberState) -> int:
     """How many of its last leases had nothing to show and are nobody's fault so far."""
-    return m.misses + 1 if nothing_to_show(m) and not evidence.against(m) else 0
+    return m.misses + 1 if nothing_to_show(m) and not against(population, m) else 0
 
 
 def further_behind(population: Population, than: int, step: int, alive: Alive) -> bool:

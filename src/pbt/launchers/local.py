@@ -26,7 +26,7 @@ from pbt.launchers.stalls import Stalls
 from pbt.launchers.watchdog import Guard
 from pbt.launchers.workers import Worker, environment
 from pbt.population.entries import Entry, Event, Leased, Released, Reported
-from pbt.population.losses import Evidence
+from pbt.population.losses import against
 from pbt.population.population import Population
 from pbt.settings import Wanted
 from pbt.worker.orders import START_TIMEOUT, Orders
@@ -207,7 +207,7 @@ class LocalRun:
             return False
         population = self._follower.population
         m = population.members[held[-1][0]]
-        if not Evidence(population.members, population.shown).against(m):
+        if not against(population, m):
             return False
         return worker.useful or (m.lease is not None and m.lease.shown == population.shown)
 
@@ -237,7 +237,8 @@ class LocalRun:
             lease = members[member].lease
             if lease is not None and lease.number == number and not lease.ended:
                 try:
-                    self._coordinator.tell(Released(member, number, failed=not self.interrupted))
+                    done = members[member].done and not members[member].failed
+                    self._coordinator.tell(Released(member, number, failed=not (self.interrupted or done)))
                 except PBTError as error:
                     self._say(f"member {member} could not be given back: {error}")
         if not held or held[-1] in self._given_back:
@@ -292,7 +293,12 @@ def _last_words(output: str) -> str:
 
 
 def _words(code: int) -> str:
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:  # most real-time signals have no name
+        return f"signal {-code}"
 
 
 def command_of(arguments: Sequence[str]) -> list[str]:

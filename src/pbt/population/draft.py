@@ -10,6 +10,7 @@ import math
 from msgspec.structs import replace
 
 from pbt.population.entries import Checkpoint
+from pbt.population.losses import can_tell
 from pbt.population.member import MemberState
 from pbt.population.population import Population, references
 from pbt.population.ranking import insert, key_of, remove
@@ -31,9 +32,11 @@ class Draft:
         "reached",
         "reports",
         "settings",
+        "showed",
         "shown",
         "speakers",
         "steered",
+        "telling",
         "undone",
     )
 
@@ -52,6 +55,8 @@ class Draft:
         self.reached = before.reached
         self.reports = before.reports
         self.shown = before.shown
+        self.showed = before.showed
+        self.telling = before.telling
         self.speakers = before.speakers
         self.steered = before.steered
 
@@ -83,6 +88,11 @@ class Draft:
         lived, lives = not (old.done or old.absent), not (done or after.absent)
         if lived != lives:
             self.living += 1 if lives else -1
+        if old.key is None and after.key is not None:
+            self.showed += 1
+        told, tells = can_tell(old), can_tell(after)
+        if told != tells:
+            self.telling += 1 if tells else -1
         before, now = old.key if lived else None, after.key if lives else None
         if before != now:
             if before is not None:
@@ -151,6 +161,8 @@ class Draft:
             self.reached,
             self.reports,
             self.shown,
+            self.showed,
+            self.telling,
             self.speakers,
             self.steered,
         )

@@ -31,7 +31,7 @@ from pbt.population.entries import (
     evaluations,
     score_of,
 )
-from pbt.population.losses import Evidence, nothing_to_show
+from pbt.population.losses import against, nothing_to_show
 from pbt.population.member import Lease, MemberState
 from pbt.population.population import Population
 from pbt.population.ranking import key_of
@@ -40,7 +40,9 @@ from pbt.space.space import Values
 REMEMBERED = 10
 """Evaluations kept for the t-test of Jaderberg et al. 2017, which compares the last 10."""
 CURE_AFTER = 3
-"""Leases in a row without anything to show after which a member is cured; after twice as many it has failed."""
+"""Leases in a row without anything to show after which a member is cured."""
+FAILED_AFTER = 2 * CURE_AFTER
+"""As many after which it has failed."""
 
 
 def apply(population: Population | None, entry: Entry) -> Population:
@@ -154,7 +156,7 @@ def _decide(draft: Draft, decision: Decision, entry: int) -> None:
     if decision.gives:
         common["given"] = count
     if decision.stop:
-        common.update(stopped=True, failed=m.cure and m.losses >= 2 * CURE_AFTER)
+        common.update(stopped=True, failed=m.cure and m.losses >= FAILED_AFTER)
     draft.put(replace(m, **common))
 
 
@@ -163,7 +165,7 @@ def _leased(draft: Draft, event: Leased) -> None:
         draft.grow(MemberState(id=event.member))
     m = draft[event.member]
     losses, misses = m.losses, m.misses
-    if Evidence(draft.members, draft.shown).against(m):
+    if against(draft, m):
         losses, misses = losses + 1, 0
     elif nothing_to_show(m):
         misses += 1
@@ -248,7 +250,7 @@ def _saved(
     return replace(
         m, step=report.step, score=score, evaluations=seen, hyperparameters=values, last=report, drop=(),
         reports=m.reports + 1, checkpoint=checkpoint, before=before, start="on", key=key, standing=True, broken=False,
-        losses=0, misses=0, due=report.step >= m.ready,
+        losses=0, misses=0, cure=False, due=report.step >= m.ready,
         lease=m.lease if m.lease.saved else replace(m.lease, saved=True),
     )  # fmt: skip
 

@@ -7,10 +7,28 @@ where there is evidence that the script is well: an ImportError strikes every me
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from typing import Protocol
 
 from pbt.population.member import MemberState
+
+
+class Evidence(Protocol):
+    """What a population, or one that is being changed, tells of its script: see `Population`."""
+
+    @property
+    def shown(self) -> int:
+        """Reports with a checkpoint."""
+        ...
+
+    @property
+    def showed(self) -> int:
+        """Members that made one."""
+        ...
+
+    @property
+    def telling(self) -> int:
+        """Members of which `can_tell` holds."""
+        ...
 
 
 def nothing_to_show(m: MemberState) -> bool:
@@ -24,35 +42,20 @@ def is_suspect(m: MemberState) -> bool:
     return not m.standing or m.losses > 0
 
 
-class Evidence:
-    """Whether the script is well, as far as a population tells.
+def can_tell(m: MemberState) -> bool:
+    """It can be trained, and nothing speaks against it: if it has nothing to show either, the script is broken."""
+    return m.standing and m.losses == 0 and not (m.done or m.waits)
 
-    Args:
-        members: all of the population.
-        shown: reports with a checkpoint so far, of whichever member.
+
+def against(evidence: Evidence, m: MemberState) -> bool:
+    """Whether the member's newest lease, which is over, is a loss.
+
+    Either another member had something to show while it ran or since; or none is left that could: every other
+    one is done, waits for this one, or is suspect itself, this one is suspect, and the script was well once.
     """
-
-    def __init__(self, members: Sequence[MemberState], shown: int) -> None:
-        self._members = members
-        self._shown = shown
-
-    def against(self, m: MemberState) -> bool:
-        """Whether the member's newest lease, which is over, is a loss.
-
-        Either another member had something to show while it ran or since; or none is left that could: every other
-        one is done, waits for this one, or is suspect itself, this one is suspect, and the script was well once.
-        """
-        if not nothing_to_show(m):
-            return False
-        assert m.lease is not None
-        if self._shown > m.lease.shown:
-            return True
-        return is_suspect(m) and not self._others_can_tell and any(id != m.id for id in self._first_two_shown)
-
-    @cached_property
-    def _others_can_tell(self) -> bool:
-        return any(not (m.done or m.waits or is_suspect(m)) for m in self._members)
-
-    @cached_property
-    def _first_two_shown(self) -> list[int]:
-        return [m.id for m in self._members if m.key is not None][:2]
+    if not nothing_to_show(m):
+        return False
+    assert m.lease is not None
+    if evidence.shown > m.lease.shown:
+        return True
+    return is_suspect(m) and not evidence.telling and evidence.showed > (m.key is not None)

@@ -28,6 +28,8 @@ class Population(msgspec.Struct, frozen=True, gc=False):
         reached: the goal was reached.
         reports: how many reports there were.
         shown: how many of them had a checkpoint.
+        showed: how many members made one with a checkpoint.
+        telling: how many members could tell whether the script is well: see `pbt.population.losses`.
         speakers: members whose reports or leases the last entry carried.
         steered: the nonce of the last change from outside.
     """
@@ -45,6 +47,8 @@ class Population(msgspec.Struct, frozen=True, gc=False):
     reached: bool = False
     reports: int = 0
     shown: int = 0
+    showed: int = 0
+    telling: int = 0
     speakers: tuple[int, ...] = ()
     steered: str = ""
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from pbt.population.chance import Chance
 from pbt.population.entries import Decision, Why
-from pbt.population.fold import CURE_AFTER, decided
+from pbt.population.fold import FAILED_AFTER, decided
 from pbt.population.member import MemberState
 from pbt.population.population import Population
 from pbt.space.space import Space, Values
@@ -29,7 +29,7 @@ class Cure(Wrapper, frozen=True):
         ]
         if not sick:
             return self.inner.decide(population, memory, due)
-        stops = [_stop(m) for m in sick if m.losses >= 2 * CURE_AFTER]
+        stops = [_stop(m) for m in sick if m.losses >= FAILED_AFTER]
         if stops:
             population = decided(population, stops)
         answers = self.inner.decide(population, memory, population.due) if population.due else ()

@@ -160,7 +160,8 @@ def _leases(folder: Path, history: History) -> Iterator[Finding]:
     if members("orphaned"):
         yield Finding("warning", f"the workers of these members are dead: {some(members('orphaned'))}", _MORE)
     if members("free") and not after.finished:
-        yield Finding("warning", f"members that wait for a worker: {some(members('free'))}", _MORE)
+        waiting = f"members that wait for a worker: {some(members('free'))}"
+        yield Finding("ok", f"{waiting}; they take turns") if living else Finding("warning", waiting, _MORE)
 
 
 def _room(folder: Path) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import shutil
@@ -14,6 +13,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from pbt.checkpoints.lending import FULL, Lending
 from pbt.checkpoints.plain import remove
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.admission import checkpoint_due
@@ -25,7 +25,6 @@ from pbt.space.numbers import text
 
 _log = logging.getLogger("pbt")
 Save = Callable[[Path], object]
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _ROOM = 1024 * 1024
 """Bytes left on a disk below which a failed saving is blamed on it: PyTorch, for one, gives no errno."""
 
@@ -46,6 +45,7 @@ class Keeper:
         self.gave_back = False
         self._store = store
         self._published: str | None = None
+        self._lending = Lending()
 
     def staging(self, answer: Answer) -> Path:
         """A new empty folder to save into."""
@@ -94,16 +94,21 @@ class Keeper:
                 staging = self._saved(save, store.staging(report.member, report.lease))
             else:
                 path = Path(given)
-                staging = path if store.is_staging(path) else store.adopt(path, report.member, report.lease)
-            store.publish(staging, of, parent)
+                own = store.is_staging(path) and not self._lending.is_copy(path)
+                staging = path if own else store.adopt(path, report.member, report.lease)
+            store.publish(staging, of, parent, partial(self._is_named, report))
         except (OSError, CheckpointError) as error:
             if staging is not None and (given is None or staging != Path(given)):
                 remove(staging)
-            if isinstance(error, OSError) and not isinstance(error, DiskFull) and error.errno in _FULL:
+            if isinstance(error, OSError) and not isinstance(error, DiskFull) and error.errno in FULL:
                 raise DiskFull(f"checkpoint {id}: no room for it ({error}); make room") from error
             raise
         self._published = id
         return replace(report, checkpoint=id)
+
+    def _is_named(self, report: Report) -> bool:
+        now = self._face.stand(report.member, report.lease)
+        return now.released or now.seq >= report.seq
 
     @staticmethod
     def _saved(save: Save, staging: Path) -> Path:
@@ -115,7 +120,7 @@ class Keeper:
         try:
             save(staging)
         except Exception as error:
-            full = getattr(error, "errno", None) in _FULL or shutil.disk_usage(staging).free < _ROOM
+            full = getattr(error, "errno", None) in FULL or shutil.disk_usage(staging).free < _ROOM
             remove(staging)
             if full:
                 raise DiskFull(f"{staging.parent}: no room for a checkpoint ({error}); make room") from error
@@ -176,18 +181,22 @@ class Keeper:
     def fetch(self, answer: Answer, checkpoint: Checkpoint | None) -> Path | None:
         """A checkpoint's folder, once it is seen to be whole; None without one, or if it is foreign.
 
+        What this process could write to, although others load it, is a copy of it.
+
         Raises:
             CheckpointError: it is not whole.
             OSError: the store can not be reached or read now.
         """
         if checkpoint is None or answer.foreign:
             return None
-        return self._seen().fetch(checkpoint.id)
+        assert answer.member is not None
+        return self._lending.folder(self._seen(), checkpoint, answer.member, answer.lease)
 
     def collect(self, answer: Answer) -> None:
         """Delete what nobody can need: no clock, no scan of others, and twice is once."""
         if self._store is None or answer.foreign or answer.member is None:
             return
+        self._lending.only(answer.checkpoint.id if answer.checkpoint is not None else None)
         for id in answer.drop:
             self._store.delete(id)
         if answer.stop and not answer.released:
@@ -197,6 +206,10 @@ class Keeper:
         if answer.referenced is not None:
             with suppress(Conflict):  # it was given more steps since
                 self._store.sweep(StillReferenced(partial(self._face.stand, answer.member, answer.lease)))
+
+    def end(self) -> None:
+        """This worker no longer trains the member."""
+        self._lending.end()
 
 
 class StillReferenced(Iterable[str]):

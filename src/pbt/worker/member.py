@@ -265,7 +265,7 @@ class Member(Standing):
         if exploit or first or changed:
             self._readings.begin()
         if exploit or first:
-            given = answer.checkpoint
+            given, self._read = answer.checkpoint, None
             self._unread = given is not None and not (given.id == self._have and given.step == self._step)
             self._step = answer.step
         self._exploited = exploit
@@ -318,6 +318,7 @@ class Member(Standing):
         if not self._over:
             self._over = True
             self._progress.end()
+            self._keeper.end()
             _open.discard(self)
             preempt.unwatch()
             self._face.let_go(self.id)

@@ -34,6 +34,7 @@ class Standing(Mapping[str, Value]):
         self._step = answer.step
         self._have: str | None = None
         self._unread = False
+        self._read: str | None = None
         self._path: Path | None = None
 
     def __getitem__(self, name: str) -> Value:
@@ -103,7 +104,7 @@ class Standing(Mapping[str, Value]):
             return None
         before = self._unread, self._have
         self._loaded(current.id)
-        return Given.at(self._path, partial(self._loaded, current.id), partial(self._only_looked, current.id, *before))
+        return Given.at(self._path, partial(self._used, current.id), partial(self._only_looked, current.id, *before))
 
     @property
     def start(self) -> str:
@@ -144,7 +145,11 @@ class Standing(Mapping[str, Value]):
         if current is not None and current.id == id:  # the path of an earlier one may still be in use
             self._unread, self._have = False, id
 
+    def _used(self, id: str) -> None:
+        self._loaded(id)
+        self._read = self._have
+
     def _only_looked(self, id: str, unread: bool, have: str | None) -> None:
         current = self._answer.checkpoint
-        if unread and current is not None and current.id == id:
+        if unread and self._read != id and current is not None and current.id == id:
             self._unread, self._have = unread, have

@@ -9,6 +9,7 @@ from typing import Any
 
 from pbt import preempt
 from pbt.errors import LeaseLost, PBTError
+from pbt.population.fold import FAILED_AFTER
 from pbt.worker.member import Member, Outcome
 
 _Stands = tuple[str | None, int]
@@ -18,13 +19,21 @@ _Stands = tuple[str | None, int]
 class Turn(Member):
     """A member for as long as this worker trains it without setting anything up anew, from `pbt.turns`."""
 
+    _through = False
+
     def steps(self) -> Iterator[int]:
         """As `Member.steps`; ends at an exploit too, and at the end of the turn."""
         preempt.renew()
-        self._exploited = False
+        self._exploited = self._through = False
         while not self._ends() and not self._exploited:
             self._step += 1
             yield self._step
+        self._through = True
+
+    @property
+    def through(self) -> bool:
+        """The body went through all of `steps()`, so nothing has kept it from reporting."""
+        return self._through
 
     def report(self, score: Any, **more: Any) -> Outcome:
         """As `Member.report`; a lost lease sets `lost` and ends `steps()`, since a generator can not catch it."""
@@ -56,7 +65,9 @@ class Turns(Iterator[Turn]):
         self._take = take
         self._turn: Turn | None = None
         self._reports = -1
-        self._idle = 0
+        self._idle: dict[int, int] = {}
+        self._blind = 0
+        self._worked = False
         self._began: _Stands = None, 0
         self._left: dict[int, tuple[_Stands, int]] = {}
         self._process = os.getpid()
@@ -82,15 +93,19 @@ class Turns(Iterator[Turn]):
 
     def _check_body(self) -> None:
         turn = self._turn
-        if turn is None or turn.stop:
-            self._idle = 0
-            return
-        if turn.reported == self._reports or (self._reports < 0 and turn.reported == 0):
-            self._idle += 1
+        if turn is not None and turn.reported:
+            self._worked = True
+        if turn is None or turn.stop or turn.reported > max(self._reports, 0):
+            self._idle, self._blind = {}, 0
         else:
-            self._idle = 0
+            self._idle[turn.id] = self._idle.get(turn.id, 0) + 1
+            self._blind = self._blind + 1 if turn.through else 0
+        if turn is None or turn.stop:
+            return
         self._reports = turn.reported
-        if self._idle >= 2:
+        # A body that catches its errors comes back from a member that can not be trained, until that is stopped.
+        often = FAILED_AFTER if self._worked else 1
+        if self._blind >= 2 or self._idle.get(turn.id, 0) > often:
             self.close(failed=True)
             raise PBTError(
                 "the body of the loop over pbt.turns came back twice without a report: loop over member.steps() in it, "
