@@ -60,7 +60,7 @@ def measured(x: Any, what: str, error: type[PBTError] = Invalid) -> float:
         if type(value) in (int, float):
             return float(value)
     except OverflowError:
-        pass
+        raise error(f"{what} is {short(x)}: it is too large for a float, at most about 1.8e308") from None
     raise error(f"{what} is {short(x)}: it must be a number")
 
 
@@ -176,7 +176,7 @@ def named(given: Any, what: str, convert: Callable[[Any, str], T]) -> dict[str, 
     Raises:
         Invalid: if `given` is no mapping, one of its names is no text, or `convert` refuses a value.
     """
-    if not given and given is not False:
+    if given is None or (isinstance(given, str | list | tuple) and not given):
         return {}
     if not isinstance(given, Mapping):
         raise Invalid(f"{what} is {short(given)}: it must be a dict of names and values")
