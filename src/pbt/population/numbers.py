@@ -60,7 +60,7 @@ def measured(x: Any, what: str, error: type[PBTError] = Invalid) -> float:
         if type(value) in (int, float):
             return float(value)
     except OverflowError:
-        raise error(f"{what} is {short(x)}: it is too large for a float, at most about 1.8e308") from None
+        pass
     raise error(f"{what} is {short(x)}: it must be a number")
 
 
