@@ -340,5 +340,5 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_vector_as_metrics_is_refused_with_a_sentence() -> None:
-    with pytest.raises(pbt.errors.Invalid, match="metrics is .*: it must be a dict"):
+    with pytest.raises(pbt.errors.Invalid, match=r"metrics is .*: it must be a dict"):
         named(np.array([1.0, 2.0]), "metrics", number)
