@@ -148,7 +148,8 @@ def test_where_there_is_no_room_for_a_copy_the_checkpoint_itself_is_given(
 AS_USER = """
 import os, sys
 import pbt, pbt.liveness.files, pbt.journals.files.journal, pbt.journals.sqlite, pbt.strategies.pbt
-import pbt.worker.join, pbt.worker.checkpointer, pbt.worker.turns, pbt.checkpoints.manifest, pbt.coordinator.coordinator, pbt.opening.folder, encodings.idna
+import pbt.worker.join, pbt.worker.checkpointer, pbt.worker.turns, pbt.checkpoints.manifest
+import pbt.coordinator.coordinator, pbt.opening.folder, encodings.idna
 from pathlib import Path
 user, where = int(sys.argv[1]), Path(sys.argv[2])
 os.umask(0o022)

@@ -16,7 +16,7 @@ import pytest
 import pbt
 from pbt.population.entries import Report, score_of
 from pbt.settings import wanted
-from pbt.space.numbers import mean, number, plain, readable, scores, whole
+from pbt.space.numbers import mean, named, number, plain, readable, scores, whole
 from tests.population import Script
 from tests.worlds import KEY, World
 
@@ -308,7 +308,7 @@ def test_names_in_used_are_those_of_the_space(world: World) -> None:
 def test_no_parsers_words_are_said_of_a_strategys_parameters() -> None:
     with pytest.raises(pbt.SettingsError) as caught:
         wanted(strategy={"name": "pbt", "quantile": "abc"})
-    assert "quantile: a number is expected, not text" in str(caught.value)
+    assert "quantile must be a number, not text" in str(caught.value)
     assert not set("`$") & set(str(caught.value))
 
 
@@ -337,3 +337,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     world = ServerWorld(tmp_path)
     yield world.url
     world.close()
+
+
+def test_a_vector_as_metrics_is_refused_with_a_sentence() -> None:
+    with pytest.raises(pbt.errors.Invalid, match=r"metrics is .*: it must be a dict"):
+        named(np.array([1.0, 2.0]), "metrics", number)

@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pbt
+from pbt.population.chance import Chance
 from pbt.space.domains import Constant, Domain
 from pbt.space.space import Space
+from pbt.strategies.explore import redraw
 
 FACTORS = (0.8, 1.25)
 units = st.floats(0, 1, exclude_max=True)
@@ -218,3 +220,12 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
 
 def test_perturbation_has_no_drift() -> None:
     assert math.prod(pbt.PBT().factors) == 1.0
+
+
+def test_what_is_redrawn_is_another_configuration_where_there_is_one() -> None:
+    space = Space.of({"opt": pbt.Choice(["adam", "sgd"]), "width": pbt.Ordinal([1, 2], explore=False), "c": 3})
+    old = {"opt": "adam", "width": 1, "c": 3}
+    drawn = [redraw(space, old, Chance(seed, 0, 4)) for seed in range(100)]
+    assert all(values == {**old, "opt": "sgd"} for values in drawn)
+    only = Space.of({"opt": pbt.Choice(["adam"])})
+    assert redraw(only, {"opt": "adam"}, Chance(1, 0, 4)) == {"opt": "adam"}

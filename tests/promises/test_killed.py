@@ -358,7 +358,7 @@ def test_each_worker_has_its_environment(tmp_path: Path) -> None:
     assert {f["CUDA_VISIBLE_DEVICES"] for f in found} == {"3", "5"}
     assert {f["OMP_NUM_THREADS"] for f in found} == {"7"}
     assert {f["MKL_NUM_THREADS"] for f in found} == {str(max(1, (os.cpu_count() or 1) // 2))}
-    assert (tmp_path / "p" / "logs" / "run-1" / "worker-1.log").exists()
+    assert (tmp_path / "p" / "logs" / "run-1-worker-1.log").exists()
 
 
 def test_ctrl_c_twice_ends_at_once(tmp_path: Path) -> None:

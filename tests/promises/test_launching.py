@@ -327,4 +327,4 @@ def test_one_launchers_workers_number_their_leases_apart_from_anothers(tmp_path:
         run.stdout.close()
     kinds = {e.event.nonce.partition(".")[0] for e in journal(tmp_path / "p") if isinstance(e.event, Leased)}
     assert len(kinds) == 2
-    assert {p.name for p in (tmp_path / "p" / "logs").iterdir()} == {"run-1", "run-2"}
+    assert {p.name for p in (tmp_path / "p" / "logs").iterdir()} == {"run-1-worker-0.log", "run-2-worker-0.log"}

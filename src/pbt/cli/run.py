@@ -119,7 +119,7 @@ def command(
     follower.catch_up()
     if follower.finished:
         console.print(_NOTHING_LEFT.format(where=place.where), highlight=False, soft_wrap=True)
-        return _conclude(place, follower, console, place.logs)
+        return _conclude(place, follower, console, place.logs / "run")
     if refusal is not None:
         raise refusal
     logs = _fresh_logs(place)

@@ -22,6 +22,7 @@ from pbt.coordinator.answer import Answer
 from pbt.coordinator.follower import Follower
 from pbt.errors import PBTError
 from pbt.launchers.hopeless import hopeless
+from pbt.launchers.logs import log_of
 from pbt.launchers.stalls import Stalls
 from pbt.launchers.watchdog import Guard
 from pbt.launchers.workers import Worker, environment
@@ -54,7 +55,7 @@ class LocalRun:
         settings: what the command line asked for; it wins over the scripts.
         follower: the journal, for looking on.
         coordinator: for telling it that a worker has ended.
-        logs: folder for the workers' output, a file each.
+        logs: how the names of the workers' files begin, as `fresh_logs` gives it.
         gpus: names of GPUs, dealt out in turn.
         stall: seconds without a report after which a worker is ended and started again; None: never.
         say: shows a line to the user.
@@ -90,8 +91,7 @@ class LocalRun:
         self._reports: Counter[str] = Counter()
         self._shown: Counter[str] = Counter()
         self._last_output: dict[int, str] = {}
-        logs.mkdir(parents=True, exist_ok=True)
-        self._workers = [Worker(slot, logs / f"worker-{slot}.log") for slot in range(workers)]
+        self._workers = [Worker(slot, log_of(logs, slot)) for slot in range(workers)]
         self.failures: list[str] = []
         self._told: set[str] = set()
         self.interrupted = 0

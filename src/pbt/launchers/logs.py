@@ -1,4 +1,4 @@
-"""Folders for workers' output: one for each ``pbt run``, since several may train one population at once."""
+"""Files for workers' output: a number for each ``pbt run``, since several may train one population at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 
 def fresh_logs(logs: Path) -> Path:
-    """A new folder ``run-N`` below `logs`, N being 1 for the first launcher there; making it claims the number.
+    """How the names of this launcher's files begin: ``logs/run-N``, N being 1 for the first launcher there.
+
+    The first worker's file, which is made, claims the number.
 
     Raises:
         OSError: it can not be made.
@@ -16,13 +18,18 @@ def fresh_logs(logs: Path) -> Path:
         logs.mkdir(parents=True, exist_ok=True)
         if logs.parent.stat().st_mode & stat.S_IWGRP:  # several users may train here
             logs.chmod(logs.stat().st_mode | stat.S_IWGRP)
-    taken = [int(p.name[4:]) for p in logs.glob("run-*") if p.name[4:].isdecimal()]
-    n = max(taken, default=0)
+    numbers = (path.name[4:].partition("-")[0] for path in logs.glob("run-*"))
+    n = max((int(number) for number in numbers if number.isdecimal()), default=0)
     while True:
         n += 1
-        folder = logs / f"run-{n}"
+        begin = logs / f"run-{n}"
         try:
-            folder.mkdir()
-            return folder
+            log_of(begin, 0).touch(exist_ok=False)
+            return begin
         except FileExistsError:
             continue
+
+
+def log_of(begin: Path, slot: int) -> Path:
+    """The file of one worker."""
+    return begin.with_name(f"{begin.name}-worker-{slot}.log")

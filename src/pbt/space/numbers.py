@@ -176,7 +176,7 @@ def named(given: Any, what: str, convert: Callable[[Any, str], T]) -> dict[str, 
     Raises:
         Invalid: if `given` is no mapping, one of its names is no text, or `convert` refuses a value.
     """
-    if not given and given is not False:
+    if given is None or (isinstance(given, str | list | tuple) and not given):
         return {}
     if not isinstance(given, Mapping):
         raise Invalid(f"{what} is {short(given)}: it must be a dict of names and values")

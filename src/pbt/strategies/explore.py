@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from pbt.population.chance import Chance
 from pbt.space.space import Space, Values
 
+_REDRAWS = 16
+"""Draws at most, until one differs: where the space has but one configuration, none does."""
+
 
 def perturb_or_resample(
     space: Space, values: Values, chance: Chance, factors: Sequence[float], resample: float
@@ -44,8 +47,21 @@ def perturb(space: Space, values: Values, draw: Callable[[], float], factors: Se
 
 
 def redraw(space: Space, values: Values, chance: Chance) -> Values:
-    """Every explored hyperparameter drawn anew; those with ``explore=False`` as they were."""
+    """Every explored hyperparameter drawn anew; those with ``explore=False`` as they were.
+
+    The whole is another than `values` where the space has another, since those have just proved to be of no use: of
+    a few discrete ones the same might be drawn again.
+    """
+    drawn = _drawn(space, values, chance, "redraw")
+    for i in range(1, _REDRAWS):
+        if drawn != values:
+            break
+        drawn = _drawn(space, values, chance, f"redraw-{i}")
+    return drawn
+
+
+def _drawn(space: Space, values: Values, chance: Chance, purpose: str) -> Values:
     return {
-        name: domain.sample(chance.uniform(f"redraw/{name}")) if domain.explore else values[name]
+        name: domain.sample(chance.uniform(f"{purpose}/{name}")) if domain.explore else values[name]
         for name, domain in space.domains.items()
     }

@@ -35,7 +35,7 @@ def report_of(population: Population, entries: Sequence[Entry], where: str, logs
     failed = [m.id for m in population.members if m.failed]
     if failed:
         lines.append(
-            f"failed for good: {', '.join(map(str, failed))} (their workers' output: {shlex.quote(str(logs))})"
+            f"failed for good: {', '.join(map(str, failed))} (their workers' output: {shlex.quote(str(logs))}-*)"
         )
     return "\n".join(lines)
 
