@@ -10,6 +10,7 @@ from rich.console import Console
 
 from pbt.disk import stdio
 from pbt.errors import SettingsError
+from pbt.opening.folder import path_of
 from pbt.opening.opening import is_url
 from pbt.opening.salvage import save
 from pbt.views.doctor import examine
@@ -55,7 +56,7 @@ def command(where: str, as_json: bool, save_to: Path | None) -> int:
 def _save(where: str, to: Path) -> int:
     if is_url(where):
         raise SettingsError(f"{where}: a copy is made from the population's folder, on the server's machine")
-    saved = save(Path(where), to)
+    saved = save(path_of(where), to)
     click.echo(f"{saved.entries} entries and {len(saved.checkpoints)} checkpoints are in {to}: train on there")
     if saved.lost:
         click.echo(

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from pbt.opening.folder import path_of
 from pbt.opening.opening import is_url, open_journal
 from pbt.views.pictures import check_picture, draw
 
@@ -54,7 +55,7 @@ def _name(where: str) -> str:
     if is_url(where):
         where = where.partition("#")[0].partition("?")[0].partition("://")[2].partition("/")[2] or "default"
         return where.strip("/").replace("/", "-")
-    return Path(where).expanduser().absolute().name or "population"
+    return path_of(where).name or "population"
 
 
 class _Telling:

@@ -24,7 +24,7 @@ from pbt.launchers.command import refused
 from pbt.launchers.local import LocalRun, command_of
 from pbt.launchers.logs import fresh_logs
 from pbt.launchers.workers import environment
-from pbt.opening.folder import KINDS
+from pbt.opening.folder import KINDS, path_of
 from pbt.opening.opening import Place, is_url, open_place
 from pbt.population.entries import Created, decode
 from pbt.settings import Wanted, compare
@@ -100,7 +100,7 @@ def command(
         backend(asked.checkpoints)  # refuses what no worker could use, before anything is made
     started = command_of(arguments)
     refusal = refused(started, environment(0, 1, ()))
-    if refusal is not None and not is_url(where) and not Path(where).expanduser().exists():
+    if refusal is not None and not is_url(where) and not path_of(where).exists():
         raise refusal
     place = open_place(where, kind)
     follower = Follower(place.journal)

@@ -175,7 +175,7 @@ class LocalRun:
             self._last_output[held[-1][0]] = output
         shown = self._shown[worker.token] > 0
         worker.useful = worker.useful or shown
-        if shown or taken_over:
+        if shown:
             worker.failures = 0
         if self.interrupted or self._follower.finished or taken_over or (code == 0 and shown):
             return

@@ -14,6 +14,7 @@ from pbt.checkpoints.manifest import check, manifest_of
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.follower import Follower
 from pbt.errors import CheckpointError, SettingsError
+from pbt.opening.folder import path_of
 from pbt.opening.opening import is_url, open_journal
 from pbt.population.entries import Checkpoint, Settings
 from pbt.population.population import Population
@@ -72,7 +73,7 @@ def _store(where: str, settings: Settings) -> CheckpointStore:
 
         return ObjectStore(settings.checkpoints, patience=FIRST_PATIENCE)
     if not is_url(where):
-        return FolderStore(Path(where))
+        return FolderStore(path_of(where))
     from pbt.checkpoints.cache import Cache
     from pbt.checkpoints.upload import UploadStore
     from pbt.client.remote import Remote

@@ -44,6 +44,18 @@ class Mark(msgspec.Struct, frozen=True):
     id: str = ""
 
 
+def path_of(folder: str | Path) -> Path:
+    """The absolute path of what a user wrote; `~` is his home, for training and for looking on alike.
+
+    Raises:
+        SettingsError: it names the home of a user who is not there.
+    """
+    try:
+        return Path(folder).expanduser().absolute()
+    except RuntimeError:
+        raise SettingsError(f"{folder} names a home that is not there; write ./{folder} for a folder here") from None
+
+
 def coordinator(folder: str | Path, kind: str | None = None) -> Coordinator:
     """The coordinator of the population in `folder`, which is made if need be.
 
@@ -104,7 +116,7 @@ def reader(folder: str | Path) -> SQLiteReader | FilesJournal:
     Raises:
         JournalError: there is none.
     """
-    path = Path(folder)
+    path = path_of(folder)
     if not marked(path):
         inside = ", ".join(sorted(p.parent.name for p in path.glob(f"*/{MARK}"))[:12])
         hint = f"name one of those inside: {inside}" if inside else "name the folder given to pbt run or pbt.turns"
@@ -129,7 +141,7 @@ def prepare(folder: str | Path, kind: str | None = None) -> Path:
         SettingsError: it can not be made.
         JournalError: its journal lies elsewhere, or is of a newer version.
     """
-    path = Path(folder).expanduser().absolute()
+    path = path_of(folder)
     if sys.platform == "win32":
         raise SettingsError(
             f"{path}: a population's folder needs flock, which Windows lacks; "

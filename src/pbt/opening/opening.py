@@ -74,7 +74,7 @@ def open_place(where: str, kind: str | None = None) -> Place:
         raise SettingsError(f"{where}: give a folder, or a URL that begins with http://")
     from pbt.opening import folder as place
 
-    folder = Path(where).expanduser().absolute()
+    folder = place.path_of(where)
     coordinator = place.coordinator(folder, kind)
     return Place(str(folder), coordinator, coordinator.journal, lambda: FolderStore(folder), folder / "logs")
 

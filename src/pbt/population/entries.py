@@ -76,6 +76,7 @@ class Decision(_Part, frozen=True, gc=False):
             (teachers); with "on", a checkpoint that is merely offered.
         hyperparameters: None with "on": they stay; otherwise None: owed, an `explored` entry follows.
         stop: the member is not trained any further.
+        failed: with `stop`: because it can not be trained.
         role: set at birth by strategies that know several kinds of members.
         contends: whether its checkpoints may become the best of the run and reach the goal; None: as before. A member
             contends from its birth unless that says otherwise.
@@ -87,6 +88,7 @@ class Decision(_Part, frozen=True, gc=False):
     parents: tuple[Checkpoint, ...] = ()
     hyperparameters: Values | None = None
     stop: bool = False
+    failed: bool = False
     role: Word | None = None
     why: Why = Why()
     contends: bool | None = None

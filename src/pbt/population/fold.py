@@ -156,7 +156,8 @@ def _decide(draft: Draft, decision: Decision, entry: int) -> None:
     if decision.gives:
         common["given"] = count
     if decision.stop:
-        common.update(stopped=True, failed=m.cure and m.losses >= FAILED_AFTER)
+        # The first entries of format 1 said it in the note alone.
+        common.update(stopped=True, failed=decision.failed or decision.why.note.startswith("failed: "))
     draft.put(replace(m, **common))
 
 

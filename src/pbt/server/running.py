@@ -14,6 +14,7 @@ from pathlib import Path
 import uvicorn
 
 from pbt.errors import SettingsError
+from pbt.opening.folder import path_of
 from pbt.server.app import App
 from pbt.server.keys import take_seat
 from pbt.server.limits import limits
@@ -103,7 +104,7 @@ def folder_for(folder: str | Path) -> Path:
     Raises:
         SettingsError: it can not be, or is not to be written.
     """
-    path = Path(folder).expanduser().absolute()
+    path = path_of(folder)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -41,8 +41,8 @@ class Cure(Wrapper, frozen=True):
 
 
 def _stop(m: MemberState) -> Decision:
-    note = f"failed: {m.losses} workers in a row ended without a report that had a checkpoint"
-    return Decision(m.id, m.ready, stop=True, why=Why(note=note))
+    note = f"{m.losses} workers in a row ended without a report that had a checkpoint"
+    return Decision(m.id, m.ready, stop=True, failed=True, why=Why(note=note))
 
 
 def _sick(m: MemberState) -> str:

@@ -54,6 +54,8 @@ def record(strategy: str | Strategy | Mapping[str, Any] | StrategyRecord) -> Str
     """
     if isinstance(strategy, StrategyRecord):
         return strategy
+    if not isinstance(strategy, str | Strategy | Mapping):
+        raise SettingsError(f"strategy is {short(strategy)}: give a name, a dict with a name, or a pbt.Strategy")
     if isinstance(strategy, Strategy):
         names = {path: name for name, path in KNOWN.items()}
         path = f"{type(strategy).__module__}:{type(strategy).__qualname__}"

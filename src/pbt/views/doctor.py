@@ -42,19 +42,19 @@ def examine(where: str) -> Iterator[Finding]:
     except PBTError as error:
         yield Finding("problem", str(error), _remedy(where, error))
         if not isinstance(error, Unreachable | Forbidden) and not is_url(where):
-            yield from _salvage(Path(where))
+            yield from _salvage(place.path_of(where))
     except PermissionError as error:
         yield Finding("warning", f"this user may not look at everything: {error}", PERMISSION)
 
 
 def _examine(where: str) -> Iterator[Finding]:
     if not is_url(where):
-        yield from _disk(Path(where))
+        yield from _disk(place.path_of(where))
     history = History(open_journal(where))
     yield from history.read()
     population = history.population
     if population is None:
-        if not is_url(where) and any(Path(where).glob("checkpoints/*/*")) and not history.read_on():
+        if not is_url(where) and any(place.path_of(where).glob("checkpoints/*/*")) and not history.read_on():
             yield Finding(
                 "problem", "the journal is empty, and yet there are checkpoints: what it said is lost",
                 "restore the folder from a copy, or take the checkpoints away and start a new population",
@@ -66,7 +66,7 @@ def _examine(where: str) -> Iterator[Finding]:
     if is_url(where):
         yield Finding("ok", "checkpoints and leases are the server's: run pbt doctor on its folder to look at them")
         return
-    folder = Path(where)
+    folder = place.path_of(where)
     yield from _snapshot(folder, population)
     yield from _leases(folder, history)
     if population.settings.checkpoints == OWN:
@@ -82,7 +82,7 @@ def _remedy(where: str, error: PBTError) -> str:
         return "nothing is known of the population: mend the way to it, then ask again"
     if is_url(where):
         return "look at the population's folder on the server's machine: pbt doctor FOLDER"
-    folder = Path(where)
+    folder = place.path_of(where)
     if _shut(folder):
         return PERMISSION
     if not os.path.exists(folder / place.MARK):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from pbt.coordinator.leasing import held
@@ -32,7 +31,7 @@ def judge_for(where: str) -> Held | None:
         return None
     from pbt.opening import folder as place
 
-    alive = place.alive(Path(where))
+    alive = place.alive(place.path_of(where))
     return lambda m: held(m, alive)
 
 
