@@ -37,6 +37,8 @@ COMMANDS = {
 NOT_RUN = {
     "make demo": "installs packages; the demo itself runs in test_examples.py",
     "pip install .": "installs packages",
+    "pbt plot runs/big": "see test_pictures.py",
+    "pbt fetch runs/big --to best": "see test_fetch.py",
     "pip install 'pbtrain[objects]'": "installs packages",
     "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… AWS_REGION=…": "somebody's own; see promises/test_travel.py",
     "export AWS_ENDPOINT_URL=https://minio.example:9000": "somebody's own; see promises/test_travel.py",

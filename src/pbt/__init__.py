@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pbt.errors import Untrusted as Untrusted
     from pbt.population.entries import Checkpoint as Checkpoint
     from pbt.population.entries import Decision as Decision
-    from pbt.population.entries import Settings as Settings
+    from pbt.population.recorded import Settings as Settings
     from pbt.server.original import PBTServer as PBTServer
     from pbt.space.domains import Choice as Choice
     from pbt.space.domains import Float as Float
@@ -62,7 +62,8 @@ _HOME = {
     "pbt.worker.join": ("join", "turns"),
     "pbt.engines.loop": ("Result", "train"),
     "pbt.worker.member": ("Member", "Outcome"),
-    "pbt.population.entries": ("Checkpoint", "Decision", "Settings"),
+    "pbt.population.entries": ("Checkpoint", "Decision"),
+    "pbt.population.recorded": ("Settings",),
     "pbt.space.domains": ("Choice", "Float", "Int", "Ordinal"),
     "pbt.space.reading": ("read_space",),
     "pbt.space.space": ("Space",),

@@ -11,7 +11,7 @@ import msgspec
 
 from pbt.checkpoints.location import check_setting, place_below, same_place
 from pbt.errors import PBTError, SettingsError
-from pbt.population.entries import OWN, Count, Settings, StrategyRecord, Word
+from pbt.population.recorded import OWN, Count, Settings, StrategyRecord, Word
 from pbt.space.numbers import flag, measured, named, readable, short, text, whole
 from pbt.space.space import Space, Values
 from pbt.strategies.registry import bare, record

@@ -35,7 +35,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 import pbt
-import pbt.server.populations
+import pbt.server.served
 from pbt.client.remote import Remote
 from pbt.population.member import MemberState
 from pbt.settings import wanted
@@ -227,7 +227,7 @@ def _fit(said: dict[str, Any], m: MemberState, data: st.DataObject) -> None:
 
 def run(requests: int, seed: int | None = None, only: tuple[str, ...] = ("",)) -> Found:
     """One server, one run."""
-    held, pbt.server.populations.HOLD = pbt.server.populations.HOLD, 0.05
+    held, pbt.server.served.HOLD = pbt.server.served.HOLD, 0.05
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         world = ServerWorld(Path(folder))
@@ -236,7 +236,7 @@ def run(requests: int, seed: int | None = None, only: tuple[str, ...] = ("",)) -
             return attack(world, requests, seed, only)
         finally:
             world.close()
-            pbt.server.populations.HOLD = held
+            pbt.server.served.HOLD = held
 
 
 def main() -> None:

@@ -25,9 +25,9 @@ from pbt.population.entries import (
     Released,
     Report,
     Reported,
-    Settings,
     Steered,
 )
+from pbt.population.recorded import Settings
 
 CURED_AFTER = 3
 FAILED_AFTER = 6

@@ -20,9 +20,10 @@ from pbt.coordinator.commands import StandAsk, TellAsk
 from pbt.errors import OutOfReach, Unavailable
 from pbt.opening import folder as place
 from pbt.opening.opening import open_place
-from pbt.population.entries import Decision, Lost, Released, Reported, Steered, StrategyRecord, decode
+from pbt.population.entries import Decision, Lost, Released, Reported, Steered, decode
 from pbt.population.fold import _end_lease, refold
 from pbt.population.member import Lease
+from pbt.population.recorded import StrategyRecord
 from pbt.settings import Wanted, wanted
 from pbt.wire.keys import key_beside
 from pbt.worker.member import Member

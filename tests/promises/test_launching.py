@@ -70,8 +70,8 @@ def test_a_command_lines_settings_hold_for_the_second_node_for_a_resume_and_for_
         [sys.executable, script, "p"], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
     )
     assert bare.returncode == 0, bare.stderr
-    said = "pbt: p goes by what a command line decided: members=4, not this script's 3; steps=30, not this script's 6\n"
-    assert bare.stderr == said
+    said = "goes by what a command line decided: members=4, not this script's 3; steps=30, not this script's 6\n"
+    assert bare.stderr == f"pbt: {tmp_path / 'p'} {said}"
     again = pbt_run(["run", "p", *command], tmp_path)
     assert again.returncode == 0, again.stderr
     population = refold(journal(tmp_path / "p"))
@@ -124,7 +124,7 @@ def test_each_launcher_has_its_own_logs_and_names_them_as_a_shell_takes_them(tmp
         named = re.search(r"its whole output is in (.*)", done.stderr)
         assert named is not None
         (path,) = shlex.split(named[1])
-        assert Path(path) == tmp_path / "a folder" / "logs" / f"run-{n}" / "worker-0.log"
+        assert Path(path) == tmp_path / "a folder" / "logs" / f"run-{n}-worker-0.log"
         assert Path(path).read_text() == "I am\n" * 4
 
 

@@ -21,7 +21,11 @@ from tests.scripts import PBT, TURNS, environment, start, write
 from tests.worlds import ServerWorld
 
 KEY = "a-key-for-these-hosts-only"
-IMPATIENT = "import pbt.client.remote, pbt.worker.outbox\npbt.remote._TIMEOUT = 1.5\npbt.away.PATIENCE = 0.3\n"
+IMPATIENT = """
+import pbt.client.remote, pbt.worker.outbox
+pbt.client.remote._TIMEOUT = 1.5
+pbt.worker.outbox.PATIENCE = 0.3
+"""
 """A request is given up and sent again sooner than the half minute of everyday."""
 
 

@@ -16,7 +16,7 @@ from tests.mounts import lacking, two_mounts
 from tests.promises.test_killed import check, folders
 from tests.scripts import TURNS, pbt_run, start, status, write
 
-IMPATIENT = "import pbt.liveness.files\npbt.counter.TERM, pbt.liveness.files.BEAT_EVERY = 3.0, 0.3\n"
+IMPATIENT = "import pbt.liveness.files\npbt.liveness.files.TERM, pbt.liveness.files.BEAT_EVERY = 3.0, 0.3\n"
 """A death is seen after three seconds instead of two minutes."""
 
 

@@ -424,7 +424,7 @@ def test_a_population_over_s3_whose_workers_are_killed(tmp_path: Path, s3: S3) -
 
 def test_a_population_through_the_server_whose_workers_are_killed(world: ServerWorld, tmp_path: Path) -> None:
     world.rooms.room("digits").alive._term = 2.0
-    hidden = "import pbt.client.remote\npbt.remote.read_mark = lambda folder: pbt.opening.folder.Mark(id='another')\n"
+    hidden = "from pbt.opening import folder as at\nat.read_mark = lambda folder: at.Mark(id='another')\n"
     script = write(tmp_path, hidden + TURNS)
     root = world.folder / "digits" / "checkpoints"
 
@@ -459,7 +459,7 @@ def test_pbt_run_over_s3(tmp_path: Path, s3: S3) -> None:
         compare(population.settings, Wanted(checkpoints=same))
     for other in ("s3://other/place", f"s3://{BUCKET}", "own"):
         with pytest.raises(pbt.SettingsError, match=f"but checkpoints='{other}' was asked for"):
-            compare(population.settings, Wanted(checkpoints=other))
+            compare(population.settings, Wanted(checkpoints=other, overrides=("checkpoints",)))
 
 
 def test_two_populations_may_be_given_the_same_url(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from pbt.checkpoints.manifest import check, manifest_of
@@ -20,11 +21,11 @@ class Lending:
     """The checkpoints of others that one member loads.
 
     A published file has no write permission. That does not bind root, nor exist on every file system: who could write
-    to it all the same gets a copy, which goes as soon as the member stands on another checkpoint.
+    to it all the same gets a copy, which goes as soon as the member holds that checkpoint no longer.
     """
 
     def __init__(self) -> None:
-        self._id, self._copy = "", Path()
+        self._copies: dict[str, Path] = {}
 
     def folder(self, store: CheckpointStore, of: Checkpoint, member: int, lease: int) -> Path:
         """The folder of a checkpoint, for a member to load.
@@ -33,9 +34,9 @@ class Lending:
             CheckpointError: it is not whole.
             OSError: the store can not be reached or read now.
         """
-        if self._id == of.id and self._copy.is_dir():
-            return self._copy
-        self.end()
+        given = self._copies.get(of.id)
+        if given is not None and given.is_dir():
+            return given
         found = store.fetch(of.id)
         if of.member == member or not os.access(found / MANIFEST, os.W_OK):
             return found
@@ -51,20 +52,18 @@ class Lending:
         except BaseException:
             remove(copy)
             raise
-        self._id, self._copy = of.id, copy
+        self._copies[of.id] = copy
         return copy
 
     def is_copy(self, path: Path) -> bool:
         """Whether this is what the member was given."""
-        return bool(self._id) and path == self._copy
+        return path in self._copies.values()
 
-    def only(self, id: str | None) -> None:
-        """The member stands on this checkpoint: it needs no other."""
-        if id != self._id:
-            self.end()
+    def only(self, ids: Collection[str]) -> None:
+        """The member holds these checkpoints: delete the copies of others."""
+        for id in [id for id in self._copies if id not in ids]:
+            remove(self._copies.pop(id))
 
     def end(self) -> None:
         """Delete what was copied."""
-        if self._id:
-            remove(self._copy)
-            self._id = ""
+        self.only(())

@@ -6,7 +6,7 @@ import secrets
 from urllib.parse import urlsplit
 
 from pbt.errors import SettingsError
-from pbt.population.entries import FOREIGN, OWN
+from pbt.population.recorded import FOREIGN, OWN
 
 SCHEMES = ("s3", "gs", "az", "file")
 

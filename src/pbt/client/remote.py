@@ -35,7 +35,8 @@ from pbt.errors import (
     Untrusted,
     plainly,
 )  # fmt: skip
-from pbt.population.entries import Decision, Event, Report, Settings
+from pbt.population.entries import Decision, Event, Report
+from pbt.population.recorded import Settings
 from pbt.settings import Wanted
 from pbt.wire.keys import KEY_ENV, key_beside, seat_is_left, wire_form
 from pbt.wire.messages import HOLD, Failure, Holder, Join, Opened, Tell, raised

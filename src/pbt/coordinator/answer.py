@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from pbt.population.entries import FOREIGN, OWN, Checkpoint, Why
+from pbt.population.entries import Checkpoint, Why
 from pbt.population.population import Population
+from pbt.population.recorded import FOREIGN, OWN
 from pbt.space.space import Values
 
 

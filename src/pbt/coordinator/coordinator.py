@@ -20,8 +20,9 @@ from pbt.coordinator.transition import Fold, fold_all, owes, walk
 from pbt.errors import JournalError, PBTError, Uncreated
 from pbt.journals.journal import Journal, Raced, weakly
 from pbt.liveness.liveness import Alive
-from pbt.population.entries import Absent, Created, Decision, Entry, Event, Report, Settings, decode
+from pbt.population.entries import Absent, Created, Decision, Entry, Event, Report, decode
 from pbt.population.population import Population
+from pbt.population.recorded import Settings
 from pbt.settings import Wanted, compare, resolve
 from pbt.strategies.registry import Builder, build
 from pbt.strategies.strategy import Strategy

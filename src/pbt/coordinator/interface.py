@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from pbt.coordinator.answer import Answer
-from pbt.population.entries import Decision, Event, Report, Settings
+from pbt.population.entries import Decision, Event, Report
+from pbt.population.recorded import Settings
 from pbt.settings import Wanted
 
 

@@ -54,6 +54,8 @@ def share_folder(path: Path) -> None:
 
 def refusal(path: Path, population: Path) -> SettingsError:
     """What is said to a user who may not write what all workers of a population write."""
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        return SettingsError(f"{path} lies on a read-only file system: training needs to write there")
     return SettingsError(
         f"{path} can not be written by this user (Permission denied): training needs that. Where several users "
         f"train, its owner opens the folder for their group: chmod -R g+rwX {shlex.quote(str(population))}"

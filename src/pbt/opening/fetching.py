@@ -16,8 +16,9 @@ from pbt.coordinator.follower import Follower
 from pbt.errors import CheckpointError, SettingsError
 from pbt.opening.folder import path_of
 from pbt.opening.opening import is_url, open_journal
-from pbt.population.entries import Checkpoint, Settings
+from pbt.population.entries import Checkpoint
 from pbt.population.population import Population
+from pbt.population.recorded import Settings
 
 _TRIES = 5
 """A population that trains replaces its checkpoints: how often the newest is looked for."""

@@ -11,7 +11,7 @@ from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.interface import Joinable
 from pbt.errors import JournalError, SettingsError
 from pbt.journals.journal import Reads
-from pbt.population.entries import FOREIGN, OWN
+from pbt.population.recorded import FOREIGN, OWN
 
 if TYPE_CHECKING:
     from pbt.client.remote import Remote

@@ -25,10 +25,11 @@ from pbt.journals.files.frames import Frame, scattered
 from pbt.journals.files.names import read_file
 from pbt.journals.sqlite import FILE
 from pbt.opening import folder as place
-from pbt.population.entries import OWN, Checkpoint, Released, Report, Reported, decode
+from pbt.population.entries import Checkpoint, Released, Report, Reported, decode
 from pbt.population.fold import apply
 from pbt.population.member import MemberState
 from pbt.population.population import Population
+from pbt.population.recorded import OWN
 
 _BATCH = 1000
 

@@ -10,13 +10,14 @@ from typing import Annotated, Any
 import msgspec
 
 from pbt.errors import UNREADABLE, Invalid, JournalError, plainly
-from pbt.space.domains import Value
+from pbt.population.recorded import Count, Part, Settings, Word
 from pbt.space.numbers import LARGEST as LARGEST
 from pbt.space.numbers import Number as Number
 from pbt.space.numbers import mean, plain, short
 from pbt.space.numbers import number as number
 from pbt.space.numbers import real as real
-from pbt.space.space import Space, Values
+from pbt.space.space import Values
+from pbt.space.values import Value
 
 ORIGINAL = "original"
 """The strategy behind the original client."""
@@ -25,22 +26,11 @@ ORIGINAL = "original"
 FORMAT = 1
 """Version of the entries that this code writes; it opens every earlier one."""
 
-Count = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
-"""Below 0 is refused where it is understood, with a sentence that says more."""
 Ready = Annotated[int, msgspec.Meta(ge=-LARGEST, le=2 * LARGEST)]
 """A step and an interval."""
-Word = Annotated[str, msgspec.Meta(max_length=200)]
-"""Something short that somebody else chose."""
-
-OWN, FOREIGN = "own", "foreign"
-"""Checkpoints that are kept and collected with the population, and strings that only the user understands."""
 
 
-class _Part(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """Values in values: no cycle can come about, so the garbage collector need not look (a third of a cycle's cost)."""
-
-
-class Checkpoint(_Part, frozen=True, gc=False):
+class Checkpoint(Part, frozen=True, gc=False):
     """The whole training state of a member at one report, and what was known of it then."""
 
     id: str
@@ -51,7 +41,7 @@ class Checkpoint(_Part, frozen=True, gc=False):
     evaluations: tuple[Number, ...] = ()
 
 
-class Why(_Part, frozen=True, gc=False):
+class Why(Part, frozen=True, gc=False):
     """Why a decision was taken. Ranks count from 1, the best."""
 
     rank: int = 0
@@ -64,7 +54,7 @@ class Why(_Part, frozen=True, gc=False):
     more: dict[str, Any] = {}
 
 
-class Decision(_Part, frozen=True, gc=False):
+class Decision(Part, frozen=True, gc=False):
     """What becomes of one member: the only thing that ever changes its weights or hyperparameters.
 
     Attributes:
@@ -114,61 +104,7 @@ class Decision(_Part, frozen=True, gc=False):
         return self.start != "on" or self.stop
 
 
-class StrategyRecord(_Part, frozen=True, gc=False):
-    """A strategy's name, or ``module:Class``, with its parameters."""
-
-    name: str
-    parameters: dict[str, Any] = {}
-
-
-class Settings(_Part, frozen=True, gc=False, kw_only=True, omit_defaults=False):
-    """What a population is, fixed by its first entry. All of it is written: a later default changes no old run.
-
-    Attributes:
-        members: how many; None: open, every join makes one more.
-        interval: steps between decisions.
-        steps: how many each member is to do; None: until a goal or `finish`.
-        goal: a score that ends the run.
-        start: values with which the first members are born.
-        quorum: nobody is exploited for a low rank before this many members are ranked;
-            None: max(2, half of the members that are not done).
-        synchronous: decide for all members at once, at a barrier.
-        barrier_timeout: seconds without a living holder after which the barrier goes on without a member.
-        turn: steps that a worker trains a member before it may go to one further behind.
-        checkpoints: "own": kept and collected in the population's folder; a URL: kept and collected in the object
-            store there; "foreign": strings that only the user understands.
-        overrides: names of the settings that a command line decided, which scripts say nothing about any longer;
-            absent where there are none.
-    """
-
-    space: Space
-    maximize: bool
-    seed: int
-    interval: int
-    strategy: StrategyRecord = StrategyRecord("pbt")
-    members: int | None = None
-    steps: int | None = None
-    goal: float | None = None
-    start: tuple[Values, ...] = ()
-    quorum: int | None = None
-    synchronous: bool = False
-    barrier_timeout: float = 600.0
-    turn: int = 1
-    checkpoints: str = OWN
-    overrides: tuple[Word, ...] | msgspec.UnsetType = msgspec.UNSET
-
-    @property
-    def overridden(self) -> frozenset[str]:
-        """Names of the settings that a command line decided."""
-        return frozenset(self.overrides or ())
-
-    @property
-    def foreign(self) -> bool:
-        """Checkpoints are neither kept nor collected here."""
-        return self.checkpoints == FOREIGN
-
-
-class Past(_Part, frozen=True, gc=False):
+class Past(Part, frozen=True, gc=False):
     """What a worker would have reported while its coordinator was away: curve, without a checkpoint."""
 
     step: int
@@ -176,7 +112,7 @@ class Past(_Part, frozen=True, gc=False):
     metrics: dict[str, Number] = {}
 
 
-class Report(_Part, frozen=True, gc=False, kw_only=True):
+class Report(Part, frozen=True, gc=False, kw_only=True):
     """What a worker says of its member; its key is (member, lease, seq).
 
     Attributes:
@@ -203,7 +139,7 @@ class Report(_Part, frozen=True, gc=False, kw_only=True):
     history: tuple[Past, ...] = ()
 
 
-class _Event(_Part, frozen=True, gc=False, tag_field="kind"):
+class _Event(Part, frozen=True, gc=False, tag_field="kind"):
     pass
 
 
@@ -270,7 +206,7 @@ class Steered(_Event, frozen=True, gc=False, tag="steered"):
 Event = Created | Leased | Released | Reported | Explored | Lost | Absent | Steered
 
 
-class Entry(_Part, frozen=True, gc=False):
+class Entry(Part, frozen=True, gc=False):
     """What happened, and the decisions that it caused. `time` (seconds since 1970) is for people only."""
 
     time: float

@@ -9,9 +9,10 @@ import msgspec
 
 from pbt.errors import UnknownMember
 from pbt.population.chance import Chance
-from pbt.population.entries import Checkpoint, Settings
+from pbt.population.entries import Checkpoint
 from pbt.population.member import MemberState
 from pbt.population.ranking import Ranked
+from pbt.population.recorded import Settings
 
 
 class Population(msgspec.Struct, frozen=True, gc=False):

@@ -40,7 +40,7 @@ from pbt.errors import (
     UnknownMember,
     WrongType,
 )
-from pbt.population.entries import OWN
+from pbt.population.recorded import OWN
 from pbt.server.populations import Rooms
 from pbt.server.receiving import MANIFEST_LIMIT, Body, Piece, Upload
 from pbt.server.served import Room

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from pbt.checkpoints.upload import BYTES, Collect, Commit, Drop, Staged, Sweep
 from pbt.coordinator.answer import Answer
-from pbt.population.entries import Entry, Report, Settings
+from pbt.population.entries import Entry, Report
+from pbt.population.recorded import Settings
 from pbt.settings import Wanted
 from pbt.wire.messages import Holder, Join, Nothing, Opened, Tell
 

@@ -8,18 +8,14 @@ made it, in the words that a decision's `why` records.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from pbt.errors import SpaceError
-from pbt.space.numbers import LARGEST, flag, plain, short, text, whole
-
-Value = bool | int | float | str | None
-"""A hyperparameter's value. Lists and objects are not values: give them names and choose between those."""
-
-_LONGEST = 1000
+from pbt.space.numbers import flag, plain, short, whole
+from pbt.space.values import Value, checked, has, index, nearest, same
 
 
 class Float(msgspec.Struct, frozen=True, tag="float", tag_field="kind", omit_defaults=True):
@@ -161,7 +157,7 @@ class Ordinal(msgspec.Struct, frozen=True, tag="ordinal", tag_field="kind", omit
     explore: bool = True
 
     def __post_init__(self) -> None:
-        msgspec.structs.force_setattr(self, "values", _checked(self.values, "pbt.Ordinal"))
+        msgspec.structs.force_setattr(self, "values", checked(self.values, "pbt.Ordinal"))
         _take_flags(self, "explore")
 
     def sample(self, u: float) -> Value:
@@ -170,7 +166,7 @@ class Ordinal(msgspec.Struct, frozen=True, tag="ordinal", tag_field="kind", omit
 
     def unit(self, value: Value) -> float:
         """The middle, in [0, 1], of the quantiles that `sample` gives this value for."""
-        return (_index(self.values, value) + 0.5) / len(self.values)
+        return (index(self.values, value) + 0.5) / len(self.values)
 
     def perturb(self, value: Value, u: float, factors: Sequence[float]) -> tuple[Value, str]:
         """One place up or down, reflected at the ends."""
@@ -178,7 +174,7 @@ class Ordinal(msgspec.Struct, frozen=True, tag="ordinal", tag_field="kind", omit
         if last == 0:
             return self.values[0], "keep"
         move = 1 if factors[int(u * len(factors))] > 1.0 else -1
-        place = _index(self.values, value)
+        place = index(self.values, value)
         if not 0 <= place + move <= last:
             move = -move
         return self.values[place + move], f"{move:+d}"
@@ -189,10 +185,10 @@ class Ordinal(msgspec.Struct, frozen=True, tag="ordinal", tag_field="kind", omit
 
     def clip(self, value: Value) -> Value:
         """The value itself if it is one of ours; else the nearest number, else the first."""
-        return _nearest(self.values, value)
+        return nearest(self.values, value)
 
     def __contains__(self, value: object) -> bool:
-        return _has(self.values, value)
+        return has(self.values, value)
 
 
 class Choice(msgspec.Struct, frozen=True, tag="choice", tag_field="kind", omit_defaults=True):
@@ -202,7 +198,7 @@ class Choice(msgspec.Struct, frozen=True, tag="choice", tag_field="kind", omit_d
     explore: bool = True
 
     def __post_init__(self) -> None:
-        msgspec.structs.force_setattr(self, "values", _checked(self.values, "pbt.Choice"))
+        msgspec.structs.force_setattr(self, "values", checked(self.values, "pbt.Choice"))
         _take_flags(self, "explore")
 
     def sample(self, u: float) -> Value:
@@ -211,13 +207,13 @@ class Choice(msgspec.Struct, frozen=True, tag="choice", tag_field="kind", omit_d
 
     def unit(self, value: Value) -> float:
         """The middle, in [0, 1], of the quantiles that `sample` gives this value for."""
-        return (_index(self.values, value) + 0.5) / len(self.values)
+        return (index(self.values, value) + 0.5) / len(self.values)
 
     def perturb(self, value: Value, u: float, factors: Sequence[float]) -> tuple[Value, str]:
         """Uniform over the other values."""
         if len(self.values) == 1:
             return self.values[0], "keep"
-        others = [v for v in self.values if not _same(v, value)]
+        others = [v for v in self.values if not same(v, value)]
         return others[int(u * len(others))], "resample"
 
     def resample(self, value: Value, u: float) -> tuple[Value, str]:
@@ -226,10 +222,10 @@ class Choice(msgspec.Struct, frozen=True, tag="choice", tag_field="kind", omit_d
 
     def clip(self, value: Value) -> Value:
         """The value itself if it is one of ours; else the nearest number, else the first."""
-        return _nearest(self.values, value)
+        return nearest(self.values, value)
 
     def __contains__(self, value: object) -> bool:
-        return _has(self.values, value)
+        return has(self.values, value)
 
 
 class Constant(msgspec.Struct, frozen=True, tag="constant", tag_field="kind"):
@@ -238,7 +234,7 @@ class Constant(msgspec.Struct, frozen=True, tag="constant", tag_field="kind"):
     value: Value
 
     def __post_init__(self) -> None:
-        msgspec.structs.force_setattr(self, "value", _checked((self.value,), "a constant")[0])
+        msgspec.structs.force_setattr(self, "value", checked((self.value,), "a constant")[0])
 
     @property
     def explore(self) -> bool:
@@ -266,7 +262,7 @@ class Constant(msgspec.Struct, frozen=True, tag="constant", tag_field="kind"):
         return self.value
 
     def __contains__(self, value: object) -> bool:
-        return _same(self.value, value)
+        return same(self.value, value)
 
 
 Domain = Float | Int | Ordinal | Choice | Constant
@@ -294,63 +290,3 @@ def _check_bounds(low: float, high: float, log: bool) -> None:
         raise SpaceError(f"min {low:g} is above max {high:g}: swap them")
     if log and low <= 0:
         raise SpaceError(f"min is {low:g}: a log scale needs a min above 0")
-
-
-def _checked(given: Any, what: str) -> tuple[Value, ...]:
-    values = _listed(given)
-    if not values:
-        raise SpaceError(f"{what} needs a list of at least one value, not {short(given)}")
-    for value in values:
-        if not (value is None or type(value) in (bool, int, float, str)):
-            raise SpaceError(
-                f"{short(value)} is no number, string, boolean or None: give it a name, and look it up in your script"
-            )
-        if type(value) is float and not math.isfinite(value):
-            raise SpaceError(f"{value!r} is no value: {what} takes finite numbers")
-        if type(value) is str:
-            if len(value) > _LONGEST:
-                raise SpaceError(
-                    f"a value of {len(value)} characters is too long for {what}: at most {_LONGEST}; give it a name"
-                )
-            text(value, f"a value of {what}", SpaceError)
-        if type(value) is int and abs(value) > LARGEST:
-            raise SpaceError(f"{short(value)} is too large for {what}: integers go up to 2**53")
-    if len({(type(v) is bool, v) for v in values}) < len(values):
-        raise SpaceError(
-            f"{what} has the same value twice: {short(list(values))}; 1 and 1.0 are the same, True is another"
-        )
-    return values
-
-
-def _listed(given: Any) -> tuple[Any, ...]:
-    """The plain values of a list, a vector or a range; nothing of a string, or of what has no order."""
-    if isinstance(given, str | bytes | Mapping | Set) or not isinstance(given, Iterable):
-        return ()
-    try:
-        return tuple(plain(value) for value in given)
-    except TypeError:  # an array without dimensions
-        return ()
-
-
-def _same(a: object, b: object) -> bool:
-    x, y = plain(a), plain(b)
-    return bool(x == y) and isinstance(x, bool) == isinstance(y, bool)
-
-
-def _has(values: Sequence[Value], value: object) -> bool:
-    return any(_same(v, value) for v in values)
-
-
-def _nearest(values: Sequence[Value], value: Value) -> Value:
-    for v in values:
-        if _same(v, value):
-            return v
-    numbers, x = [v for v in values if type(v) in (int, float)], plain(value)
-    if numbers and type(x) in (int, float):
-        return min(numbers, key=lambda v: abs(v - x))
-    return values[0]
-
-
-def _index(values: Sequence[Value], value: Value) -> int:
-    at = _nearest(values, value)
-    return next(i for i, v in enumerate(values) if _same(v, at))

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 
 from pbt.errors import SpaceError
-from pbt.space.domains import Choice, Constant, Domain, Float, Int, Ordinal, Value
+from pbt.space.domains import Choice, Constant, Domain, Float, Int, Ordinal
 from pbt.space.numbers import plain, short
+from pbt.space.values import Value
 
 Values = dict[str, Value]
 """Hyperparameters by name, in the space's order."""

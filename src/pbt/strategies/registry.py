@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from pbt.errors import SettingsError, plainly
-from pbt.population.entries import ORIGINAL, Settings, StrategyRecord
+from pbt.population.entries import ORIGINAL
+from pbt.population.recorded import Settings, StrategyRecord
 from pbt.space.numbers import LARGEST, plain, short
 from pbt.strategies.barrier import Together
 from pbt.strategies.cure import Cure

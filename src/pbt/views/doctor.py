@@ -21,8 +21,8 @@ from pbt.journals.snapshot_file import SnapshotFile
 from pbt.liveness.flock import free
 from pbt.opening import folder as place
 from pbt.opening.opening import is_url, open_journal
-from pbt.population.entries import OWN
 from pbt.population.population import Population
+from pbt.population.recorded import OWN
 from pbt.strategies.registry import build
 from pbt.views.finding import PERMISSION, Finding, History, some
 from pbt.views.judge import judge_for, notes_on, states_of

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from pbt.population.schedule import schedule
-from pbt.space.domains import Choice, Domain, Float, Int, Ordinal, Value
+from pbt.space.domains import Choice, Domain, Float, Int, Ordinal
 from pbt.space.space import Values
+from pbt.space.values import Value
 from pbt.views.history import History, band_in_force, drawable, in_force, pieces_of, places
 from pbt.views.looks import FAINT, LATER, LIT, plain_numbers
 from pbt.views.summary import shortened

@@ -10,9 +10,10 @@ from pathlib import Path
 from pbt.checkpoints.location import is_url as names_store
 from pbt.opening.folder import path_of
 from pbt.opening.opening import is_url
-from pbt.population.entries import Checkpoint, Entry, Settings
+from pbt.population.entries import Checkpoint, Entry
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
+from pbt.population.recorded import Settings
 from pbt.population.schedule import Schedule, schedule
 from pbt.views.table import number_text
 

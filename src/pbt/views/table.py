@@ -13,7 +13,7 @@ from rich.text import Text
 from pbt.population.entries import Entry, Number
 from pbt.population.member import MemberState
 from pbt.population.population import Population
-from pbt.space.domains import Value
+from pbt.space.values import Value
 from pbt.views.fitting import fitted
 from pbt.views.judge import states_of
 

@@ -13,7 +13,8 @@ import msgspec
 from pbt.errors import PBTError
 from pbt.population.entries import Entry, Reported, real, score_of
 from pbt.population.population import Population
-from pbt.space.domains import Choice, Ordinal, Value
+from pbt.space.domains import Choice, Ordinal
+from pbt.space.values import Value
 
 MARK = "pbt-tensorboard.json"
 

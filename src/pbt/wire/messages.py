@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from pbt.errors import PBTError, family
-from pbt.population.entries import Absent, Count, Decision, Lost, Released, Steered, Word
+from pbt.population.entries import Absent, Decision, Lost, Released, Steered
+from pbt.population.recorded import Count, Word
 from pbt.settings import Wanted
 
 BODY_LIMIT = 1024 * 1024

@@ -196,7 +196,8 @@ class Keeper:
         """Delete what nobody can need: no clock, no scan of others, and twice is once."""
         if self._store is None or answer.foreign or answer.member is None:
             return
-        self._lending.only(answer.checkpoint.id if answer.checkpoint is not None else None)
+        held = (*answer.parents, *((answer.checkpoint,) if answer.checkpoint is not None else ()))
+        self._lending.only({checkpoint.id for checkpoint in held})
         for id in answer.drop:
             self._store.delete(id)
         if answer.stop and not answer.released:

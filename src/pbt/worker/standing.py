@@ -11,8 +11,8 @@ from pbt.checkpoints.given import Given
 from pbt.coordinator.answer import Answer
 from pbt.population.chance import Chance
 from pbt.population.entries import Checkpoint
-from pbt.space.domains import Value
 from pbt.space.space import Values
+from pbt.space.values import Value
 
 
 class Standing(Mapping[str, Value]):
