@@ -55,13 +55,21 @@ def wait_for_reports(folder: Path, n: int) -> None:
         time.sleep(0.05)
 
 
+def wait_for_launchers(folder: Path, n: int) -> None:
+    """Until workers of so many launchers have had a member."""
+    end = time.monotonic() + 60
+    while len({e.event.nonce.partition(".")[0] for e in journal(folder) if isinstance(e.event, Leased)}) < n:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 def test_a_command_lines_settings_hold_for_the_second_node_for_a_resume_and_for_a_bare_script(tmp_path: Path) -> None:
     script = write(tmp_path, FEW)
     command = ["--", "python", script]
     first = launch(["--members", 4, "--steps", 30, "--workers", 1, "p", *command], tmp_path, PAUSE=0.05)
     wait_for_reports(tmp_path / "p", 2)
     second = launch(["--workers", 1, "p", *command], tmp_path, PAUSE=0.05)
-    wait_for_reports(tmp_path / "p", 8)
+    wait_for_launchers(tmp_path / "p", 2)
     for run in (first, second):
         run.send_signal(signal.SIGINT)
     told = [run.communicate(timeout=60)[0] for run in (first, second)]
