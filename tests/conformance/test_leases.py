@@ -8,7 +8,8 @@ import time
 import pytest
 
 import pbt
-from pbt.population.entries import Absent, Released
+from pbt.coordinator.steering import revive
+from pbt.population.entries import Absent, Released, Steered
 from pbt.settings import wanted
 from tests.population import SPACE, Script
 from tests.worlds import World
@@ -335,3 +336,21 @@ def test_a_turn_over_report_at_the_end_of_time_is_not_released_twice(world: Worl
         answer = s.report(0, 1.0)
     assert answer.stop
     assert not answer.released
+
+
+def test_two_launchers_revive_a_failed_member_once(world: World) -> None:
+    s = Script(world, members=2)
+    s.report(0, 1.0)
+    for _ in range(6):
+        s.join(1, face=world.face())
+        s.report(0, 1.0)
+        _die(world, s, 1)
+    s.join(1, face=world.face())
+    seen = s.population
+    assert seen.members[1].failed
+    for _ in range(2):
+        revive(world.face(), seen)
+    told = [e for e in s.entries if isinstance(e.event, Steered)]
+    assert len(told) == 1
+    assert [d.member for d in told[0].decisions] == [1]
+    assert not s.population.members[1].failed

@@ -225,7 +225,7 @@ def test_what_one_ask_is_refused_does_not_touch_the_others() -> None:
     s = Script(world)
     s.round(1, 2, 3, 4)
     s.report(0, 5)
-    steered = Steered({"again": [0]})
+    steered = Steered({"again": [1]})
     decision = Decision(1, 9, hyperparameters={"lr": 0.5, "layers": 1, "act": "a"})
     before = s.population.members[1].decisions
     outcomes = s.coordinator.serve(

@@ -32,6 +32,7 @@ from pbt.population.entries import (
 )
 from pbt.population.population import Population
 from pbt.space.space import Values
+from pbt.strategies.cure import again
 
 
 class Proposal(NamedTuple):
@@ -193,7 +194,9 @@ class TellAsk:
         elif isinstance(event, Steered):
             if event.nonce and event.nonce == population.steered:
                 return None
-            _check_change(population, event)
+            _check_change(population, event, self._decisions)
+            if "again" in event.change and not self._decisions:
+                return _tried_again(population, event)
         else:
             raise Invalid("only released, lost, absent and steered can be told")
         return Proposal(event, self._decisions)
@@ -205,7 +208,23 @@ class TellAsk:
         return [nobody(population)]
 
 
-def _check_change(population: Population, event: Steered) -> None:
+def _tried_again(population: Population, event: Steered) -> Proposal | None:
+    """Another beginning for those of the named members that have failed, and still have when this is decided."""
+    failed = [population.members[id] for id in event.change["again"] if population.members[id].failed]
+    if not failed or population.reached:
+        return None
+    change = event.change | {"again": [m.id for m in failed]}
+    note = f"tried again by {event.by}" if event.by else "tried again"
+    return Proposal(replace(event, change=change), tuple(again(population, m, note) for m in failed))
+
+
+def _check_change(population: Population, event: Steered, decisions: Sequence[Decision]) -> None:
+    named = event.change.get("again", [])
+    members = range(len(population.members))
+    if not isinstance(named, list) or any(type(id) is not int or id not in members for id in named):
+        raise Invalid(f"again names members, 0 to {len(members) - 1}; not {named!r:.40}")
+    if decisions and sorted(d.member for d in decisions) != sorted(named):
+        raise Invalid(f"decisions from outside are on the members that are named, again={named!r:.40}, and no others")
     steps, now = event.change.get("steps"), population.settings.steps
     if "steps" in event.change and (type(steps) is not int or now is None or not now <= steps <= LARGEST):
         raise Invalid(f"steps can be raised from {now}, to an integer up to {LARGEST}; not to {steps!r:.40}")
