@@ -176,7 +176,7 @@ def _nudge(case: Any, data: st.DataObject, world: ServerWorld) -> None:
     fresh = case.operation.path.endswith(("/create", "/join")) and data.draw(st.booleans())
     name = data.draw(st.sampled_from([f"new-{n}" for n in range(30)] if fresh else list(POPULATIONS)))
     case.path_parameters["name"] = name
-    room = world.rooms._rooms.get(name)
+    room = world.rooms.room(name) if name in POPULATIONS else world.rooms._rooms.get(name)
     if room is None or not room.coordinator.exists or data.draw(st.integers(0, 3)) == 0:
         return
     members = data.draw(st.permutations(room.coordinator.population.members))
@@ -216,13 +216,13 @@ def _fit(said: dict[str, Any], m: MemberState, data: st.DataObject) -> None:
         "member": m.id, "lease": m.newest, "seq": seq, "decided": m.decisions, "step": m.step + 1, "ready": m.step + 1,
         "hyperparameters": data.draw(st.sampled_from([None, m.hyperparameters])),
         "checkpoint": own if "seq" in said or m.checkpoint is None else m.checkpoint.id,
-        "members": [[m.id, m.newest]], "change": data.draw(st.sampled_from([{"steps": 200}, {"again": [0]}, {}])),
+        "members": [[m.id, m.newest]], "change": data.draw(st.sampled_from([{"steps": 200}, {"again": [m.id]}, {}])),
         "parents": [] if m.checkpoint is None else [msgspec.to_builtins(m.checkpoint)],
     }  # fmt: skip
     for field in said.keys() & fits.keys():
         said[field] = fits[field]
     if "seq" in said:
-        said.update({"took": None, "hyperparameters": None, "checkpoint": own})
+        said.update({"took": None, "hyperparameters": None, "checkpoint": own, "used": {}})
 
 
 def run(requests: int, seed: int | None = None, only: tuple[str, ...] = ("",)) -> Found:

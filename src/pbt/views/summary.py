@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pbt.checkpoints.location import is_url as names_store
-from pbt.opening.folder import path_of
 from pbt.opening.opening import is_url
 from pbt.population.entries import Checkpoint, Entry
 from pbt.population.lineage import Lineage
@@ -56,7 +55,7 @@ def checkpoint_path(where: str, settings: Settings, checkpoint: Checkpoint) -> s
         return checkpoint.id
     if is_url(where) or names_store(settings.checkpoints):
         return None
-    path = path_of(where) / "checkpoints" / checkpoint.id
+    path = Path(where).expanduser() / "checkpoints" / checkpoint.id
     return str(path) if os.path.isdir(path) else None
 
 
