@@ -338,6 +338,7 @@ class Model:
             m.own = back.score
         if says_so:
             m.step, m.score, m.evaluations = back.step, back.score, list(back.evaluations)
+            m.reached_ready = m.step >= m.ready  # what it did since is undone
 
     # What is decided
 

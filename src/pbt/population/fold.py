@@ -288,7 +288,10 @@ def _fall_back(draft: Draft, m: MemberState, to: Checkpoint, begins: bool) -> No
     m = replace(m, checkpoint=to, before=None, standing=own)
     if own:
         m = replace(m, key=key_of(to.score, draft.settings.maximize))
-    draft.put(replace(m, step=to.step, score=to.score, evaluations=to.evaluations) if begins else m)
+    if begins:
+        due = to.step >= m.ready
+        m = replace(m, step=to.step, score=to.score, evaluations=to.evaluations, due=due)
+    draft.put(m)
 
 
 def _absent(draft: Draft, event: Absent) -> None:
