@@ -8,6 +8,7 @@ import os
 import shutil
 import struct
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,5 +70,9 @@ class PoweredDisk:
     def close(self) -> None:
         """Unmount: at once, or, where a test that failed holds a file, as soon as it does not."""
         gc.collect()
-        if subprocess.run(["umount", str(self.folder)], capture_output=True, check=False).returncode != 0:
-            subprocess.run(["umount", "-l", str(self.folder)], check=True)
+        end = time.monotonic() + 10  # what a killed process held is let go of a little later
+        while subprocess.run(["umount", str(self.folder)], capture_output=True, check=False).returncode != 0:
+            if time.monotonic() > end:
+                subprocess.run(["umount", "-l", str(self.folder)], check=True)
+                return
+            time.sleep(0.05)

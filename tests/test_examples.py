@@ -8,6 +8,9 @@ import pytest
 
 from tests.scripts import ROOT, pbt_run, status
 
+SEED = 1
+"""Of the configurations with which members are born: without luck four of them hold no good one."""
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
@@ -23,7 +26,7 @@ def test_an_example_trains(tmp_path: Path, name: str, needs: list[str], members:
         pytest.importorskip(package)
     script = ROOT / "examples" / f"{name}.py"
     assert len(script.read_text().splitlines()) < 60
-    done = pbt_run(["run", "--workers", 2, "p", "--", "python", script], tmp_path, timeout=110)
+    done = pbt_run(["run", "--workers", 2, "--seed", SEED, "p", "--", "python", script], tmp_path, timeout=110)
     assert done.returncode == 0, done.stderr
     found = status("p", tmp_path)
     assert len(found["members"]) == members

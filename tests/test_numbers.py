@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from enum import IntEnum, StrEnum
@@ -18,6 +21,7 @@ from pbt.population.entries import Report, score_of
 from pbt.settings import wanted
 from pbt.space.numbers import mean, named, number, plain, readable, scores, whole
 from tests.population import Script
+from tests.scripts import environment, write
 from tests.worlds import KEY, World
 
 
@@ -64,10 +68,6 @@ def _torch(make: Callable[[Any], Any]) -> Callable[[], Any]:
     return lambda: make(pytest.importorskip("torch"))
 
 
-def _jax(make: Callable[[Any], Any]) -> Callable[[], Any]:
-    return lambda: make(pytest.importorskip("jax.numpy"))
-
-
 THREES: dict[str, Callable[[], Any]] = {
     "int": lambda: 3,
     "float": lambda: 3.0,
@@ -93,8 +93,6 @@ THREES: dict[str, Callable[[], Any]] = {
     "torch of one": _torch(lambda torch: torch.tensor([3.0], requires_grad=True)),
     "torch bfloat16": _torch(lambda torch: torch.tensor(3, dtype=torch.bfloat16)),
     "torch parameter": _torch(lambda torch: torch.nn.Parameter(torch.tensor(3.0))),
-    "jax scalar": _jax(lambda jnp: jnp.float32(3)),
-    "jax of one": _jax(lambda jnp: jnp.array([3])),
 }
 NO_NUMBERS: dict[str, Callable[[], Any]] = {
     "None": lambda: None,
@@ -122,6 +120,34 @@ def three(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture(params=NO_NUMBERS)
 def nothing(request: pytest.FixtureRequest) -> Any:
     return NO_NUMBERS[request.param]()
+
+
+JAX = """
+import jax.numpy as jnp
+import pbt
+from pbt.space.numbers import number, plain, readable, scores, whole
+
+for three in (jnp.float32(3), jnp.array([3]), jnp.array(3.0), jnp.ones((2, 3)).sum() / 2):
+    assert plain(three) == number(three) == whole(three, "step") == readable(three, "n") == scores(three) == 3
+    assert pbt.Float(0, three).max == 3 and pbt.Int(0, three).max == 3
+assert scores(jnp.array([1.0, 2.0])) == (1.0, 2.0)
+member = pbt.join("p", {"lr": pbt.Float(jnp.float32(0), jnp.float32(1))}, members=1, steps=jnp.int32(2), maximize=True)
+for step in member.steps():
+    member.report(jnp.float32(step), metrics={"loss": jnp.array([0.5])}, save=lambda f: (f / "w").write_text("x"))
+assert member.finished
+"""
+
+
+def test_a_number_of_jax_is_one(tmp_path: Path) -> None:
+    """In a process of its own: JAX warns of every fork after it was imported."""
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("needs jax")
+    script = write(tmp_path, JAX)
+    done = subprocess.run(
+        [sys.executable, script], env=environment(JAX_PLATFORMS="cpu"), cwd=tmp_path, capture_output=True, text=True,
+        timeout=110, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_number_is_one_in_a_report(three: Any) -> None:
