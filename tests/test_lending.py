@@ -17,26 +17,12 @@ import pbt
 from pbt.checkpoints import plain
 from pbt.checkpoints.folder import FolderStore
 from pbt.checkpoints.lending import Lending
-from pbt.population.entries import Checkpoint
 from tests.conformance.test_stores import Kept, kept, publish, read
 from tests.scripts import environment
+from tests.test_publishing import SETTINGS, of, store
 from tests.test_sharing import NOBODY, group_folder, home, needs_root
 
-__all__ = ["home", "kept"]
-SETTINGS: dict[str, Any] = {
-    "space": {"lr": pbt.Float(0, 1)}, "members": 2, "steps": 100, "interval": 5, "maximize": True, "seed": 1,
-    "quorum": 2,
-}  # fmt: skip
-
-
-def of(id: str) -> Checkpoint:
-    return Checkpoint(id, int(id.partition("/")[0]), 1, 0.5, {"lr": 0.1})
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> FolderStore:
-    (tmp_path / "p").mkdir()
-    return FolderStore(tmp_path / "p")
+__all__ = ["home", "kept", "store"]
 
 
 # --- safe from who loads it ---

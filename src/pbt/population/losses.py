@@ -44,7 +44,7 @@ def is_suspect(m: MemberState) -> bool:
 
 def can_tell(m: MemberState) -> bool:
     """It can be trained, and nothing speaks against it: if it has nothing to show either, the script is broken."""
-    return m.standing and m.losses == 0 and not (m.done or m.waits)
+    return not (is_suspect(m) or m.done or m.waits)
 
 
 def against(evidence: Evidence, m: MemberState) -> bool:
