@@ -31,7 +31,7 @@ from typing import Any
 
 import pbt
 from pbt.client.remote import Remote
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from pbt.population.entries import Report
 from pbt.settings import wanted
 
@@ -63,10 +63,10 @@ asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
 class Cycles:
     """Reports of eight members in turn, on anything with the coordinator's methods."""
 
-    def __init__(self, face: Any) -> None:
-        self._face = face
-        face.create(wanted(space=SPACE, members=MEMBERS, maximize=True, interval=1, seed=1))
-        self._answers = [face.join(f"bench-{i}", member=i) for i in range(MEMBERS)]
+    def __init__(self, coordinator: Any) -> None:
+        self._coordinator = coordinator
+        coordinator.create(wanted(space=SPACE, members=MEMBERS, maximize=True, interval=1, seed=1))
+        self._answers = [coordinator.join(f"bench-{i}", member=i) for i in range(MEMBERS)]
         self._rng = random.Random(0)
         self._n = 0
 
@@ -78,7 +78,7 @@ class Cycles:
             score=self._n / 1000 + self._rng.gauss(0, 1), checkpoint=f"{a.member}/{a.lease}-{a.seq + 1}",
         )  # fmt: skip
         began = time.perf_counter()
-        (self._answers[seat],) = self._face.report(report)
+        (self._answers[seat],) = self._coordinator.report(report)
         return time.perf_counter() - began
 
 
@@ -119,10 +119,10 @@ def measure(folder: Path, cycles: int) -> None:
     """Print the table for one disk."""
     started: list[subprocess.Popen[str]] = []
     try:
-        in_folder = Cycles(place.coordinator(folder / "population"))
+        in_folder = Cycles(folders.coordinator(folder / "population"))
         for _ in range(WARM_UP):
             in_folder()
-        body = statistics.mode(len(b) for b in place.reader(folder / "population").read(1000))
+        body = statistics.mode(len(b) for b in folders.reader(folder / "population").read(1000))
         bare_commit = BareCommit(folder, b"x" * body)
         port = serve(started, "-m", "pbt", "serve", str(folder / "served"), "--port", "0", key=KEY)
         over_http = Cycles(Remote(f"http://127.0.0.1:{port}/bench", KEY))
@@ -186,7 +186,7 @@ def main() -> None:
     for title, below in (("disk", arguments.folder), ("RAM disk", Path("/dev/shm"))):
         if below.is_dir():
             folder = Path(tempfile.mkdtemp(prefix="pbt-bench-", dir=below))
-            print(f"\n{title}: {place.file_system(folder) or below}")
+            print(f"\n{title}: {folders.file_system(folder) or below}")
             try:
                 measure(folder, arguments.cycles)
             finally:

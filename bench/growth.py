@@ -25,8 +25,8 @@ from pathlib import Path
 import pbt
 from pbt.coordinator.coordinator import Coordinator
 from pbt.journals.sqlite import SQLiteJournal
-from pbt.liveness.liveness import Here
-from pbt.opening import folder as place
+from pbt.liveness.liveness import SameProcess
+from pbt.opening import folder as folders
 from pbt.population.entries import Report
 from pbt.settings import wanted
 
@@ -35,9 +35,9 @@ WARM_UP = 2000
 
 OPEN = """
 import sys, time
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 began = time.perf_counter()
-c = place.coordinator(sys.argv[1])
+c = folders.coordinator(sys.argv[1])
 c.catch_up()
 print(time.perf_counter() - began, c.population.reports)
 """
@@ -48,7 +48,7 @@ class Cycles:
 
     def __init__(self, folder: Path, members: int) -> None:
         # Holders in this process: ten thousand locks would be ten thousand open files.
-        self.coordinator = Coordinator(SQLiteJournal(place.prepare(folder)), Here())
+        self.coordinator = Coordinator(SQLiteJournal(folders.prepare(folder)), SameProcess())
         self.coordinator.create(wanted(space=SPACE, members=members, maximize=True, interval=1, seed=1))
         self._answers = [self.coordinator.join(f"bench-{i}", member=i) for i in range(members)]
         self._n = 0
@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("--members", type=int, nargs="*", default=[10, 100, 1000, 10_000])
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="pbt-bench-", dir=arguments.folder))
-    print(f"{place.file_system(folder) or folder}")
+    print(f"{folders.file_system(folder) or folder}")
     try:
         if arguments.members:
             sizes(folder, arguments.members)

@@ -32,7 +32,7 @@ from typing import Any
 import pbt
 from pbt.client.remote import Remote
 from pbt.disk.locks import FairLock
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from pbt.population.entries import Report
 from pbt.settings import wanted
 
@@ -96,9 +96,9 @@ asyncio.run(main())
 class Reporting:
     """One member's reports, on anything with the coordinator's methods."""
 
-    def __init__(self, face: Any, member: int) -> None:
-        self._face = face
-        self._answer = face.join(f"bench-{member}", member=member)
+    def __init__(self, coordinator: Any, member: int) -> None:
+        self._coordinator = coordinator
+        self._answer = coordinator.join(f"bench-{member}", member=member)
 
     def __call__(self) -> None:
         a = self._answer
@@ -107,12 +107,12 @@ class Reporting:
             score=(a.seq * 7919 + a.member * 104729) % 1000 / 1000 + a.step * 1e-3,
             checkpoint=f"{a.member}/{a.lease}-{a.seq + 1}",
         )  # fmt: skip
-        (self._answer,) = self._face.report(report)
+        (self._answer,) = self._coordinator.report(report)
 
 
 def in_folder(where: str, member: int) -> Callable[[], None]:
     """A coordinator of one's own."""
-    return Reporting(place.coordinator(where), member)
+    return Reporting(folders.coordinator(where), member)
 
 
 def over_http(where: str, member: int) -> Callable[[], None]:
@@ -217,7 +217,7 @@ def quantile(times: list[float], q: float) -> float:
 def created(folder: Path, n: int) -> str:
     """A population in a folder, whose WAL has wrapped."""
     where = Path(tempfile.mkdtemp(dir=folder)) / "p"
-    coordinator = place.coordinator(where)
+    coordinator = folders.coordinator(where)
     coordinator.create(wanted(space=SPACE, members=n + 1, maximize=True, interval=1, seed=1))
     report = Reporting(coordinator, n)
     for _ in range(WARM_UP):
@@ -308,7 +308,7 @@ def main() -> None:
         if not below.is_dir() or given.only not in (None, title):
             continue
         folder = Path(tempfile.mkdtemp(prefix="pbt-bench-", dir=below))
-        print(f"\n{title}: {place.file_system(folder) or below}; load before: {os.getloadavg()[0]:.1f}")
+        print(f"\n{title}: {folders.file_system(folder) or below}; load before: {os.getloadavg()[0]:.1f}")
         try:
             measure(folder, given.processes, given.seconds)
         finally:

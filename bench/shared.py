@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.mounts import lacking, two_mounts  # noqa: E402
 
-from pbt.opening import folder as place  # noqa: E402
+from pbt.opening import folder as folders  # noqa: E402
 from pbt.population.entries import Reported, decode  # noqa: E402
 from pbt.population.fold import refold  # noqa: E402
 
@@ -82,7 +82,7 @@ def measure(title: str, mounts: Sequence[Path], real: Path, workers: int, second
     time.sleep(1)
     (home / "go").touch()
     took: list[list[float]] = [json.loads(process.communicate()[0]) for process in running]
-    show(title, took, list(map(decode, place.reader(real / name).read(0))), seconds)
+    show(title, took, list(map(decode, folders.reader(real / name).read(0))), seconds)
 
 
 def show(title: str, took: Sequence[Sequence[float]], entries: Sequence[Any], seconds: float) -> None:

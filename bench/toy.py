@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from pbt.population.entries import Leased, Reported, decode
 from pbt.population.fold import refold
 
@@ -64,7 +64,7 @@ def main() -> None:
         Path(f"{where}-go").touch()
         assert all(worker.wait() == 0 for worker in workers)
         ended = time.monotonic()
-        entries = [decode(body) for body in place.reader(where).read(0)]
+        entries = [decode(body) for body in folders.reader(where).read(0)]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     reports = sum(len(e.event.reports) for e in entries if isinstance(e.event, Reported))

@@ -18,15 +18,15 @@ class Script:
 
     def __init__(self, world: World | None = None, **given: Any) -> None:
         self.world = MemoryWorld() if world is None else world
-        self.coordinator = self.world.face()
+        self.coordinator = self.world.coordinator()
         defaults = {"space": SPACE, "members": 4, "steps": 100, "interval": 1, "maximize": True, "seed": 7}
         self.settings = self.coordinator.create(wanted(**(defaults | given)))
         self.answers: dict[int, Answer] = {}
         self.joins = 0
 
-    def join(self, member: int | None, turn: bool = False, face: Any = None) -> Answer:
+    def join(self, member: int | None, turn: bool = False, coordinator: Any = None) -> Answer:
         self.joins += 1
-        answer: Answer = (face or self.coordinator).join(f"nonce-{self.joins}", member=member, turn=turn)
+        answer: Answer = (coordinator or self.coordinator).join(f"nonce-{self.joins}", member=member, turn=turn)
         if answer.member is not None:
             self.answers[answer.member] = answer
         return answer
@@ -53,8 +53,8 @@ class Script:
             self.join(member)
         return self.send(self.draft(member, score, step, save, **more))
 
-    def send(self, report: Report, face: Any = None) -> Answer:
-        (answer,) = (face or self.coordinator).report(report)
+    def send(self, report: Report, coordinator: Any = None) -> Answer:
+        (answer,) = (coordinator or self.coordinator).report(report)
         self.answers[report.member] = answer
         return answer
 

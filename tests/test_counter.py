@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from pbt.liveness import files as counter
-from pbt.liveness.files import TERM, Counter, beat_now
-from pbt.opening import folder as place
+from pbt.liveness.files import TERM, FilesLiveness, beat_now
+from pbt.opening import folder as folders
 from pbt.population.member import Lease
-from pbt.server.backends import InFolders
-from pbt.server.served import Room
+from pbt.server.backends import FolderBackend
+from pbt.server.served import ServedPopulation
 
 
 class Clock:
@@ -30,7 +30,7 @@ def lease(number: int = 1, sign: str = "counter") -> Lease:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return place.prepare(tmp_path / "p", "files")
+    return folders.prepare(tmp_path / "p", "files")
 
 
 @pytest.fixture
@@ -39,14 +39,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def holder(folder: Path) -> Iterator[Counter]:
-    made = Counter(folder)
+def holder(folder: Path) -> Iterator[FilesLiveness]:
+    made = FilesLiveness(folder)
     yield made
     for member in range(3):
         made.let_go(member)
 
 
-def looks(observer: Counter, clock: Clock, seconds: float, beating: bool = False, number: int = 1) -> bool:
+def looks(observer: FilesLiveness, clock: Clock, seconds: float, beating: bool = False, number: int = 1) -> bool:
     """Look every five seconds for as long; whether member 0 is presumed dead at the end."""
     dead = observer.dead(0, lease(number))
     for _ in range(int(seconds // 5)):
@@ -57,8 +57,8 @@ def looks(observer: Counter, clock: Clock, seconds: float, beating: bool = False
     return dead
 
 
-def test_who_counts_lives_and_who_stops_is_dead_after_a_term(folder: Path, holder: Counter, clock: Clock) -> None:
-    observer = Counter(folder, clock)
+def test_who_counts_lives_and_who_stops_is_dead_after_a_term(folder: Path, holder: FilesLiveness, clock: Clock) -> None:
+    observer = FilesLiveness(folder, clock)
     assert holder.hold(0, 1)
     assert not looks(observer, clock, 10 * TERM, beating=True)
     holder.let_go(0)
@@ -66,8 +66,8 @@ def test_who_counts_lives_and_who_stops_is_dead_after_a_term(folder: Path, holde
     assert looks(observer, clock, 10)
 
 
-def test_a_holder_that_goes_on_in_time_is_not_dead(folder: Path, holder: Counter, clock: Clock) -> None:
-    observer = Counter(folder, clock)
+def test_a_holder_that_goes_on_in_time_is_not_dead(folder: Path, holder: FilesLiveness, clock: Clock) -> None:
+    observer = FilesLiveness(folder, clock)
     holder.hold(0, 1)
     assert not looks(observer, clock, TERM - 10)
     beat_now()
@@ -75,7 +75,7 @@ def test_a_holder_that_goes_on_in_time_is_not_dead(folder: Path, holder: Counter
 
 
 def test_a_holder_never_presumes_itself_dead(folder: Path, clock: Clock) -> None:
-    holder = Counter(folder, clock)
+    holder = FilesLiveness(folder, clock)
     assert holder.hold(0, 1)
     assert not holder.hold(0, 2)
     assert not looks(holder, clock, 10 * TERM)
@@ -83,7 +83,7 @@ def test_a_holder_never_presumes_itself_dead(folder: Path, clock: Clock) -> None
 
 
 def test_one_who_lost_the_member_does_not_count_for_his_successor(folder: Path, clock: Clock) -> None:
-    old, new, observer = Counter(folder), Counter(folder), Counter(folder, clock)
+    old, new, observer = FilesLiveness(folder), FilesLiveness(folder), FilesLiveness(folder, clock)
     old.hold(0, 1)
     new.hold(0, 2)
     new.let_go(0)
@@ -91,9 +91,9 @@ def test_one_who_lost_the_member_does_not_count_for_his_successor(folder: Path, 
     old.let_go(0)
 
 
-def test_an_outage_is_no_sign_of_death(folder: Path, holder: Counter, clock: Clock) -> None:
+def test_an_outage_is_no_sign_of_death(folder: Path, holder: FilesLiveness, clock: Clock) -> None:
     """Nobody could count; whoever looks first afterwards must not take everybody for dead."""
-    observer = Counter(folder, clock)
+    observer = FilesLiveness(folder, clock)
     holder.hold(0, 1)
     observer.dead(0, lease())
     clock.now += 100 * TERM
@@ -103,14 +103,14 @@ def test_an_outage_is_no_sign_of_death(folder: Path, holder: Counter, clock: Clo
 
 
 def test_only_signs_that_can_be_seen_are_judged(folder: Path, clock: Clock) -> None:
-    observer = Counter(folder, clock)
+    observer = FilesLiveness(folder, clock)
     clock.now += 10 * TERM
     assert not observer.dead(0, lease(sign="flock"))
     assert observer.dead(0, lease(sign="here"))
 
 
 def test_a_server_counts_for_the_leases_that_it_gave(folder: Path, clock: Clock) -> None:
-    room, observer = Room(InFolders(folder.parent).open(folder.name)), Counter(folder, clock)
+    served, observer = ServedPopulation(FolderBackend(folder.parent).open(folder.name)), FilesLiveness(folder, clock)
     served = lease(sign="server")
 
     def dead_after(seconds: float) -> bool:
@@ -122,12 +122,12 @@ def test_a_server_counts_for_the_leases_that_it_gave(folder: Path, clock: Clock)
         return dead
 
     assert not dead_after(3 * TERM)
-    room.close()
+    served.close()
     assert dead_after(TERM + 10)
 
 
 def test_a_forked_child_does_not_count_for_its_parent(
-    folder: Path, holder: Counter, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    folder: Path, holder: FilesLiveness, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(counter, "BEAT_EVERY", 0.01)
     holder.hold(0, 1)
@@ -144,7 +144,7 @@ def test_a_thread_counts_on_while_the_script_trains(
 ) -> None:
     monkeypatch.setattr(counter, "BEAT_EVERY", 0.01)
     monkeypatch.setattr(counter, "_thread", None)
-    holder = Counter(folder)
+    holder = FilesLiveness(folder)
     holder.hold(0, 1)
     before = (folder / "leases" / "0.count").read_bytes()
     time.sleep(0.3)

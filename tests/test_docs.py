@@ -148,7 +148,11 @@ def test_two_nodes_train_one_population_with_the_readmes_script(tmp_path: Path, 
     for name, command in zip(("node1", "node2"), commands, strict=True):
         (tmp_path / name).mkdir()
         write(tmp_path / name, TRAIN)
-        fewer = command.replace("--members 32", "--members 6").replace("--workers 8", "--workers 2").replace("/shared", shared)
+        fewer = (
+            command.replace("--members 32", "--members 6")
+            .replace("--workers 8", "--workers 2")
+            .replace("/shared", shared)
+        )
         nodes.append(shell(fewer, tmp_path / name, PBT_JOURNAL="files"))
         end = time.monotonic() + 60
         while not list((tmp_path / "shared").glob("runs/big/journal/0*")):  # the second command is typed later

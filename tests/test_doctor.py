@@ -136,7 +136,7 @@ def test_members_that_nobody_trains_are_named(tmp_path: Path) -> None:
     assert any("wait for a worker: 1" in text for text in found(tmp_path / "p", "warning"))
     member = pbt.join(tmp_path / "p", member=1)
     assert not any("wait for a worker" in text for text in found(tmp_path / "p", "warning"))
-    member._face.let_go(1)
+    member._coordinator.let_go(1)
     assert any("are dead: 1" in text for text in found(tmp_path / "p", "warning"))
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 import pbt
 from pbt.coordinator.follower import Follower
-from pbt.views.live import Screen
+from pbt.views.live import LiveView
 from pbt.views.pace import Pace
 from tests.population import Script
 
@@ -101,7 +101,7 @@ def test_the_table_fits_and_no_number_is_cut(width: int, height: int) -> None:
     watched = Watched(members=12)
     out = io.StringIO()
     console = Console(file=out, width=width, height=height, force_terminal=True, color_system=None)
-    screen = Screen(console, watched.follower, lambda: "3 of 4 workers")
+    screen = LiveView(console, watched.follower, lambda: "3 of 4 workers")
     with screen:
         for _ in range(4):
             watched.round(1.0)
@@ -126,7 +126,7 @@ def test_no_color_is_written_where_none_is_wanted(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("NO_COLOR", "1")
     watched = Watched()
     out = io.StringIO()
-    with Screen(Console(file=out, width=80, height=24, force_terminal=True), watched.follower, lambda: "no workers"):
+    with LiveView(Console(file=out, width=80, height=24, force_terminal=True), watched.follower, lambda: "no workers"):
         watched.round(1.0)
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", out.getvalue())
 
@@ -135,7 +135,7 @@ def test_a_terminal_that_can_not_move_its_cursor_gets_lines(monkeypatch: pytest.
     monkeypatch.setenv("TERM", "dumb")
     watched = Watched()
     out = io.StringIO()
-    with Screen(Console(file=out, width=80, force_terminal=True), watched.follower, lambda: "no workers"):
+    with LiveView(Console(file=out, width=80, force_terminal=True), watched.follower, lambda: "no workers"):
         watched.round(1.0)
     (line,) = out.getvalue().splitlines()
     assert "\x1b" not in line

@@ -17,7 +17,7 @@ import pytest
 
 import pbt
 from pbt.coordinator.follower import Follower
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from pbt.population.entries import Leased, Released, Report, decode
 from pbt.population.fold import refold
 from pbt.views.status import Status, status_of
@@ -31,7 +31,7 @@ def save(folder: Path) -> None:
 
 
 def entries(folder: Path) -> list[Any]:
-    return [decode(body) for body in place.reader(folder).read(0)]
+    return [decode(body) for body in folders.reader(folder).read(0)]
 
 
 def test_turns_trains_every_member_to_its_end(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_save_that_raises_leaves_nothing_behind_but_the_chance_to_go_on(tmp_pa
         with pytest.raises(RuntimeError):
             member.report(1.0, step=2, save=broken)
         member.report(1.0, step=2, save=save)
-    assert len(list(place.reader(tmp_path / "p").read(0))) == 4  # created, leased, reported, released
+    assert len(list(folders.reader(tmp_path / "p").read(0))) == 4  # created, leased, reported, released
 
 
 def test_a_damaged_checkpoint_is_told_and_the_member_goes_on_from_another(
@@ -186,7 +186,7 @@ def test_a_schedule_that_passes_the_parents_value_later_is_no_load_that_brought_
     second.report(1.0, step=3, used={"lr": second["lr"]})
     second.report(1.0, step=4, save=save, used={"lr": first["lr"]})
     assert caplog.text == ""
-    follower, seen = Follower(place.reader(where)), Status(str(where))
+    follower, seen = Follower(folders.reader(where)), Status(str(where))
     follower.listen(seen.hear)
     follower.catch_up()
     assert not [w for w in status_of(follower.population, seen)["warnings"] if "lr" in w]
@@ -211,7 +211,7 @@ def test_a_value_that_the_load_brought_back_is_warned_of_once(tmp_path: Path, ca
     second.report(1.0, step=5, used={"lr": second["lr"] / 7})  # type: ignore[operator]
     assert caplog.text == "", "a scheduler's value is merely kept"
 
-    follower, seen = Follower(place.reader(where)), Status(str(where))
+    follower, seen = Follower(folders.reader(where)), Status(str(where))
     follower.listen(seen.hear)
     follower.catch_up()
     warnings = status_of(follower.population, seen)["warnings"]
@@ -314,7 +314,7 @@ def test_a_context_manager_gives_the_member_back_however_it_is_left(tmp_path: Pa
 
 def test_a_lost_lease_ends_a_turn_quietly_and_a_join_loudly(tmp_path: Path) -> None:
     where = tmp_path / "p"
-    coordinator = place.coordinator(where)
+    coordinator = folders.coordinator(where)
     turn = next(iter(pbt.turns(where, **SETTINGS)))
     coordinator.tell(Released(turn.id, 1))
     turn.report(1.0, step=2, save=save)
@@ -403,7 +403,7 @@ def test_a_forked_child_is_not_its_parents_worker(tmp_path: Path) -> None:
             os._exit(7)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
-    other = place.coordinator(tmp_path / "p")
+    other = folders.coordinator(tmp_path / "p")
     lease = refold(entries(tmp_path / "p")).members[0].lease
     assert lease is not None
     assert not other.alive.dead(0, lease), "the child has closed its copy; the parent's lock is what counts"
@@ -426,14 +426,14 @@ def test_a_dead_workers_lock_dies_with_it_even_if_a_child_lives_on(tmp_path: Pat
 def test_a_new_folder_on_a_network_file_system_keeps_its_journal_as_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(place, "file_system", lambda path: "nfs4")
+    monkeypatch.setattr(folders, "file_system", lambda path: "nfs4")
     pbt.join(tmp_path / "p", **SETTINGS).close()
-    assert place.read_mark(tmp_path / "p").journal == "files"
+    assert folders.read_mark(tmp_path / "p").journal == "files"
     assert [e.event.sign for e in entries(tmp_path / "p") if isinstance(e.event, Leased)] == ["counter"]
 
 
 def test_sqlite_on_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(place, "file_system", lambda path: "nfs4")
+    monkeypatch.setattr(folders, "file_system", lambda path: "nfs4")
     monkeypatch.setenv("PBT_JOURNAL", "sqlite")
     with pytest.raises(pbt.SettingsError, match="loses commits"):
         pbt.join(tmp_path / "p", **SETTINGS)
@@ -475,7 +475,7 @@ def test_a_file_system_that_can_not_link_is_refused_with_the_advice_to_use_a_ser
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mountinfo is Linux's")
 def test_the_file_system_below_a_folder_is_known() -> None:
-    assert place.file_system(Path("/proc/self")) == "proc"
+    assert folders.file_system(Path("/proc/self")) == "proc"
 
 
 def test_a_member_is_a_mapping(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 import pbt
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from pbt.population.entries import Decision, Why, decode
 from pbt.population.population import Population
 from pbt.population.rules import cut, parents, quorum, rank, ranked_by, ranked_in
@@ -173,5 +173,5 @@ def test_every_domain_maps_to_the_unit_interval_and_back(domain: Any, u: float) 
 
 def test_old_journals_know_no_role_and_everybody_contends(tmp_path: Path) -> None:
     old = Path(__file__).parent / "formats" / "1" / "files"
-    decisions = [d for body in place.reader(old).read(0) for d in decode(body).decisions]
+    decisions = [d for body in folders.reader(old).read(0) for d in decode(body).decisions]
     assert all(d.contends is None for d in decisions)

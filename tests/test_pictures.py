@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import pbt
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from pbt.population.entries import Entry, encode, real, score_of
 from pbt.population.schedule import schedule
 from pbt.server.keys import Key
@@ -56,8 +56,8 @@ def drawn(tmp_path: Path, entries: list[Entry], title: str = "a title", **more: 
 
 
 def folder_of(entries: list[Entry], folder: Path) -> Path:
-    place.prepare(folder, "sqlite")
-    place.coordinator(folder).journal.append(0, [encode(entry) for entry in entries])
+    folders.prepare(folder, "sqlite")
+    folders.coordinator(folder).journal.append(0, [encode(entry) for entry in entries])
     return folder
 
 
@@ -106,7 +106,7 @@ def test_the_same_journal_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_a_server_is_drawn_with_the_key_that_only_reads(tmp_path: Path) -> None:
     world = ServerWorld(tmp_path)
-    world.app._gate.key = Key(KEY, reading=READ)
+    world.app._request_check.key = Key(KEY, reading=READ)
     try:
         script = Script(world, members=3)
         for scores in ((1, 2, 3), (4, 5, 6), (7, 8, 9)):

@@ -17,10 +17,10 @@ from pbt.journals import postgres as module
 from pbt.journals.database import Session
 from pbt.journals.journal import Raced
 from pbt.journals.postgres import PostgresJournal, names
-from pbt.liveness.postgres import Counters, Signs
-from pbt.opening import folder as place
+from pbt.liveness.postgres import HeartbeatTable, PostgresLiveness
+from pbt.opening import folder as folders
 from pbt.population.member import Lease
-from pbt.server.postgres import InPostgres
+from pbt.server.postgres import PostgresBackend
 from pbt.settings import wanted
 from tests.population import SPACE
 from tests.postgres import postgres
@@ -128,16 +128,16 @@ class Observers:
         self.now = [1000.0, 5.0]
         self.sessions = [Session(schema), Session(schema)]
         self.counters = [
-            Counters(session, None, lambda i=i: self.now[i])  # type: ignore[misc]
+            HeartbeatTable(session, None, lambda i=i: self.now[i])  # type: ignore[misc]
             for i, session in enumerate(self.sessions)
         ]
 
     @property
-    def signs(self) -> list[Signs]:
+    def signs(self) -> list[PostgresLiveness]:
         return [counters.of("p") for counters in self.counters]
 
     def restart(self, which: int) -> None:
-        self.counters[which] = Counters(self.sessions[which], None, lambda: self.now[which])
+        self.counters[which] = HeartbeatTable(self.sessions[which], None, lambda: self.now[which])
         self.counters[which].of("p")
 
     def pass_time(self, seconds: float, beating: Any = None) -> None:
@@ -212,7 +212,7 @@ def test_an_earlier_holder_that_goes_on_beating_is_no_sign_of_the_next_one(obser
 
 
 def test_signs_are_written_by_themselves(schema: str, tmp_path: Path) -> None:
-    backing = InPostgres(tmp_path, schema, every=0.02)
+    backing = PostgresBackend(tmp_path, schema, every=0.02)
     kept = backing.open("p")
     kept.alive.hold(3, 1)
     end = time.monotonic() + 10
@@ -230,9 +230,9 @@ def test_signs_are_written_by_themselves(schema: str, tmp_path: Path) -> None:
 
 def test_either_server_knows_what_the_other_has_begun(tmp_path: Path) -> None:
     world = PostgresWorld(tmp_path)
-    first, second = world.face(), world.face()
+    first, second = world.coordinator(), world.coordinator()
     first.create(wanted(space=SPACE, members=2, maximize=True))
-    assert [server.rooms.names() for server in world.servers] == [["digits"], ["digits"]]
+    assert [server.populations.names() for server in world.servers] == [["digits"], ["digits"]]
     assert len(list(second.read(0))) == 1
     assert second.open() == first.open()
     assert second.join("n").member == 0
@@ -243,8 +243,8 @@ def test_either_server_knows_what_the_other_has_begun(tmp_path: Path) -> None:
 
 
 def test_a_folder_with_a_journal_of_its_own_is_not_taken(tmp_path: Path, schema: str) -> None:
-    place.prepare(tmp_path / "mine")
-    backing = InPostgres(tmp_path, schema, every=None)
+    folders.prepare(tmp_path / "mine")
+    backing = PostgresBackend(tmp_path, schema, every=None)
     with pytest.raises(pbt.JournalError, match="has a journal of its own"):
         backing.open("mine")
     backing.close()
@@ -311,11 +311,11 @@ def test_a_sign_of_life_of_who_joined_at_another_server_is_heard(tmp_path: Path)
     """In an open population a member may be newer than what this server has read."""
     world = PostgresWorld(tmp_path)
     try:
-        a, b = world.face(), world.face()
+        a, b = world.coordinator(), world.coordinator()
         asked = wanted(space=SPACE, members=None, open=True, interval=1, maximize=True, seed=1)
-        for nonce, face in (("one", a), ("two", b), ("three", a)):
-            assert face.join(nonce, asked).member is not None
-        alive: Any = world.servers[1].rooms.room("digits").alive
+        for nonce, coordinator in (("one", a), ("two", b), ("three", a)):
+            assert coordinator.join(nonce, asked).member is not None
+        alive: Any = world.servers[1].populations.served("digits").alive
         assert (2, 1) not in alive._last
         b.ask("beat", b'{"member": 2, "lease": 1}')
         assert (2, 1) in alive._last

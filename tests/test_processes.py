@@ -14,7 +14,7 @@ import pytest
 
 import pbt
 from pbt.disk import waiting
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from pbt.population.entries import Leased, decode
 from pbt.worker.processes import ranks
 from tests.scripts import environment, write
@@ -34,7 +34,7 @@ def run(path: Path, **env: Any) -> subprocess.CompletedProcess[str]:
 
 
 def leases(folder: Path) -> list[Leased]:
-    return [e for body in place.reader(folder).read(0) if isinstance(e := decode(body).event, Leased)]
+    return [e for body in folders.reader(folder).read(0) if isinstance(e := decode(body).event, Leased)]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -124,7 +124,7 @@ def test_a_child_that_imports_the_script_is_told_so_and_takes_no_member(tmp_path
     assert "this is no worker" in done.stderr
     taken = leases(tmp_path / "p")
     assert {lease.member for lease in taken} == {0, 1}
-    assert all(b'"failed":true' not in body for body in place.reader(tmp_path / "p").read(0))
+    assert all(b'"failed":true' not in body for body in folders.reader(tmp_path / "p").read(0))
 
 
 @pytest.mark.parametrize(

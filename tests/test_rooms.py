@@ -18,9 +18,9 @@ import pytest
 
 import pbt
 from pbt.coordinator.coordinator import Coordinator
-from pbt.liveness.liveness import Here
-from pbt.liveness.memory import Beats
-from pbt.opening import folder as place
+from pbt.liveness.liveness import SameProcess
+from pbt.liveness.memory import MemoryLiveness
+from pbt.opening import folder as folders
 from pbt.population.member import Lease
 from pbt.server.keys import Key
 from pbt.server.limits import Limits, limits
@@ -48,13 +48,13 @@ def old_populations(home: Path, n: int) -> None:
             member.report(float(step), save=save)
     for i in range(1, n):
         shutil.copytree(first, home / f"p{i}")
-        (home / f"p{i}" / place.MARK).write_text(json.dumps({"format": 1, "journal": "sqlite", "id": f"{i:032x}"}))
+        (home / f"p{i}" / folders.MARK).write_text(json.dumps({"format": 1, "journal": "sqlite", "id": f"{i:032x}"}))
 
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[ServerWorld]:
     made = ServerWorld(tmp_path)
-    made.app._gate.key = Key(KEY, reading=READ)
+    made.app._request_check.key = Key(KEY, reading=READ)
     yield made
     made.close()
 
@@ -65,8 +65,8 @@ def get(world: ServerWorld, path: str) -> bytes:
         return bytes(answer.read())
 
 
-def allow(monkeypatch: pytest.MonkeyPatch, rooms: int) -> None:
-    monkeypatch.setattr("pbt.server.populations.limits", lambda: Limits(rooms, 100, 1024))
+def allow(monkeypatch: pytest.MonkeyPatch, populations: int) -> None:
+    monkeypatch.setattr("pbt.server.populations.limits", lambda: Limits(populations, 100, 1024))
 
 
 def test_reading_opens_no_population(served: ServerWorld) -> None:
@@ -77,7 +77,7 @@ def test_reading_opens_no_population(served: ServerWorld) -> None:
         checkpoint = next((served.folder / f"p{i}" / "checkpoints").glob("*/*"))
         id = f"{checkpoint.parent.name}/{checkpoint.name}"
         assert get(served, f"/p{i}/checkpoints/{id}/state") == b"weights"
-    assert served.rooms._rooms == {}
+    assert served.populations._populations == {}
     assert not list(served.folder.glob("*/server.lock"))
 
 
@@ -90,16 +90,16 @@ def test_the_same_is_read_of_an_open_population_and_of_a_closed_one(served: Serv
 
 def test_reading_opens_no_population_in_postgres(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pbt.journals.postgres import PostgresJournal
-    from pbt.server.postgres import InPostgres
+    from pbt.server.postgres import PostgresBackend
 
     database = postgres().schema()
-    Coordinator(PostgresJournal(database, "old"), Here()).create(wanted(**SETTINGS))
-    world = ServerWorld(tmp_path, backing=InPostgres(tmp_path / "served", database, every=None))
-    world.app._gate.key = Key(KEY, reading=READ)
+    Coordinator(PostgresJournal(database, "old"), SameProcess()).create(wanted(**SETTINGS))
+    world = ServerWorld(tmp_path, backing=PostgresBackend(tmp_path / "served", database, every=None))
+    world.app._request_check.key = Key(KEY, reading=READ)
     try:
         assert b'"kind":"created"' in get(world, "/old/journal")
         assert request(world, "GET", "/new/journal")[0] == 404
-        assert world.rooms._rooms == {}
+        assert world.populations._populations == {}
     finally:
         world.close()
 
@@ -111,7 +111,7 @@ def test_a_walk_through_more_populations_than_may_be_open_shuts_out_nobody(
     allow(monkeypatch, 3)
     for i in range(8):
         assert request(served, path=f"/p{i}/stand", body=b'{"member": 0, "lease": 1}')[0] == 200
-        assert len(served.rooms._rooms) <= 3
+        assert len(served.populations._populations) <= 3
     assert request(served, path="/new/open")[0] == 200
 
 
@@ -129,7 +129,7 @@ def test_what_is_in_training_is_not_closed_and_the_refusal_says_what_to_do(
     one.report(1.0, step=1, save=save)
     two.close()
     assert request(served, path="/three/open")[0] == 200
-    assert set(served.rooms._rooms) == {"one", "three"}
+    assert set(served.populations._populations) == {"one", "three"}
     one.report(2.0, step=2, save=save)
     one.close()
 
@@ -143,9 +143,9 @@ def test_a_population_that_nobody_asks_for_is_closed_after_a_while(
     assert request(served, path="/idle/open")[0] == 200
     member = pbt.join(f"http://127.0.0.1:{served.port}/busy", **SETTINGS)
     end = time.monotonic() + 20
-    while "idle" in served.rooms._rooms and time.monotonic() < end:
+    while "idle" in served.populations._populations and time.monotonic() < end:
         time.sleep(0.02)
-    assert set(served.rooms._rooms) == {"busy"}
+    assert set(served.populations._populations) == {"busy"}
     member.report(1.0, step=1, save=save)
     member.close()
 
@@ -156,8 +156,8 @@ def test_rooms_and_connections_together_stay_below_the_limit_of_open_files(
 ) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda what: (files, files))
     allowed = limits()
-    assert allowed.rooms * 8 + allowed.connections < files
-    assert allowed.rooms >= 4
+    assert allowed.populations * 8 + allowed.connections < files
+    assert allowed.populations >= 4
     assert allowed.connections >= 64
 
 
@@ -192,7 +192,7 @@ def test_with_few_descriptors_newcomers_are_refused_in_words_and_training_goes_o
 
 def test_a_server_that_was_stopped_takes_no_holder_for_dead_before_it_has_listened() -> None:
     now = 0.0
-    beats = Beats(Here(), clock=lambda: now)
+    beats = MemoryLiveness(SameProcess(), clock=lambda: now)
     lease = Lease(1, "nonce", False, "server", 0, 0)
     beats.hold(0, 1)
     now += 3600
@@ -205,7 +205,7 @@ def test_a_server_that_was_stopped_takes_no_holder_for_dead_before_it_has_listen
 
 def test_a_holders_silence_counts_though_nobody_asks_for_it() -> None:
     now = 0.0
-    beats = Beats(Here(), clock=lambda: now)
+    beats = MemoryLiveness(SameProcess(), clock=lambda: now)
     beats.hold(0, 1)
     for _ in range(61):
         now += 1
@@ -214,7 +214,7 @@ def test_a_holders_silence_counts_though_nobody_asks_for_it() -> None:
 
 
 def test_signs_of_life_do_not_grow_with_leases() -> None:
-    beats = Beats(Here())
+    beats = MemoryLiveness(SameProcess())
     for number in range(1, 1001):
         beats.hold(number % 3, number)
         beats.beat(number % 3, number)
@@ -227,7 +227,7 @@ def test_a_server_that_is_stopped_for_longer_than_a_term_keeps_its_holders(tmp_p
     code = (
         "import sys, pbt.liveness.memory as a, pbt.server.backends as b\n"
         "a.MOST = 0.2\n"
-        "b.Beats = lambda folder: a.Beats(folder, term=1.5)\n"
+        "b.MemoryLiveness = lambda folder: a.MemoryLiveness(folder, term=1.5)\n"
         "from pbt.cli.main import main\n"
         "main(sys.argv[1:])\n"
     )

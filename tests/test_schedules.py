@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import pbt
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from pbt.population.entries import Entry, Leased, Report, Reported, decode, real, score_of
 from pbt.population.fold import apply
 from pbt.population.member import MemberState
@@ -59,7 +59,7 @@ def recipe(folder: Path, name: str, watched: bool = True) -> Path:
 def reports(where: Path) -> Iterator[tuple[Report, MemberState, Entry]]:
     """Every report, and the member as it stood when it was trained."""
     population = None
-    for body in place.reader(where).read(0):
+    for body in folders.reader(where).read(0):
         entry = decode(body)
         if isinstance(entry.event, Reported) and population is not None:
             for report in entry.event.reports:
@@ -152,7 +152,7 @@ class Plateau:
 def test_a_plateau_goes_with_the_weights_and_the_base_with_the_member(tmp_path: Path) -> None:
     where = trained(tmp_path, "plateau")
     population, now, saved, most = None, {}, {None: Plateau()}, 0
-    for body in place.reader(where).read(0):
+    for body in folders.reader(where).read(0):
         entry = decode(body)
         after = apply(population, entry)
         if isinstance(entry.event, Reported) and population is not None:

@@ -20,9 +20,9 @@ import pytest
 
 import pbt
 from pbt.client.remote import Remote
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from pbt.population.fold import refold
-from pbt.server.backends import InFolders
+from pbt.server.backends import FolderBackend
 from pbt.server.keys import Key, key_for
 from pbt.settings import wanted
 from tests.population import SPACE, Script
@@ -156,7 +156,7 @@ def test_populations_live_side_by_side(served: ServerWorld) -> None:
         assert len(list(remote.read(0))) == 1
     remote = Remote(f"http://127.0.0.1:{served.port}", KEY)
     remote.create(wanted(space=SPACE, members=1, maximize=True))
-    assert served.rooms.names() == ["default", "one", "two"]
+    assert served.populations.names() == ["default", "one", "two"]
     assert request(served, "GET", "/") == (200, ["default", "one", "two"])
     assert request(served, "GET", "/three/journal")[0] == 404
 
@@ -165,7 +165,7 @@ def test_a_second_server_on_the_same_folder_is_refused(served: ServerWorld) -> N
 
     request(served)
     with pytest.raises(pbt.SettingsError, match="another server serves"):
-        InFolders(served.folder).open("digits")
+        FolderBackend(served.folder).open("digits")
 
 
 def test_a_folder_joiner_and_a_server_share_one_population(served: ServerWorld) -> None:
@@ -242,7 +242,7 @@ def test_a_key_file_of_a_server_at_another_port_is_not_read(tmp_path: Path) -> N
     (victim / "key").write_text("the victim's key")
     (victim / "key").chmod(0o600)
     (victim / "server.json").write_text(json.dumps({"host": "127.0.0.1", "port": 1, "pid": os.getpid()}))
-    world.app._gate.key.file = victim / "key"
+    world.app._request_check.key.file = victim / "key"
     remote = Remote(world.url)
     with pytest.raises(pbt.Forbidden):
         remote.open()
@@ -267,10 +267,10 @@ def test_a_server_killed_and_started_again_loses_nothing_and_workers_go_on(tmp_p
     finally:
         process.terminate()
         process.wait(20)
-    from pbt.opening import folder as place
+    from pbt.opening import folder as folders
     from pbt.population.entries import Reported, decode
 
-    entries = [decode(body) for body in place.reader(tmp_path / "s" / "mine").read(0)]
+    entries = [decode(body) for body in folders.reader(tmp_path / "s" / "mine").read(0)]
     assert refold(entries).finished
     keys = [(r.member, r.lease, r.seq) for e in entries if isinstance(e.event, Reported) for r in e.event.reports]
     assert len(keys) == len(set(keys))
@@ -360,13 +360,13 @@ def test_a_server_and_a_worker_in_the_folder_share_a_journal_of_files(
     world = ServerWorld(tmp_path)
     s = Script(world)
     s.round(4, 3, 2)
-    here = place.coordinator(world.folder / "digits")
-    assert s.join(None, face=here).member == 3
-    s.send(s.draft(3, 1), face=here)
+    here = folders.coordinator(world.folder / "digits")
+    assert s.join(None, coordinator=here).member == 3
+    s.send(s.draft(3, 1), coordinator=here)
     assert [m.lease.sign for m in s.population.members] == ["server"] * 3 + ["counter"]
     assert s.answers[3].given == 2
     with pytest.raises(pbt.SettingsError, match="another server"):
-        InFolders(world.folder).open("digits")
+        FolderBackend(world.folder).open("digits")
     here.let_go(3)
     here.close()
     world.check()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pbt.disk.sharing import make_folder, open_shared
-from pbt.liveness.files import Counter
+from pbt.liveness.files import FilesLiveness
 from tests.scripts import environment
 
 NOBODY = 65534
@@ -110,7 +110,7 @@ def test_a_sign_of_life_that_fails_later_is_said(
 ) -> None:
     from pbt.liveness import files as counter
 
-    holder = Counter(tmp_path)
+    holder = FilesLiveness(tmp_path)
     assert holder.hold(0, 1)
     (tmp_path / "leases" / "0.count").unlink()
     (tmp_path / "leases" / "0.count").mkdir()

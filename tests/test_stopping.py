@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import pbt
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from pbt.population.entries import Released, Reported, decode
 from tests.scripts import PBT, environment, write
 
@@ -69,7 +69,7 @@ def press(process: subprocess.Popen[str]) -> None:
 
 
 def events(tmp_path: Path) -> list[Any]:
-    return [decode(body).event for body in place.reader(tmp_path / "p").read(0)]
+    return [decode(body).event for body in folders.reader(tmp_path / "p").read(0)]
 
 
 @pytest.mark.parametrize("how", [TURNS, JOIN])

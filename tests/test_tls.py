@@ -18,7 +18,7 @@ import pytest
 
 import pbt
 from pbt.client import PBTClient
-from pbt.client.connection import Dial, split
+from pbt.client.connection import Connector, split
 from pbt.client.remote import Remote
 from pbt.server.tls import Certificate, certificate_for
 from pbt.settings import wanted
@@ -244,14 +244,14 @@ def test_a_locked_private_key_is_refused_and_asks_nobody(tmp_path: Path) -> None
 )  # fmt: skip
 def test_a_url_that_is_none_is_refused_without_repeating_a_secret(url: str, says: str) -> None:
     with pytest.raises(pbt.SettingsError, match=says) as refused:
-        Dial(split(url))
+        Connector(split(url))
     assert "secret" not in str(refused.value)
 
 
 def test_clear_and_tls_do_not_meet_and_say_why(
     running: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pbt.client.remote.FIRST_PATIENCE", 0.2)
+    monkeypatch.setattr("pbt.client.remote.FIRST_TIMEOUT", 0.2)
     with pytest.raises(pbt.Unreachable, match="https://"):
         Remote(running[1].partition("#")[0].replace("https", "http"), "k").open()
     process, url, _ = serve(tmp_path / "s")

@@ -304,7 +304,7 @@ def test_a_full_disk_of_the_server_is_waited_for(
         append(piece, block, offset)
 
     monkeypatch.setattr(Piece, "append", append_if_there_is_room)
-    store = UploadStore(served.face(), Cache("id"))
+    store = UploadStore(served.coordinator(), Cache("id"))
     staging = store.staging(0, 1)
     (staging / "state").write_bytes(b"0123456789")
     store.publish(staging, Checkpoint("0/1-1", 0, 1, 0.5, {}), None)
@@ -316,7 +316,7 @@ def test_a_checkpoint_that_has_arrived_is_not_sent_again_for_want_of_room_here(
     served: ServerWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PBT_CACHE", str(tmp_path / "cache"))
-    store = UploadStore(served.face(), Cache("id"))
+    store = UploadStore(served.coordinator(), Cache("id"))
     staging = store.staging(0, 1)
     (staging / "state").write_bytes(b"0123456789")
 

@@ -14,17 +14,17 @@ import uvicorn
 from pbt.client.remote import Remote
 from pbt.coordinator.coordinator import Coordinator
 from pbt.journals.memory import MemoryJournal
-from pbt.liveness.files import TERM, Counter, beat_now
-from pbt.liveness.liveness import Here
-from pbt.opening import folder as place
+from pbt.liveness.files import TERM, FilesLiveness, beat_now
+from pbt.liveness.liveness import SameProcess
+from pbt.opening import folder as folders
 from pbt.population.entries import Entry, decode, encode
 from pbt.population.fold import refold
 from pbt.population.population import Population
-from pbt.server.access import Gate
+from pbt.server.access import RequestCheck
 from pbt.server.app import App
-from pbt.server.backends import Backing
+from pbt.server.backends import Backend
 from pbt.server.keys import Key
-from pbt.server.populations import Rooms
+from pbt.server.populations import Populations
 from pbt.server.running import bind
 from pbt.settings import Wanted
 from tests.postgres import postgres
@@ -32,7 +32,7 @@ from tests.postgres import postgres
 KEY = "a-key-for-tests-only"
 
 
-class Dying(Here):
+class Dying(SameProcess):
     """Holders live until a test says otherwise."""
 
     def __init__(self) -> None:
@@ -43,15 +43,15 @@ class Dying(Here):
 
 
 class World:
-    """A population, and faces that behave like those of so many processes."""
+    """A population, and coordinators that behave like those of so many processes."""
 
     journal: Any
 
-    def face(self) -> Any:
+    def coordinator(self) -> Any:
         raise NotImplementedError
 
-    def die(self, face: Any, member: int) -> None:
-        """The process behind `face`, which trains `member`, is gone without a word."""
+    def die(self, coordinator: Any, member: int) -> None:
+        """The process behind `coordinator`, which trains `member`, is gone without a word."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -87,16 +87,16 @@ class MemoryWorld(World):
     def __init__(self, tmp_path: Path | None = None) -> None:
         self.journal = MemoryJournal()
         self.alive = Dying()
-        self.faces: list[Coordinator] = []
+        self.opened: list[Coordinator] = []
 
-    def face(self) -> Coordinator:
-        self.faces.append(Coordinator(self.journal, self.alive))
-        return self.faces[-1]
+    def coordinator(self) -> Coordinator:
+        self.opened.append(Coordinator(self.journal, self.alive))
+        return self.opened[-1]
 
     def coordinators(self) -> list[Coordinator]:
-        return self.faces
+        return self.opened
 
-    def die(self, face: Any, member: int) -> None:
+    def die(self, coordinator: Any, member: int) -> None:
         lease = self.population.members[member].lease
         assert lease is not None
         self.alive.gone.add((member, lease.number))
@@ -107,29 +107,29 @@ class FolderWorld(World):
 
     def __init__(self, tmp_path: Path) -> None:
         self.folder = tmp_path / "population"
-        self.faces: list[Coordinator] = []
-        place.prepare(self.folder, self.kind)
+        self.opened: list[Coordinator] = []
+        folders.prepare(self.folder, self.kind)
 
     @property
     def journal(self) -> Any:  # type: ignore[override]
-        return place.reader(self.folder)
+        return folders.reader(self.folder)
 
-    def face(self) -> Coordinator:
-        self.faces.append(place.coordinator(self.folder))
-        return self.faces[-1]
+    def coordinator(self) -> Coordinator:
+        self.opened.append(folders.coordinator(self.folder))
+        return self.opened[-1]
 
     def coordinators(self) -> list[Coordinator]:
-        return self.faces
+        return self.opened
 
-    def die(self, face: Any, member: int) -> None:
-        face.let_go(member)
+    def die(self, coordinator: Any, member: int) -> None:
+        coordinator.let_go(member)
 
     def close(self) -> None:
-        for face in self.faces:
-            face.close()
+        for coordinator in self.opened:
+            coordinator.close()
 
 
-class Watched(Counter):
+class Watched(FilesLiveness):
     """Whoever judges has looked on for a whole term, in which everybody who lives has counted."""
 
     def __init__(self, folder: Path) -> None:
@@ -147,21 +147,21 @@ class Watched(Counter):
 class FilesWorld(FolderWorld):
     kind = "files"
 
-    def face(self) -> Coordinator:
-        self.faces.append(Coordinator(place.journal(self.folder), Watched(self.folder)))
-        return self.faces[-1]
+    def coordinator(self) -> Coordinator:
+        self.opened.append(Coordinator(folders.journal(self.folder), Watched(self.folder)))
+        return self.opened[-1]
 
 
 class ServerWorld(World):
     def __init__(
-        self, tmp_path: Path, defaults: Wanted | None = None, key: str | None = KEY, backing: Backing | None = None
+        self, tmp_path: Path, defaults: Wanted | None = None, key: str | None = KEY, backing: Backend | None = None
     ) -> None:
         self.folder = tmp_path / "served"
         self.folder.mkdir(exist_ok=True)
         self.key = key
         strategies = ["tests.deferring:Deferring", "tests.toy:Toy"]
-        self.rooms = Rooms(self.folder, defaults or Wanted(), strategies, backing)
-        self.app = App(self.rooms, Gate(Key(key)))
+        self.populations = Populations(self.folder, defaults or Wanted(), strategies, backing)
+        self.app = App(self.populations, RequestCheck(Key(key)))
         self.socket = bind("127.0.0.1", 0)
         self.port = self.socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/digits"
@@ -176,47 +176,47 @@ class ServerWorld(World):
     def journal(self) -> Any:  # type: ignore[override]
         return Remote(self.url, self.key)
 
-    def face(self) -> Remote:
+    def coordinator(self) -> Remote:
         return Remote(self.url, self.key, patience=5.0)
 
-    def die(self, face: Any, member: int) -> None:
-        face.let_go(member)
+    def die(self, coordinator: Any, member: int) -> None:
+        coordinator.let_go(member)
         lease = self.population.members[member].lease
         assert lease is not None
         self.silence(member, lease.number)
 
     def silence(self, member: int, lease: int) -> None:
-        alive: Any = self.rooms.room("digits").alive
+        alive: Any = self.populations.served("digits").alive
         alive._last[member, lease] = time.monotonic() - 1e6
 
     def coordinators(self) -> list[Coordinator]:
-        return [self.rooms.room("digits").coordinator] if self.rooms.names() else []
+        return [self.populations.served("digits").coordinator] if self.populations.names() else []
 
     def close(self) -> None:
-        self.rooms.hush()
+        self.populations.hush()
         self.server.should_exit = True
         self.thread.join(10)
-        self.rooms.close()
+        self.populations.close()
 
 
 class PostgresWorld(World):
-    """Two servers on one database, with the same folder; faces come by one and by the other in turn."""
+    """Two servers on one database, with the same folder; coordinators come by one and by the other in turn."""
 
     def __init__(self, tmp_path: Path) -> None:
         from pbt.journals.postgres import PostgresJournal
-        from pbt.server.postgres import InPostgres
+        from pbt.server.postgres import PostgresBackend
 
         self.database = postgres().schema()
         folder = tmp_path / "served"
-        self.servers = [ServerWorld(tmp_path, backing=InPostgres(folder, self.database, every=None)) for _ in "ab"]
+        self.servers = [ServerWorld(tmp_path, backing=PostgresBackend(folder, self.database, every=None)) for _ in "ab"]
         self.journal = PostgresJournal(self.database, "digits")
-        self._faces = itertools.cycle(self.servers)
+        self._servers = itertools.cycle(self.servers)
 
-    def face(self) -> Remote:
-        return next(self._faces).face()
+    def coordinator(self) -> Remote:
+        return next(self._servers).coordinator()
 
-    def die(self, face: Any, member: int) -> None:
-        face.let_go(member)
+    def die(self, coordinator: Any, member: int) -> None:
+        coordinator.let_go(member)
         lease = self.population.members[member].lease
         assert lease is not None
         for server in self.servers:

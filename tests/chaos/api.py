@@ -176,10 +176,10 @@ def _nudge(case: Any, data: st.DataObject, world: ServerWorld) -> None:
     fresh = case.operation.path.endswith(("/create", "/join")) and data.draw(st.booleans())
     name = data.draw(st.sampled_from([f"new-{n}" for n in range(30)] if fresh else list(POPULATIONS)))
     case.path_parameters["name"] = name
-    room = world.rooms.room(name) if name in POPULATIONS else world.rooms._rooms.get(name)
-    if room is None or not room.coordinator.exists or data.draw(st.integers(0, 3)) == 0:
+    served = world.populations.served(name) if name in POPULATIONS else world.populations._populations.get(name)
+    if served is None or not served.coordinator.exists or data.draw(st.integers(0, 3)) == 0:
         return
-    members = data.draw(st.permutations(room.coordinator.population.members))
+    members = data.draw(st.permutations(served.coordinator.population.members))
     members.sort(key=lambda m: m.done or m.lease is None or m.lease.ended != "")
     if isinstance(case.body, list):
         case.body[len(members) :] = []

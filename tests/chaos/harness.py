@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pbt.errors import PBTError
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from pbt.population.entries import Entry, decode
 from pbt.population.fold import refold
 from pbt.population.population import Population
@@ -39,7 +39,7 @@ SERVER = f"""
 import time
 from pbt.cli.main import main
 from pbt.liveness import memory as alive
-alive.Beats.__init__.__defaults__ = (time.monotonic, {TERM})
+alive.MemoryLiveness.__init__.__defaults__ = (time.monotonic, {TERM})
 main()
 """
 
@@ -177,7 +177,7 @@ class Chaos:
 
     def _entries(self) -> list[Entry]:
         try:
-            return [decode(body) for body in place.reader(self._home).read(0)]
+            return [decode(body) for body in folders.reader(self._home).read(0)]
         except PBTError:
             return []
 

@@ -13,8 +13,8 @@ import pbt
 from pbt.coordinator.coordinator import Coordinator
 from pbt.journals.memory import MemoryJournal
 from pbt.journals.sqlite import SQLiteJournal
-from pbt.liveness.liveness import Here
-from pbt.opening import folder as place
+from pbt.liveness.liveness import SameProcess
+from pbt.opening import folder as folders
 from pbt.population.entries import Entry, Report, encode
 from pbt.population.fold import refold
 from pbt.settings import wanted
@@ -89,10 +89,10 @@ def test_train_decides_as_a_folder_does(tmp_path: Path) -> None:
 
 
 def test_memory_and_sqlite_journals_are_equal_byte_for_byte(tmp_path: Path) -> None:
-    journals: list[Any] = [MemoryJournal(), SQLiteJournal(place.prepare(tmp_path / "p"))]
+    journals: list[Any] = [MemoryJournal(), SQLiteJournal(folders.prepare(tmp_path / "p"))]
     for journal in journals:
         ticks = iter(range(1000))
-        coordinator = Coordinator(journal, Here(), clock=lambda ticks=ticks: float(next(ticks)))  # type: ignore[misc]
+        coordinator = Coordinator(journal, SameProcess(), clock=lambda ticks=ticks: float(next(ticks)))  # type: ignore[misc]
         coordinator.create(wanted(space=SPACE, members=3, steps=30, maximize=True, seed=5))
         answers = {m: coordinator.join(f"n{m}", member=m) for m in range(3)}
         rng = random.Random(2)

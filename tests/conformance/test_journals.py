@@ -15,7 +15,7 @@ from pbt.journals.journal import Journal, Raced
 from pbt.journals.memory import MemoryJournal
 from pbt.journals.postgres import PostgresJournal
 from pbt.journals.sqlite import SQLiteJournal
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from tests.postgres import postgres
 
 Open = Callable[[], Journal]
@@ -34,7 +34,7 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
         if request.param == "postgres":
             made.append(PostgresJournal(url, "p"))
         else:
-            made.append(place.journal(place.prepare(tmp_path / "p", request.param)))
+            made.append(folders.journal(folders.prepare(tmp_path / "p", request.param)))
         return made[-1]
 
     yield open_journal
@@ -104,7 +104,7 @@ def test_bytes_are_kept_as_they_are(opened: Open) -> None:
 
 
 def test_a_full_disk_is_a_clear_error_and_loses_nothing(tmp_path: Path) -> None:
-    journal = SQLiteJournal(place.prepare(tmp_path / "p"))
+    journal = SQLiteJournal(folders.prepare(tmp_path / "p"))
     journal.append(0, [b"one"])
     journal._db.execute("PRAGMA max_page_count = 4")
     with pytest.raises(pbt.Unavailable, match="nothing was recorded"):

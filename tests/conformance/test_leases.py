@@ -28,7 +28,7 @@ def test_a_join_that_finds_nobody_free_is_told_to_wait(world: World) -> None:
     s = Script(world, members=2)
     s.join(None)
     s.join(None)
-    other = world.face()
+    other = world.coordinator()
     answer = other.join("late")
     assert answer.wait
     assert answer.member is None
@@ -41,7 +41,7 @@ def test_a_nonce_is_one_join_however_often_it_is_sent(world: World) -> None:
     first = s.coordinator.join("one")
     n = len(s.entries)
     assert s.coordinator.join("one") == first
-    assert world.face().join("one") == first
+    assert world.coordinator().join("one") == first
     assert len(s.entries) == n
 
 
@@ -49,14 +49,14 @@ def test_a_members_next_lease_has_the_next_number(world: World) -> None:
     s = Script(world)
     assert s.join(2).lease == 1
     world.die(s.coordinator, 2)
-    assert s.join(2, face=world.face()).lease == 2
+    assert s.join(2, coordinator=world.coordinator()).lease == 2
 
 
 def test_a_living_workers_member_is_not_taken(world: World) -> None:
     s = Script(world)
     s.join(2)
     with pytest.raises(pbt.NobodyFree):
-        s.join(2, face=world.face())
+        s.join(2, coordinator=world.coordinator())
 
 
 def test_joining_a_finished_population_finds_nothing(world: World) -> None:
@@ -72,7 +72,7 @@ def test_a_lease_sets_the_member_back_to_its_checkpoint(world: World) -> None:
     s.report(0, 0.5, step=5)
     s.report(0, 0.9, step=8, save=False)
     world.die(s.coordinator, 0)
-    answer = s.join(0, face=world.face())
+    answer = s.join(0, coordinator=world.coordinator())
     assert (answer.step, answer.checkpoint.id) == (5, "0/1-1")  # type: ignore[union-attr]
 
 
@@ -85,9 +85,9 @@ def test_an_exploit_does_not_end_the_lease(world: World) -> None:
 
 def test_settings_of_a_later_joiner_are_compared(world: World) -> None:
     Script(world, strategy=pbt.PBT(quantile=0.2), start=[{"lr": 0.5}], goal=5)
-    face = world.face()
+    coordinator = world.coordinator()
     same = {"strategy": pbt.PBT(), "start": ({"lr": 0.5},), "goal": 5.0}
-    face.join("same", wanted(space=SPACE, members=4, interval=1, **same))
+    coordinator.join("same", wanted(space=SPACE, members=4, interval=1, **same))
     for given, says in [
         ({"members": 8}, "members=4, but members=8"),
         ({"interval": 3}, "interval=1, but interval=3"),
@@ -98,7 +98,7 @@ def test_settings_of_a_later_joiner_are_compared(world: World) -> None:
         ({"seed": 8}, "seed"),
     ]:
         with pytest.raises(pbt.SettingsError, match=says) as caught:
-            face.join("other", wanted(**given))
+            coordinator.join("other", wanted(**given))
         assert "start anew" in str(caught.value)
 
 
@@ -115,7 +115,7 @@ def test_a_dead_member_of_an_open_population_ranks_no_longer(world: World) -> No
         assert member is not None
         s.report(member, score)
     world.die(s.coordinator, 1)
-    world.face().join("next")
+    world.coordinator().join("next")
     assert isinstance(s.entries[-2].event, Absent)
     assert [id for _, id in s.population.ranked] == [2, 0]
 
@@ -143,10 +143,10 @@ def test_three_leases_without_anything_to_show_are_cured(world: World) -> None:
     s.round(4, 3, 2)
     old = s.population.members[3].hyperparameters
     for n in range(3):
-        s.join(3, face=world.face())
+        s.join(3, coordinator=world.coordinator())
         s.report(0, 4 + n)
         _die(world, s, 3)
-    answer = s.join(3, face=world.face())
+    answer = s.join(3, coordinator=world.coordinator())
     m = s.population.members[3]
     assert (m.losses, m.decisions) == (3, 2)
     assert answer.checkpoint.member in (0, 1)  # type: ignore[union-attr]
@@ -154,19 +154,19 @@ def test_three_leases_without_anything_to_show_are_cured(world: World) -> None:
 
 
 def _die(world: World, s: Script, member: int) -> None:
-    """The newest holder dies: in a folder, whichever face holds the lock."""
-    for face in getattr(world, "faces", []) or [s.coordinator]:
-        world.die(face, member)
+    """The newest holder dies: in a folder, whichever coordinator holds the lock."""
+    for coordinator in getattr(world, "opened", []) or [s.coordinator]:
+        world.die(coordinator, member)
 
 
 def test_three_more_losses_fail_the_member_for_good(world: World) -> None:
     s = Script(world, members=2)
     s.report(0, 1.0)
     for _ in range(6):
-        s.join(1, face=world.face())
+        s.join(1, coordinator=world.coordinator())
         s.report(0, 1.0)
         _die(world, s, 1)
-    answer = s.join(1, face=world.face())
+    answer = s.join(1, coordinator=world.coordinator())
     assert answer.stop
     assert answer.failed
     assert s.population.members[1].failed
@@ -177,26 +177,26 @@ def test_three_more_losses_fail_the_member_for_good(world: World) -> None:
 def test_an_orderly_release_is_no_loss_and_neither_is_a_death_while_nobody_reports(world: World) -> None:
     s = Script(world)
     for _ in range(4):
-        s.join(3, face=world.face())
+        s.join(3, coordinator=world.coordinator())
         _die(world, s, 3)
-    assert s.join(3, face=world.face()).lease == 5
+    assert s.join(3, coordinator=world.coordinator()).lease == 5
     assert s.population.members[3].losses == 0
     s.report(0, 1.0)
     s.coordinator.tell(Released(3, 5))
     _die(world, s, 3)
-    s.join(3, face=world.face())
+    s.join(3, coordinator=world.coordinator())
     assert s.population.members[3].losses == 0
 
 
 def test_who_ended_with_nothing_to_show_is_tried_again_once_another_member_had_something(world: World) -> None:
     s = Script(world, members=3)
-    assert s.join(None, face=world.face()).member == 0
+    assert s.join(None, coordinator=world.coordinator()).member == 0
     _die(world, s, 0)
     assert s.join(None).member == 1
     s.report(1, 1.0)
     s.coordinator.tell(Released(1, 1))
     s.coordinator.let_go(1)
-    assert s.join(None, face=world.face()).member == 0
+    assert s.join(None, coordinator=world.coordinator()).member == 0
     assert s.population.members[0].losses == 1
 
 
@@ -209,7 +209,7 @@ def test_where_nothing_explains_it_all_members_are_tried_in_turn_and_none_is_har
         s.coordinator.let_go(member)
     tried = []
     for _ in range(12):
-        member = s.join(None, face=world.face()).member
+        member = s.join(None, coordinator=world.coordinator()).member
         assert member is not None
         tried.append(member)
         _die(world, s, member)
@@ -223,9 +223,9 @@ def test_the_last_one_left_is_cured_and_stopped_though_nobody_else_reports_any_m
         for step in (1, 2):
             s.report(member, 1.0, step=step)
     for _ in range(6):
-        assert s.join(2, face=world.face()).member == 2
+        assert s.join(2, coordinator=world.coordinator()).member == 2
         _die(world, s, 2)
-    answer = s.join(2, face=world.face())
+    answer = s.join(2, coordinator=world.coordinator())
     assert answer.failed
     assert s.population.finished
 
@@ -238,7 +238,7 @@ def test_the_last_one_left_is_not_blamed_where_it_had_something_to_show_before(w
         s.report(0, 1.0, step=step)
     _die(world, s, 1)
     for _ in range(7):
-        assert s.join(1, face=world.face()).member == 1
+        assert s.join(1, coordinator=world.coordinator()).member == 1
         _die(world, s, 1)
     assert s.population.members[1].losses == 0
 
@@ -246,7 +246,7 @@ def test_the_last_one_left_is_not_blamed_where_it_had_something_to_show_before(w
 def test_a_population_of_one_is_never_blamed(world: World) -> None:
     s = Script(world, members=1)
     for _ in range(8):
-        assert s.join(0, face=world.face()).member == 0
+        assert s.join(0, coordinator=world.coordinator()).member == 0
         _die(world, s, 0)
     assert s.population.members[0].losses == 0
 
@@ -259,8 +259,8 @@ def test_a_barrier_decides_for_all_from_one_snapshot_in_the_entry_that_completed
     answers: dict[int, object] = {}
 
     def ask(member: int) -> None:
-        face = world.face()
-        while (answer := face.report(waiting[member])[0]).wait:
+        coordinator = world.coordinator()
+        while (answer := coordinator.report(waiting[member])[0]).wait:
             time.sleep(0.01)
         answers[member] = answer
 
@@ -290,18 +290,18 @@ def test_a_waiting_turn_gives_way_to_a_member_that_the_round_lacks(world: World)
 
 def test_one_worker_alone_gets_through_barriers_in_turns(world: World) -> None:
     s = Script(world, synchronous=True, members=3, steps=4)
-    face = world.face()
+    coordinator = world.coordinator()
     for n in range(60):
-        answer = face.join(f"turn-{n}", turn=True)
+        answer = coordinator.join(f"turn-{n}", turn=True)
         if answer.member is None:
             break
         s.answers[answer.member] = answer
         while not (answer.released or answer.stop):
             report = s.draft(answer.member, 1.0)
-            answer = s.send(report, face)
+            answer = s.send(report, coordinator)
             while answer.wait and not answer.released:
-                answer = s.send(report, face)
-        face.let_go(answer.member)
+                answer = s.send(report, coordinator)
+        coordinator.let_go(answer.member)
     assert s.population.finished
 
 
@@ -309,12 +309,12 @@ def test_a_barrier_goes_on_without_a_member_that_nobody_holds(world: World) -> N
     s = Script(world, synchronous=True, members=3, barrier_timeout=0.3)
     s.join(0)
     s.join(1)
-    world.face()
+    world.coordinator()
     done: list[object] = []
 
     def ask(member: int) -> None:
-        face, report = world.face(), s.draft(member, member)
-        while (answer := face.report(report)[0]).wait:
+        coordinator, report = world.coordinator(), s.draft(member, member)
+        while (answer := coordinator.report(report)[0]).wait:
             time.sleep(0.02)
         done.append(answer)
 
@@ -325,7 +325,7 @@ def test_a_barrier_goes_on_without_a_member_that_nobody_holds(world: World) -> N
         thread.join(20)
     assert len(done) == 2
     assert s.population.members[2].absent
-    assert s.join(2, face=world.face()).member == 2
+    assert s.join(2, coordinator=world.coordinator()).member == 2
     assert not s.population.members[2].absent
 
 
@@ -342,14 +342,14 @@ def test_two_launchers_revive_a_failed_member_once(world: World) -> None:
     s = Script(world, members=2)
     s.report(0, 1.0)
     for _ in range(6):
-        s.join(1, face=world.face())
+        s.join(1, coordinator=world.coordinator())
         s.report(0, 1.0)
         _die(world, s, 1)
-    s.join(1, face=world.face())
+    s.join(1, coordinator=world.coordinator())
     seen = s.population
     assert seen.members[1].failed
     for _ in range(2):
-        revive(world.face(), seen)
+        revive(world.coordinator(), seen)
     told = [e for e in s.entries if isinstance(e.event, Steered)]
     assert len(told) == 1
     assert [d.member for d in told[0].decisions] == [1]

@@ -17,57 +17,57 @@ SCRIPT = {"space": SPACE, "members": 4, "steps": 100, "interval": 1, "maximize":
 def begun(world: World, **commanded: object) -> pbt.Settings:
     """A population that a worker created under such a command line."""
     asked = wanted(**commanded).commanded().over(wanted(**SCRIPT))
-    world.face().join("first", asked)
+    world.coordinator().join("first", asked)
     return world.population.settings
 
 
 def test_a_script_that_says_otherwise_joins(world: World) -> None:
     settings = begun(world, members=6, steps=20)
     assert (settings.members, settings.steps, settings.overridden) == (6, 20, {"members", "steps"})
-    assert world.face().join("bare", wanted(**SCRIPT)).member is not None
-    assert world.face().create(wanted(**SCRIPT)) == settings
+    assert world.coordinator().join("bare", wanted(**SCRIPT)).member is not None
+    assert world.coordinator().create(wanted(**SCRIPT)) == settings
 
 
 def test_what_a_script_decided_is_still_compared(world: World) -> None:
     begun(world, members=6)
     with pytest.raises(pbt.SettingsError, match="has interval=1, but interval=3 was asked for"):
-        world.face().join("bare", wanted(**{**SCRIPT, "interval": 3}))
+        world.coordinator().join("bare", wanted(**{**SCRIPT, "interval": 3}))
 
 
 def test_another_command_line_is_compared(world: World) -> None:
     begun(world, members=6)
     with pytest.raises(pbt.SettingsError, match="has members=6, but members=4 was asked for"):
-        world.face().join("second", wanted(members=4).commanded())
+        world.coordinator().join("second", wanted(members=4).commanded())
     with pytest.raises(pbt.SettingsError, match="has interval=1, but interval=2 was asked for"):
-        world.face().join("third", wanted(interval=2).commanded().over(wanted(**SCRIPT)))
+        world.coordinator().join("third", wanted(interval=2).commanded().over(wanted(**SCRIPT)))
 
 
 def test_steps_that_were_raised_are_not_compared_with_what_a_script_or_an_earlier_command_line_said(
     world: World,
 ) -> None:
     begun(world)
-    world.face().tell(Steered({"steps": 120}, by="pbt run", nonce="more"))
-    assert world.face().join("bare", wanted(**SCRIPT)).member is not None
-    assert world.face().join("restarted", wanted(steps=100).commanded()).member is not None
+    world.coordinator().tell(Steered({"steps": 120}, by="pbt run", nonce="more"))
+    assert world.coordinator().join("bare", wanted(**SCRIPT)).member is not None
+    assert world.coordinator().join("restarted", wanted(steps=100).commanded()).member is not None
     with pytest.raises(pbt.SettingsError, match="has steps=120, but steps=100 was asked for"):
         compare(world.population.settings, wanted(steps=100).commanded(), launching=True)
 
 
 def test_who_asks_for_more_steps_is_told_how_to_train_longer_and_who_asks_for_fewer_is_not(world: World) -> None:
-    world.face().join("first", wanted(**SCRIPT))
+    world.coordinator().join("first", wanted(**SCRIPT))
     steps = world.population.settings.steps
     assert steps is not None
     with pytest.raises(pbt.SettingsError, match=f"train longer with pbt run --steps {steps + 20}"):
-        world.face().join("longer", wanted(**{**SCRIPT, "steps": steps + 20}))
+        world.coordinator().join("longer", wanted(**{**SCRIPT, "steps": steps + 20}))
     with pytest.raises(pbt.SettingsError, match="use the same settings"):
-        world.face().join("shorter", wanted(**{**SCRIPT, "steps": steps - 1}))
+        world.coordinator().join("shorter", wanted(**{**SCRIPT, "steps": steps - 1}))
 
 
 def test_a_command_lines_members_win_over_a_script_that_is_open(world: World) -> None:
     script = {**SCRIPT, "members": None, "open": True}
-    world.face().join("first", wanted(members=3).commanded().over(wanted(**script)))
+    world.coordinator().join("first", wanted(members=3).commanded().over(wanted(**script)))
     assert world.population.settings.members == 3
-    assert world.face().join("bare", wanted(**script)).member is not None
+    assert world.coordinator().join("bare", wanted(**script)).member is not None
 
 
 def test_a_population_that_no_command_line_touched_says_nothing_of_it() -> None:

@@ -20,7 +20,7 @@ def test_the_same_report_again_is_the_same_question_again(world: World) -> None:
     first = s.send(report)
     n = len(s.entries)
     assert s.send(report) == first
-    assert s.send(report, world.face()) == first
+    assert s.send(report, world.coordinator()) == first
     assert len(s.entries) == n
 
 
@@ -39,7 +39,7 @@ def test_a_retry_after_somebody_else_took_over_is_answered_not_refused(world: Wo
     s.join(0)
     report = s.draft(0, 1.0, release=True)
     s.send(report)
-    s.join(0, face=world.face())
+    s.join(0, coordinator=world.coordinator())
     again = s.send(report)
     assert again.released
     assert again.seq == 1
@@ -58,7 +58,7 @@ def test_an_old_lease_is_lost(world: World) -> None:
     s.report(0, 1.0)
     old = s.draft(0, 2.0)
     world.die(s.coordinator, 0)
-    s.join(0, face=world.face())
+    s.join(0, coordinator=world.coordinator())
     with pytest.raises(pbt.LeaseLost, match="lease 1 is over, the newest is 2"):
         s.send(old)
 
@@ -159,9 +159,9 @@ def test_a_ten_megabyte_value_is_refused(world: World) -> None:
 
 
 def test_nothing_is_taken_before_a_population_exists(world: World) -> None:
-    face = world.face()
+    coordinator = world.coordinator()
     with pytest.raises(pbt.SettingsError, match="pass space="):
-        face.join("n")
+        coordinator.join("n")
 
 
 def test_a_block_of_reports_is_one_entry_and_the_order_of_seats_does_not_matter(world: World) -> None:
@@ -198,14 +198,14 @@ def test_owed_hyperparameters_are_explored_once_and_equal_for_everybody(world: W
     explored = [e for e in s.entries if isinstance(e.event, Explored)]
     assert len(explored) == 1
     assert s.entries[explored[0].event.entry - 1].decisions[0].owed  # type: ignore[union-attr]
-    assert world.face().stand(3, 1) == answers[3]
+    assert world.coordinator().stand(3, 1) == answers[3]
 
 
 def test_who_leases_a_member_that_is_owed_explores_for_it(world: World) -> None:
     s = Script(world, strategy="tests.deferring:Deferring")
     s.round(4, 3, 2)
     s.join(3)
-    other = world.face()
+    other = world.coordinator()
     answer = s.send(s.draft(3, 1.0), other)
     assert answer.hyperparameters in s.settings.space
 
@@ -221,7 +221,7 @@ def test_a_lost_checkpoint_is_never_parent_best_or_own_again(world: World) -> No
     assert p.best.id == "1/1-1"
     assert not p.members[0].standing
     world.die(s.coordinator, 0)
-    cured = s.join(0, face=world.face())
+    cured = s.join(0, coordinator=world.coordinator())
     assert cured.checkpoint is None or cured.checkpoint.id != lost
 
 

@@ -122,7 +122,7 @@ class Uploaded(Travelling):
         self._folder.folder = self.world.folder / "digits"
 
     def store(self, machine: str = "one") -> CheckpointStore:
-        return UploadStore(self.world.face(), self.cache(machine))
+        return UploadStore(self.world.coordinator(), self.cache(machine))
 
     def files(self) -> set[str]:
         return self._folder.files()

@@ -10,8 +10,8 @@ import pytest
 from pbt.coordinator.coordinator import Coordinator
 from pbt.coordinator.snapshot import FOLD, load
 from pbt.journals.memory import MemoryJournal
-from pbt.liveness.liveness import Here
-from pbt.opening import folder as place
+from pbt.liveness.liveness import SameProcess
+from pbt.opening import folder as folders
 from pbt.population.entries import Entry, Leased, Released, Report, Reported, decode, encode
 from pbt.population.fold import apply_all
 from pbt.strategies.registry import build
@@ -29,7 +29,7 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def test_it_opens_and_folds_to_what_it_folded_to(old: Path) -> None:
     (old / "snapshot").unlink()
-    coordinator = place.coordinator(old)
+    coordinator = folders.coordinator(old)
     try:
         assert population_of(coordinator.journal) == (old / "expected.json").read_bytes()
         bodies = list(coordinator.journal.read(0))
@@ -43,8 +43,8 @@ def test_its_snapshot_is_ignored_or_the_very_same_fold(old: Path) -> None:
     found = load((old / "snapshot").read_bytes(), build)
     assert found is None or FOLD == 1
     if found is not None:
-        bodies = list(place.reader(old).read(0))
-        afresh = Coordinator(MemoryJournal(bodies), Here())
+        bodies = list(folders.reader(old).read(0))
+        afresh = Coordinator(MemoryJournal(bodies), SameProcess())
         afresh.catch_up()
         assert found.fold == afresh._fold
         assert found.covers(bodies[-1])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import pbt
 from pbt.coordinator.coordinator import Coordinator
 from pbt.journals.memory import MemoryJournal
-from pbt.liveness.liveness import Here
+from pbt.liveness.liveness import SameProcess
 from pbt.population.entries import Entry, Leased, Lost, Released, Steered, decode, encode
 from pbt.population.fold import apply, apply_all, decided, happened, refold
 from pbt.population.lineage import Lineage
@@ -135,7 +135,7 @@ def test_every_history(
     for at in range(0, len(entries), 1 + len(entries) // 8):
         assert apply_all(by_halves[at], entries[at + 1 :]) == by_halves[-1]
 
-    other = Coordinator(MemoryJournal(bodies), Here())
+    other = Coordinator(MemoryJournal(bodies), SameProcess())
     other.catch_up()
     assert other.population == script.coordinator.population
 

@@ -14,8 +14,8 @@ import pbt
 from pbt.coordinator import snapshot
 from pbt.coordinator.coordinator import Coordinator
 from pbt.journals.memory import MemoryJournal
-from pbt.liveness.liveness import Here
-from pbt.opening import folder as place
+from pbt.liveness.liveness import SameProcess
+from pbt.opening import folder as folders
 from tests.deferring import Deferring
 from tests.fold.test_properties import moves, play
 from tests.population import SPACE, Script
@@ -36,7 +36,7 @@ class Counting(MemoryJournal):
 
 
 def opened(journal: Any) -> Coordinator:
-    coordinator = Coordinator(journal, Here())
+    coordinator = Coordinator(journal, SameProcess())
     coordinator.catch_up()
     return coordinator
 
@@ -142,7 +142,7 @@ def test_a_folder_that_takes_no_snapshot_goes_on(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(snapshot, "EVERY", 2)
     (tmp_path / "p" / "snapshot").mkdir(parents=True)
     s = Script.__new__(Script)
-    coordinator = place.coordinator(tmp_path / "p")
+    coordinator = folders.coordinator(tmp_path / "p")
     s.answers, s.joins, s.coordinator = {}, 0, coordinator
     coordinator.create(pbt.settings.wanted(space=SPACE, members=2, maximize=True))
     s.round(1, 2)

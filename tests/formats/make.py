@@ -16,7 +16,7 @@ import pbt
 from pbt.coordinator.coordinator import Coordinator
 from pbt.coordinator.snapshot import dump
 from pbt.journals.journal import Journal
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from pbt.population.entries import Absent, Decision, Lost, Released, Steered, Why
 from tests.deferring import Deferring
 from tests.population import Script
@@ -100,7 +100,7 @@ def write(home: Path, script: Script, kind: str) -> None:
     """Write one history."""
     assert isinstance(script.world, MemoryWorld)
     shutil.rmtree(home, ignore_errors=True)
-    coordinator = place.coordinator(home, kind)
+    coordinator = folders.coordinator(home, kind)
     for number, body in enumerate(script.world.bodies):
         coordinator.journal.append(number, [body])
     coordinator.catch_up()

@@ -14,7 +14,7 @@ from pbt.journals.files.journal import FilesJournal
 from pbt.journals.memory import MemoryJournal
 from pbt.journals.postgres import PostgresJournal
 from pbt.journals.sqlite import SQLiteJournal
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from pbt.population.entries import Explored, Leased, Released, Reported, decode
 from tests.postgres import postgres
 
@@ -29,13 +29,13 @@ def memory(folder: Path) -> Opener:
 
 def sqlite(folder: Path) -> Opener:
     """One file, opened by each."""
-    prepared = place.prepare(folder)
+    prepared = folders.prepare(folder)
     return lambda: SQLiteJournal(prepared)
 
 
 def files(folder: Path) -> Opener:
     """One folder, opened by each."""
-    prepared = place.prepare(folder, "files")
+    prepared = folders.prepare(folder, "files")
     return lambda: FilesJournal(prepared)
 
 

@@ -19,14 +19,14 @@ class Moves(Drawing):
     def __init__(self, draw: Draw, opener: Opener) -> None:
         super().__init__(draw)
         asked, strategy = self.settings()
-        self.table = Table(opener, asked, strategy, faces=draw.integer(2, 3))
+        self.table = Table(opener, asked, strategy, coordinators=draw.integer(2, 3))
         self.workers: list[Worker] = []
         self.nonces: list[str] = []
         self.haunted = 0 if self.chance(25) else None
 
-    def face(self) -> int:
+    def coordinator(self) -> int:
         """One that is not in the middle of something."""
-        return self.choice([i for i in range(len(self.table.faces)) if i != self.table.busy])
+        return self.choice([i for i in range(len(self.table.coordinators)) if i != self.table.busy])
 
     def worker(self) -> Worker | None:
         """Mostly one that holds its member still; those of a haunted member seldom get so far as to report twice."""
@@ -54,8 +54,8 @@ class Moves(Drawing):
         turn = self.chance(50)
         model, gone = self.table.model, self.table.alive.gone
         answer = self.table.say(
-            self.face(),
-            lambda face: face.join(nonce, member=wish, turn=turn),
+            self.coordinator(),
+            lambda coordinator: coordinator.join(nonce, member=wish, turn=turn),
             lambda: expects.to_join(model, gone, nonce, wish, turn),
             intruder=intruder,
             joins=True,
@@ -86,8 +86,8 @@ class Moves(Drawing):
     def _send(self, workers: list[Worker], reports: list[Report], intruder: Callable[[], None] | None) -> None:
         model, gone = self.table.model, self.table.alive.gone
         answers = self.table.say(
-            self.face(),
-            lambda face: face.report(*reports),
+            self.coordinator(),
+            lambda coordinator: coordinator.report(*reports),
             lambda: expects.to_reports(model, gone, reports),
             intruder=intruder,
             full=self._full(intruder),
@@ -115,7 +115,9 @@ class Moves(Drawing):
         w.seq = max(a.seq, 0)
 
     def _ask(self, w: Worker) -> Answer:
-        answer: Answer = self.table.say(self.face(), lambda face: face.stand(w.member, w.lease), list)
+        answer: Answer = self.table.say(
+            self.coordinator(), lambda coordinator: coordinator.stand(w.member, w.lease), list
+        )
         self._check(answer, w)
         return answer
 
@@ -136,7 +138,7 @@ class Moves(Drawing):
         model = self.table.model
         must: Callable[[], Any] = (lambda: refused) if refused else (lambda: expects.to_told(model, event))
         answer: Answer | None = self.table.say(
-            self.face(), lambda face: face.tell(event, decisions), must, by_hand=decisions
+            self.coordinator(), lambda coordinator: coordinator.tell(event, decisions), must, by_hand=decisions
         )
         return answer
 
@@ -170,8 +172,8 @@ class Moves(Drawing):
         if w is not None and self.chance(60):
             model = self.table.model
             self.table.say(
-                self.face(),
-                lambda face: face.finish(w.member, w.lease),
+                self.coordinator(),
+                lambda coordinator: coordinator.finish(w.member, w.lease),
                 lambda: expects.to_finish(model, w.member, w.lease),
                 by_hand=expects.stopped(model, w.member),
             )
@@ -238,13 +240,13 @@ class Moves(Drawing):
         """A coordinator's process dies; the next one may find a snapshot."""
         if self.chance(50):
             self.table.reader.save_snapshot(b"")
-        self.table.renew(self.face())
+        self.table.renew(self.coordinator())
 
     def look(self) -> None:
         """A coordinator catches up."""
-        face = self.table.faces[self.face()]
-        face.catch_up()
-        self.table.compare(face.population)
+        coordinator = self.table.coordinators[self.coordinator()]
+        coordinator.catch_up()
+        self.table.compare(coordinator.population)
 
 
 WEIGHTS = {

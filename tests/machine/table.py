@@ -29,7 +29,7 @@ from tests.worlds import Dying
 class Table:
     """Coordinators 0 and up on one journal; 0 waits for its turn, the others never do and meet each other."""
 
-    def __init__(self, opener: Opener, wanted: Wanted, strategy: pbt.PBT, faces: int) -> None:
+    def __init__(self, opener: Opener, wanted: Wanted, strategy: pbt.PBT, coordinators: int) -> None:
         self.opener, self.strategy = opener, strategy
         self.model = Model()
         self.alive = Dying()
@@ -38,10 +38,10 @@ class Table:
         self.busy: int | None = None
         self.by_hand: dict[int, tuple[Decision, ...]] = {}
         self.reader = opener()
-        self.faces = [self.opened(raced=i > 0) for i in range(faces)]
-        self.faces[0].create(wanted)
+        self.coordinators = [self.opened(raced=i > 0) for i in range(coordinators)]
+        self.coordinators[0].create(wanted)
         self._take(self._news()[0])
-        self.compare(self.faces[0].population)
+        self.compare(self.coordinators[0].population)
 
     def opened(self, raced: bool) -> Coordinator:
         """One more coordinator."""
@@ -54,13 +54,13 @@ class Table:
 
     def renew(self, i: int) -> None:
         """The process of a coordinator dies, and another begins."""
-        self.faces[i].close()
-        self.faces[i] = self.opened(raced=i > 0)
+        self.coordinators[i].close()
+        self.coordinators[i] = self.opened(raced=i > 0)
         self.figures["coordinators begun anew"] += 1
 
     def close(self) -> None:
-        for face in self.faces:
-            face.close()
+        for coordinator in self.coordinators:
+            coordinator.close()
         self.reader.close()
 
     # One thing said
@@ -76,9 +76,9 @@ class Table:
         full: str | None = None,
     ) -> Any:
         """Say it to coordinator `i`; the outcome must be the expected one. Answers, or None if it was refused."""
-        face = self.faces[i]
+        coordinator = self.coordinators[i]
         self.busy = i
-        outcome, was_full = _ask(face, ask, intruder, full)
+        outcome, was_full = _ask(coordinator, ask, intruder, full)
         self.busy = None
         news = self._without_the_dead(self._news()) if joins else self._news()
         if was_full:
@@ -93,8 +93,8 @@ class Table:
         else:
             assert not isinstance(outcome, PBTError), f"{outcome!r} where {must} was to be recorded"
             self._fold(news, must, by_hand)
-        if face.exists:
-            self.compare(face.population)
+        if coordinator.exists:
+            self.compare(coordinator.population)
         return outcome
 
     def _was_full(self, news: list[Entry], outcome: Any, expected: Callable[[], Expected], full: str | None) -> None:
@@ -202,9 +202,9 @@ class Table:
         entries = [decode(body) for body in bodies]
         assert [encode(e) for e in entries] == bodies
         whole = refold(entries)
-        for face in self.faces:
-            face.catch_up()
-            assert face.population == whole
+        for coordinator in self.coordinators:
+            coordinator.catch_up()
+            assert coordinator.population == whole
         self.compare(whole)
         fresh = Coordinator(self.opener(), self.alive)
         fresh.catch_up()
@@ -224,15 +224,15 @@ class Table:
 
 
 def _ask(
-    face: Coordinator, ask: Callable[[Coordinator], Any], intruder: Callable[[], None] | None, full: str | None
+    coordinator: Coordinator, ask: Callable[[Coordinator], Any], intruder: Callable[[], None] | None, full: str | None
 ) -> tuple[Any, bool]:
     """Answers or the error, and whether the journal was full."""
-    journal = face.journal
+    journal = coordinator.journal
     if isinstance(journal, Raced):
         journal.intruder, journal.full, journal.was_full = intruder, full, False
     outcome: Any
     try:
-        outcome = ask(face)
+        outcome = ask(coordinator)
     except PBTError as error:
         outcome = error
     if not isinstance(journal, Raced):

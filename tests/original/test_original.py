@@ -254,7 +254,7 @@ def test_another_space_is_refused(server: PBTServer, csv: str, tmp_path: Path) -
 
 
 def test_no_server_is_a_clear_error(csv: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pbt.client.remote.FIRST_PATIENCE", 0.2)
+    monkeypatch.setattr("pbt.client.remote.FIRST_TIMEOUT", 0.2)
     with pytest.raises(pbt.Unreachable, match="is pbt serve running"):
         PBTClient("127.0.0.1", 9, "", csv)
 

@@ -15,7 +15,7 @@ import pytest
 import pbt
 from pbt import preempt
 from pbt.checkpoints.folder import FolderStore
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from pbt.population.entries import Past, Report, Reported
 from pbt.population.fold import refold
 from pbt.population.lineage import Lineage
@@ -29,8 +29,8 @@ from tests.worlds import MemoryWorld
 class Cut:
     """A coordinator behind a connection that can be cut, before a request arrives or before its answer does."""
 
-    def __init__(self, face: Any) -> None:
-        self.inner = face
+    def __init__(self, coordinator: Any) -> None:
+        self.inner = coordinator
         self.cut = ""
         self.asked = 0
 
@@ -54,13 +54,13 @@ def world() -> MemoryWorld:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(away, "PATIENCE", 0.05)
+    monkeypatch.setattr(away, "ANSWER_TIMEOUT", 0.05)
     monkeypatch.setattr(away, "_FIRST", 0.01)
     monkeypatch.setattr(away, "_LAST", 0.02)
 
 
 def member(world: MemoryWorld, tmp_path: Path, when_away: Any = "go on", **given: Any) -> tuple[Member, Cut]:
-    cut = Cut(world.face())
+    cut = Cut(world.coordinator())
     settings = {"space": SPACE, "members": 1, "steps": 100, "interval": 10, "maximize": True, "seed": 1} | given
     cut.create(wanted(**settings))
     joined = Member(cut, FolderStore(tmp_path), cut.join("nonce"), when_away)
@@ -83,7 +83,7 @@ def until(what: Callable[[], object]) -> None:
 
 
 def answered(m: Member) -> bool:
-    return m._courier._under_way is None or m._courier._under_way._done.is_set()
+    return m._outbox._under_way is None or m._outbox._under_way._done.is_set()
 
 
 @pytest.mark.parametrize("where", ["before", "after"])
@@ -126,7 +126,7 @@ def test_an_exploit_decided_meanwhile_is_obeyed_and_drops_what_came_after_it(
     world: MemoryWorld, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     good, _ = member(world, tmp_path, members=2, interval=1, quorum=1)
-    bad = Cut(world.face())
+    bad = Cut(world.coordinator())
     poor = Member(bad, FolderStore(tmp_path), bad.join("other"), "go on")
     good.report(1.0, step=1, save=save)
     bad.cut = "after"
@@ -154,7 +154,7 @@ def test_a_lease_lost_meanwhile_ends_it(world: MemoryWorld, tmp_path: Path) -> N
     m.report(1.0, step=1)
     m.report(1.0, step=2)
     world.die(cut, 0)
-    assert world.face().join("taker").member == 0
+    assert world.coordinator().join("taker").member == 0
     cut.cut = ""
     until(lambda: answered(m))
     with pytest.raises(pbt.LeaseLost):
@@ -265,7 +265,7 @@ def test_what_can_not_be_said_any_more_is_not_dropped_in_silence(
 
 def test_a_report_under_way_and_the_next_member_share_a_coordinator(tmp_path: Path) -> None:
     """Who leaves a member while its report is still asked for takes the next one from the same coordinator."""
-    c = place.coordinator(tmp_path / "p", "sqlite")
+    c = folders.coordinator(tmp_path / "p", "sqlite")
     c.create(wanted(space=SPACE, members=2, steps=1000, interval=900, maximize=True, seed=1))
     failures: list[BaseException] = []
 

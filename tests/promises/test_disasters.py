@@ -24,8 +24,8 @@ import pbt
 from pbt.checkpoints.folder import FolderStore
 from pbt.coordinator.coordinator import Coordinator
 from pbt.journals.memory import MemoryJournal
-from pbt.liveness.liveness import Here
-from pbt.opening import folder as place
+from pbt.liveness.liveness import SameProcess
+from pbt.opening import folder as folders
 from pbt.population.entries import Reported, decode
 from pbt.population.fold import refold
 from pbt.settings import wanted
@@ -39,7 +39,7 @@ SETTINGS: dict[str, Any] = {
 
 
 def reports(where: Path) -> list[Any]:
-    entries = [decode(body) for body in place.reader(where).read(0)]
+    entries = [decode(body) for body in folders.reader(where).read(0)]
     refold(entries)
     return [r for e in entries if isinstance(e.event, Reported) for r in e.event.reports]
 
@@ -138,7 +138,7 @@ def test_a_server_on_a_full_disk_answers_so_and_workers_wait(tmp_path: Path) -> 
         finally:
             server.kill()
             server.communicate()
-        assert refold(decode(body) for body in place.reader(disk / "digits").read(0)).finished
+        assert refold(decode(body) for body in folders.reader(disk / "digits").read(0)).finished
 
 
 def serve(folder: Path, cwd: Path, **limits: Any) -> tuple[subprocess.Popen[str], str]:
@@ -160,7 +160,7 @@ def test_a_read_only_folder_is_refused_for_training_and_can_be_looked_at(tmp_pat
     with ram_disk(tmp_path / "disk", "16M") as disk:
         with pbt.join(disk / "p", **SETTINGS) as member:
             member.report(1.0, step=1, save=lambda folder: (folder / "w").write_text("x"))
-        member._face.close()  # type: ignore[attr-defined]
+        member._coordinator.close()  # type: ignore[attr-defined]
         read_only(disk)
         with pytest.raises(pbt.PBTError, match=r"read-only|Read-only|readonly"):
             pbt.join(disk / "p")
@@ -191,7 +191,7 @@ def test_a_damaged_database_is_a_clear_error_and_nothing_is_written_over_it(tmp_
     with pbt.join(where, **SETTINGS) as member:
         for step in range(1, 60):
             member.report(1.0, step=step, save=lambda folder: (folder / "w").write_text("x"), metrics={"x" * 200: 1})
-    member._face.close()  # type: ignore[attr-defined]
+    member._coordinator.close()  # type: ignore[attr-defined]
     db = where / "journal.db"
     whole = db.read_bytes()
     middle = len(whole) // 2
@@ -229,7 +229,7 @@ def test_a_clock_set_back_changes_nothing() -> None:
         seen.append(s.population)
     assert seen[0] == seen[1]
     journal = MemoryJournal()
-    assert Coordinator(journal, Here(), clock=lambda: -1.0).create(wanted(**SETTINGS)).members == 2
+    assert Coordinator(journal, SameProcess(), clock=lambda: -1.0).create(wanted(**SETTINGS)).members == 2
 
 
 def test_a_server_without_descriptors_left_lives_on(tmp_path: Path) -> None:
@@ -241,8 +241,8 @@ def test_a_server_without_descriptors_left_lives_on(tmp_path: Path) -> None:
     port = int(url.rpartition(":")[2].partition("/")[0])
     held: list[socket.socket] = []
     try:
-        face = pbt.client.remote.Remote(url, key, patience=20.0)
-        face.create(wanted(**SETTINGS))
+        coordinator = pbt.client.remote.Remote(url, key, patience=20.0)
+        coordinator.create(wanted(**SETTINGS))
         for _ in range(100):
             held.append(socket.create_connection(("127.0.0.1", port), timeout=5))
         time.sleep(0.5)
@@ -252,7 +252,7 @@ def test_a_server_without_descriptors_left_lives_on(tmp_path: Path) -> None:
         late._met = True
         assert late.join("nonce").member == 0
         assert server.poll() is None
-        face.close()
+        coordinator.close()
         late.close()
     finally:
         server.send_signal(signal.SIGTERM)
@@ -313,7 +313,7 @@ def test_after_a_power_cut_everything_that_was_acknowledged_is_there(
     recorded = {(r.member, r.step): r for r in reports(where)}
     for one in acknowledged:
         assert recorded[one["member"], one["step"]].checkpoint == one["checkpoint"]
-    population = refold(decode(body) for body in place.reader(where).read(0))
+    population = refold(decode(body) for body in folders.reader(where).read(0))
     store = FolderStore(where)
     for m in population.members:
         assert m.checkpoint is not None
@@ -343,7 +343,7 @@ def test_the_same_test_notices_an_fsync_that_is_left_out(tmp_path: Path, disk: P
 
 def test_a_coordinator_that_is_let_go_closes_its_journal_at_once(tmp_path: Path) -> None:
     """Not when the garbage collector comes by: a disk could not be unmounted meanwhile."""
-    coordinator = place.coordinator(tmp_path / "p")
+    coordinator = folders.coordinator(tmp_path / "p")
     coordinator.create(wanted(**SETTINGS))
     assert (tmp_path / "p" / "journal.db-wal").exists()
     del coordinator

@@ -16,10 +16,10 @@ from pbt.checkpoints.cache import Cache
 from pbt.checkpoints.folder import FolderStore
 from pbt.checkpoints.upload import UploadStore
 from pbt.client.remote import Remote
-from pbt.coordinator.commands import StandAsk, TellAsk
+from pbt.coordinator.commands import StandCommand, TellCommand
 from pbt.errors import OutOfReach, Unavailable
-from pbt.opening import folder as place
-from pbt.opening.opening import open_place
+from pbt.opening import folder as folders
+from pbt.opening.opening import open_population
 from pbt.population.entries import Decision, Lost, Released, Reported, Steered, decode
 from pbt.population.fold import _end_lease, refold
 from pbt.population.member import Lease
@@ -44,14 +44,14 @@ def save(folder: Path) -> None:
 
 
 def entries(where: Path) -> list[Any]:
-    return [decode(body) for body in place.reader(where).read(0)]
+    return [decode(body) for body in folders.reader(where).read(0)]
 
 
 class LosesAnswers:
     """A coordinator whose answers to reports do not arrive."""
 
-    def __init__(self, face: Any) -> None:
-        self.inner = face
+    def __init__(self, coordinator: Any) -> None:
+        self.inner = coordinator
         self.loses = True
 
     def report(self, *reports: Any) -> Any:
@@ -68,12 +68,12 @@ def test_a_committed_checkpoint_survives_the_retry_of_an_old_holder(tmp_path: Pa
     """The answer was lost, another took over, loaded it, and reported: the checkpoint is the member's current one."""
     where = tmp_path / "p"
     old = pbt.join(where, **SETTINGS)
-    face = old._face
-    loser = old._courier._face = LosesAnswers(face)  # type: ignore[assignment]
+    coordinator = old._coordinator
+    loser = old._outbox._coordinator = LosesAnswers(coordinator)  # type: ignore[assignment]
     with pytest.raises(ConnectionError):
         old.report(1.0, step=2, save=save)
-    face.tell(Released(0, 1))
-    face.let_go(0)
+    coordinator.tell(Released(0, 1))
+    coordinator.let_go(0)
     new = pbt.join(where, member=0)
     assert new.checkpoint is not None
     new.report(1.5, step=3)
@@ -89,10 +89,10 @@ def test_checkpoints_that_the_server_does_not_see_are_not_lost(tmp_path: Path) -
     s = Script(world)
     s.report(0, 1.0)
     world.die(s.coordinator, 0)
-    face = world.face()
-    answer = face.join("n", member=0)
+    coordinator = world.coordinator()
+    answer = coordinator.join("n", member=0)
     with pytest.raises(OutOfReach, match="out of reach: mount it"):
-        Member(face, UploadStore(face, Cache("p")), answer)
+        Member(coordinator, UploadStore(coordinator, Cache("p")), answer)
     assert not any(isinstance(e.event, Lost) for e in s.entries)
     assert isinstance(s.entries[-1].event, Released)
     world.close()
@@ -106,7 +106,7 @@ def test_an_error_of_the_disk_is_not_a_lost_checkpoint(tmp_path: Path, monkeypat
     def broken(self: Path) -> bytes:
         raise OSError(5, "Input/output error")
 
-    coordinator = place.coordinator(tmp_path / "p")
+    coordinator = folders.coordinator(tmp_path / "p")
     answer = coordinator.join("n", member=0)
     with monkeypatch.context() as patch:
         patch.setattr(Path, "read_bytes", broken)
@@ -121,10 +121,10 @@ def test_an_unrelated_folder_at_the_servers_path_is_not_its_store(
 ) -> None:
     monkeypatch.setenv("PBT_KEY", KEY)
     world = ServerWorld(tmp_path)
-    assert isinstance(open_place(world.url).own(), FolderStore)
-    opened = world.face().open()
+    assert isinstance(open_population(world.url).own(), FolderStore)
+    opened = world.coordinator().open()
     monkeypatch.setattr(Remote, "open", lambda self: replace(opened, id="another"))
-    assert not isinstance(open_place(world.url).own(), FolderStore)
+    assert not isinstance(open_population(world.url).own(), FolderStore)
     world.close()
 
 
@@ -157,11 +157,11 @@ def test_a_request_imports_nothing(tmp_path: Path, name: str, monkeypatch: pytes
     (tmp_path / "evil_module.py").write_text("raise SystemExit('executed')")
     monkeypatch.syspath_prepend(tmp_path)
     world = ServerWorld(tmp_path)
-    face = world.face()
+    coordinator = world.coordinator()
     asked = wanted(space=SPACE, members=2, maximize=True)
     with pytest.raises(pbt.SettingsError, match="does not know the strategy"):
-        face.create(replace(asked, strategy=StrategyRecord(name)))
-    assert face.create(asked).members == 2
+        coordinator.create(replace(asked, strategy=StrategyRecord(name)))
+    assert coordinator.create(asked).members == 2
     world.close()
 
 
@@ -229,7 +229,12 @@ def test_what_one_ask_is_refused_does_not_touch_the_others() -> None:
     decision = Decision(1, 9, hyperparameters={"lr": 0.5, "layers": 1, "act": "a"})
     before = s.population.members[1].decisions
     outcomes = s.coordinator.serve(
-        [TellAsk(steered, [decision]), StandAsk(0, 1), TellAsk(steered, [Decision(50, 1)]), StandAsk(1, 1)]
+        [
+            TellCommand(steered, [decision]),
+            StandCommand(0, 1),
+            TellCommand(steered, [Decision(50, 1)]),
+            StandCommand(1, 1),
+        ]
     )
     assert [isinstance(o, pbt.PBTError) for o in outcomes] == [False, False, True, False]
     assert s.population.members[1].decisions == before + 1
@@ -253,8 +258,8 @@ def test_who_was_taken_over_while_saving_learns_it_as_a_lost_lease(tmp_path: Pat
     turn = next(iter(pbt.turns(where, **SETTINGS)))
 
     def slow(folder: Path) -> None:
-        turn._face.tell(Released(0, 1))
-        turn._face.let_go(0)
+        turn._coordinator.tell(Released(0, 1))
+        turn._coordinator.let_go(0)
         pbt.join(where, member=0).report(1.0, step=1)
         save(folder)
 
@@ -263,7 +268,7 @@ def test_who_was_taken_over_while_saving_learns_it_as_a_lost_lease(tmp_path: Pat
 
 
 def test_a_join_that_could_not_be_recorded_holds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    coordinator = place.coordinator(tmp_path / "p")
+    coordinator = folders.coordinator(tmp_path / "p")
     coordinator.create(wanted(**{**SETTINGS, "members": 1}))
 
     def full(expected: int, bodies: Any) -> None:
@@ -302,18 +307,18 @@ def test_numbers_that_fit_no_float(tmp_path: Path) -> None:
 @pytest.mark.parametrize("after", ["²", "9" * 31, "-1", "x"])
 def test_a_strange_after_is_refused(tmp_path: Path, after: str) -> None:
     world = ServerWorld(tmp_path)
-    face = world.face()
-    face.create(wanted(space=SPACE, members=1, maximize=True))
+    coordinator = world.coordinator()
+    coordinator.create(wanted(space=SPACE, members=1, maximize=True))
     with pytest.raises(pbt.Invalid, match="number of entries"):
-        face._request("GET", f"/digits/journal?after={quote(after)}", b"")
+        coordinator._request("GET", f"/digits/journal?after={quote(after)}", b"")
     world.close()
 
 
 def test_a_servers_defaults_are_for_new_populations(tmp_path: Path) -> None:
     world = ServerWorld(tmp_path, Wanted(maximize=True))
-    face = world.face()
-    face.create(wanted(space=SPACE, members=1, maximize=False))
-    assert face.join("n", wanted(space=SPACE)).member == 0
+    coordinator = world.coordinator()
+    coordinator.create(wanted(space=SPACE, members=1, maximize=False))
+    assert coordinator.join("n", wanted(space=SPACE)).member == 0
     other = Remote(world.url.replace("digits", "other"), KEY)
     assert other.create(wanted(space=SPACE, members=1)).maximize
     world.close()

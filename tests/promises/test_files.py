@@ -25,7 +25,7 @@ from pbt.journals.files.frames import framed, unframed
 from pbt.journals.files.journal import FilesJournal
 from pbt.journals.files.packing import BLOCK, blocks, pack
 from pbt.journals.journal import Raced
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from tests.population import Script
 from tests.scripts import environment, write
 from tests.worlds import ServerWorld
@@ -33,7 +33,7 @@ from tests.worlds import ServerWorld
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return place.prepare(tmp_path / "p", "files")
+    return folders.prepare(tmp_path / "p", "files")
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ def test_appends_of_any_size_are_packed_and_read_from_anywhere(sizes: list[int],
     import tempfile
 
     with tempfile.TemporaryDirectory() as temporary:
-        folder = place.prepare(Path(temporary) / "p", "files")
+        folder = folders.prepare(Path(temporary) / "p", "files")
         at = 0
         bodies: list[bytes] = []
         for size in sizes:
@@ -328,7 +328,7 @@ def test_a_damaged_file_is_a_clear_error(
 def test_a_folder_without_its_entries_is_no_new_population(folder: Path) -> None:
     (folder / "journal").rmdir()
     with pytest.raises(pbt.JournalError, match="is missing"):
-        place.coordinator(folder)
+        folders.coordinator(folder)
 
 
 def test_a_newer_format_is_a_clear_error(folder: Path) -> None:
@@ -397,12 +397,12 @@ def test_nobody_starves(folder: Path) -> None:
 def test_a_server_is_not_held_up_by_who_asks_for_entries_far_past_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A journal of files would look for each of those names, one after the other, and the room would wait."""
+    """A journal of files would look for each of those names, one after the other, and the served would wait."""
     monkeypatch.setenv("PBT_JOURNAL", "files")
     world = ServerWorld(tmp_path)
     try:
         Script(world).join(0)
-        remote = world.face()
+        remote = world.coordinator()
         assert len(list(remote.read(0))) == 2
         looked: list[int] = []
         look = FilesJournal._file

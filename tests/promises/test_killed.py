@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pbt.errors import PBTError
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from pbt.population.entries import Decision, Entry, Leased, Released, Reported, decode
 from pbt.population.fold import refold
 from pbt.population.population import Population
@@ -22,7 +22,7 @@ from tests.scripts import JOIN, TURNS, pbt_run, start, status, write
 
 
 def journal(where: Path) -> list[Entry]:
-    return [decode(body) for body in place.reader(where).read(0)]
+    return [decode(body) for body in folders.reader(where).read(0)]
 
 
 def check(where: Path) -> Population:
@@ -53,7 +53,7 @@ def check_entries(entries: list[Entry]) -> Population:
     return population
 
 
-def folders(where: Path) -> set[str]:
+def checkpoint_folders(where: Path) -> set[str]:
     root = where / "checkpoints"
     return {f"{p.parent.name}/{p.name}" for p in root.glob("*/*")} if root.exists() else set()
 
@@ -70,7 +70,7 @@ def finish(where: Path, script: Path, workers: int = 2) -> Population:
         assert process.returncode == 0, output
     population = check(where)
     assert population.finished
-    assert folders(where) == population.referenced()
+    assert checkpoint_folders(where) == population.referenced()
     return population
 
 
@@ -113,7 +113,7 @@ def test_killed_between_stage_publish_report_and_answer(tmp_path: Path, at: str,
         process.communicate(timeout=60)
         assert process.returncode == -signal.SIGKILL
         check(where)
-        assert len(folders(where)) <= 3 * 8 + 1
+        assert len(checkpoint_folders(where)) <= 3 * 8 + 1
     population = finish(where, write(tmp_path, text), workers=4)
     assert all(m.losses <= 3 for m in population.members)
 
@@ -133,7 +133,7 @@ def test_killed_in_the_middle_of_a_step_again_and_again(tmp_path: Path) -> None:
         assert process.returncode == 0, output
     population = check(where)
     assert population.finished
-    assert folders(where) == population.referenced()
+    assert checkpoint_folders(where) == population.referenced()
 
 
 def test_twenty_processes_at_once_in_one_folder(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_twenty_processes_at_once_in_one_folder(tmp_path: Path) -> None:
     assert population.finished
     assert all(m.step == 20 for m in population.members)
     assert exploits(where)
-    assert folders(where) == population.referenced()
+    assert checkpoint_folders(where) == population.referenced()
 
 
 def test_a_lost_reply_is_asked_for_again_and_counts_once(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_lost_reply_is_asked_for_again_and_counts_once(tmp_path: Path) -> None
     process = start(write(tmp_path, text, "slow.py"), where)
     while not Path(f"{where}-there").exists():
         time.sleep(0.01)
-    place.coordinator(where).tell(Released(0, 1))
+    folders.coordinator(where).tell(Released(0, 1))
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "LeaseLost" in output
@@ -186,7 +186,7 @@ def test_pbt_run_takes_over_killed_workers_and_ends_with_the_population(tmp_path
     population = check(tmp_path / "p")
     assert population.finished
     assert killed >= 5
-    assert folders(tmp_path / "p") == population.referenced()
+    assert checkpoint_folders(tmp_path / "p") == population.referenced()
     assert not _workers_of(str(script))
 
 
@@ -217,7 +217,7 @@ def _workers_of(script: str) -> list[int]:
 
 def _has_entries(where: Path) -> bool:
     try:
-        return any(True for _ in place.reader(where).read(0))
+        return any(True for _ in folders.reader(where).read(0))
     except PBTError:
         return False
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pbt.errors import PBTError
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from pbt.population.entries import Entry, Reported, decode
 from tests.chaos.checks import check_journal
 from tests.chaos.proxy import Wire
@@ -24,7 +24,7 @@ KEY = "a-key-for-these-hosts-only"
 IMPATIENT = """
 import pbt.client.remote, pbt.worker.outbox
 pbt.client.remote._TIMEOUT = 1.5
-pbt.worker.outbox.PATIENCE = 0.3
+pbt.worker.outbox.ANSWER_TIMEOUT = 0.3
 """
 """A request is given up and sent again sooner than the half minute of everyday."""
 
@@ -59,7 +59,7 @@ def worker(hosts: Hosts, url: str, folder: Path, script: str, name: str) -> subp
 
 def entries(tmp_path: Path) -> list[Entry]:
     try:
-        return [decode(body) for body in place.reader(tmp_path / "served" / "digits").read(0)]
+        return [decode(body) for body in folders.reader(tmp_path / "served" / "digits").read(0)]
     except PBTError:
         return []
 

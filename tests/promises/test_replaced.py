@@ -20,13 +20,13 @@ from pbt.client.remote import Remote
 from pbt.coordinator.coordinator import Coordinator
 from pbt.journals.journal import Raced
 from pbt.journals.postgres import PostgresJournal
-from pbt.liveness.liveness import Here
+from pbt.liveness.liveness import SameProcess
 from pbt.population.entries import Report, Reported, decode
 from pbt.population.fold import refold
 from pbt.settings import wanted
 from tests.population import SPACE
 from tests.postgres import postgres
-from tests.promises.test_killed import check_entries, folders
+from tests.promises.test_killed import check_entries, checkpoint_folders
 from tests.scripts import PBT, TURNS, environment, start, status, write
 
 KEY = "a-key-for-tests-only"
@@ -132,7 +132,7 @@ def test_a_connection_cut_in_a_commit_appends_once_and_says_so(schema: str, pass
 
 def test_a_commit_whose_end_is_unknown_is_not_made_again_by_whoever_asks_again(schema: str) -> None:
     cutter = Cutter(b'"score":77', shut=True)
-    coordinator = Coordinator(PostgresJournal(cutter.url(schema), "p"), Here())
+    coordinator = Coordinator(PostgresJournal(cutter.url(schema), "p"), SameProcess())
     coordinator.create(wanted(space=SPACE, members=2, steps=10, maximize=True))
     answer = coordinator.join("n", member=0)
     report = Report(member=0, lease=answer.lease, seq=1, decided=1, step=1, score=77.0, checkpoint="0/1-1")
@@ -319,7 +319,7 @@ def test_servers_and_database_killed_in_turn_lose_nothing(tmp_path: Path, schema
     recorded = [[r.member, r.lease, r.seq, r.score] for r in reports]
     for report in _acknowledged(tmp_path):
         assert recorded.count(report) == 1
-    assert folders(tmp_path / "s" / "digits") == population.referenced()
+    assert checkpoint_folders(tmp_path / "s" / "digits") == population.referenced()
 
 
 def _acknowledged(tmp_path: Path) -> list[Any]:

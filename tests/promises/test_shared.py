@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from pbt.population.entries import Leased, decode
 from tests.mounts import lacking, two_mounts
-from tests.promises.test_killed import check, folders
+from tests.promises.test_killed import check, checkpoint_folders
 from tests.scripts import TURNS, pbt_run, start, status, write
 
 IMPATIENT = "import pbt.liveness.files\npbt.liveness.files.TERM, pbt.liveness.files.BEAT_EVERY = 3.0, 0.3\n"
@@ -53,11 +53,11 @@ def test_workers_on_two_mounts_share_a_population_though_some_are_killed(
     population = check(real / "p")
     assert population.finished
     assert all(m.step == 20 for m in population.members)
-    assert place.read_mark(real / "p").journal == "files"
-    seen = [list(place.reader(folder / "p").read(0)) for folder in shared]
+    assert folders.read_mark(real / "p").journal == "files"
+    seen = [list(folders.reader(folder / "p").read(0)) for folder in shared]
     assert seen[0] == seen[1] == seen[2]
     assert {e.sign for e in (decode(body).event for body in seen[0]) if isinstance(e, Leased)} == {"counter"}
-    assert folders(real / "p") == population.referenced()
+    assert checkpoint_folders(real / "p") == population.referenced()
 
 
 def test_pbt_run_on_both_mounts(tmp_path: Path, shared: tuple[Path, Path, Path]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from pbt.population.entries import Entry, Leased, decode
 from pbt.population.fold import refold
 from pbt.population.population import Population
@@ -61,7 +61,7 @@ def script(
 
 
 def entries(folder: Path) -> list[Entry]:
-    return [decode(body) for body in place.reader(folder / "p").read(0)]
+    return [decode(body) for body in folders.reader(folder / "p").read(0)]
 
 
 def population(folder: Path) -> Population:

@@ -8,7 +8,7 @@ import pytest
 
 from pbt.cli.options import duration
 from pbt.launchers.stalls import Stalls
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from pbt.population.entries import Leased, Released, decode
 from pbt.population.fold import refold
 from tests.population import Script
@@ -30,7 +30,7 @@ def test_a_hanging_worker_is_ended_and_its_member_trained_to_the_end(tmp_path: P
     done = pbt_run(["run", "--workers", "2", "--stall", "2s", "p", "--", "python", script], tmp_path)
     assert done.returncode == 0, done.stderr
     assert "has said nothing for 2 s: it is ended" in done.stderr
-    entries = [decode(body) for body in place.reader(tmp_path / "p").read(0)]
+    entries = [decode(body) for body in folders.reader(tmp_path / "p").read(0)]
     population = refold(entries)
     assert population.finished
     assert not any(m.failed for m in population.members)

@@ -21,7 +21,7 @@ from pbt.checkpoints.store import MANIFEST, CheckpointStore
 from pbt.checkpoints.upload import UploadStore
 from pbt.client.remote import Remote
 from pbt.errors import CheckpointError, Conflict, LeaseLost, OutOfReach
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from pbt.population.entries import Checkpoint, Entry, Leased, Released, Reported, decode
 from pbt.population.fold import refold
 from pbt.population.population import Population
@@ -64,8 +64,8 @@ class Way:
     def store(self) -> CheckpointStore:
         if self.kind == "objects":
             return ObjectStore(f"s3://{BUCKET}/{self.prefix}", Cache(secrets.token_hex(4)), patience=30)
-        face = Remote(f"http://127.0.0.1:{self.proxy.port}/digits", KEY, patience=30)
-        return UploadStore(face, Cache(secrets.token_hex(4)))
+        coordinator = Remote(f"http://127.0.0.1:{self.proxy.port}/digits", KEY, patience=30)
+        return UploadStore(coordinator, Cache(secrets.token_hex(4)))
 
     def spoil(self, how: Callable[[bool, int, bytes], bytes | None]) -> None:
         self.proxy.spoil = how
@@ -167,7 +167,7 @@ def test_a_byte_that_is_flipped_on_its_way_to_the_server_is_noticed_and_sent_aga
     proxy.spoil = flip_one(True, flips)
     publish(UploadStore(Remote(f"http://127.0.0.1:{proxy.port}/digits", KEY), Cache("p")))
     assert flips
-    assert (UploadStore(world.face(), Cache("q")).fetch("0/1-1") / "weights").read_bytes() == BODY
+    assert (UploadStore(world.coordinator(), Cache("q")).fetch("0/1-1") / "weights").read_bytes() == BODY
     proxy.close()
 
 
@@ -243,7 +243,7 @@ def test_a_store_out_of_reach_is_no_lost_checkpoint(s3: S3, tmp_path: Path, monk
 def test_who_lost_the_lease_publishes_nothing(world: ServerWorld) -> None:
     s = Script(world)
     s.join(0)
-    store = UploadStore(world.face(), Cache("p"))
+    store = UploadStore(world.coordinator(), Cache("p"))
     s.coordinator.tell(Released(0, 1))
     with pytest.raises(LeaseLost):
         publish(store)
@@ -258,15 +258,15 @@ def test_who_lost_the_lease_publishes_nothing(world: ServerWorld) -> None:
 def test_what_somebody_may_need_is_not_deleted_whoever_asks(world: ServerWorld) -> None:
     s = Script(world)
     s.join(0)
-    store = UploadStore(world.face(), Cache("p"))
+    store = UploadStore(world.coordinator(), Cache("p"))
     publish(store)
     s.report(0, 1.0)
     store.delete("0/1-1")
     store.collect(0, 1, 1, [])
     store.sweep([])
     with pytest.raises(Conflict, match="not finished"):
-        world.face().ask("sweep", b"{}")
-    assert (UploadStore(world.face(), Cache("q")).fetch("0/1-1") / "small").read_bytes() == b"small"
+        world.coordinator().ask("sweep", b"{}")
+    assert (UploadStore(world.coordinator(), Cache("q")).fetch("0/1-1") / "small").read_bytes() == b"small"
 
 
 def test_a_server_that_was_started_anew_goes_on_with_an_upload(world: ServerWorld) -> None:
@@ -284,7 +284,7 @@ def test_a_server_that_was_started_anew_goes_on_with_an_upload(world: ServerWorl
     proxy.spoil = cut
     publish(UploadStore(Remote(f"http://127.0.0.1:{proxy.port}/digits", KEY), Cache("p")))
     assert cuts == [1]
-    assert (UploadStore(world.face(), Cache("q")).fetch("0/1-1") / "weights").read_bytes() == BODY
+    assert (UploadStore(world.coordinator(), Cache("q")).fetch("0/1-1") / "weights").read_bytes() == BODY
     proxy.close()
 
 
@@ -412,18 +412,18 @@ def test_a_population_over_s3_whose_workers_are_killed(tmp_path: Path, s3: S3) -
 
     most = run_and_kill(script, where, published, PAUSE=0.02, **s3.environment())
     assert 0 < most <= 3 * 8 + 1
-    population = check([decode(body) for body in place.reader(where).read(0)])
+    population = check([decode(body) for body in folders.reader(where).read(0)])
     assert population.finished
     url = population.settings.checkpoints
     assert url.startswith(f"s3://{BUCKET}/{prefix}/")
     below = s3.keys(url.partition(f"s3://{BUCKET}/")[2])
     assert {key.rpartition("/")[0] for key in below} == population.referenced()
     assert not (where / "checkpoints").exists()
-    assert any(d.start == "copy" for e in map(decode, place.reader(where).read(0)) for d in e.decisions)
+    assert any(d.start == "copy" for e in map(decode, folders.reader(where).read(0)) for d in e.decisions)
 
 
 def test_a_population_through_the_server_whose_workers_are_killed(world: ServerWorld, tmp_path: Path) -> None:
-    world.rooms.room("digits").alive._term = 2.0
+    world.populations.served("digits").alive._term = 2.0
     hidden = "from pbt.opening import folder as at\nat.read_mark = lambda folder: at.Mark(id='another')\n"
     script = write(tmp_path, hidden + TURNS)
     root = world.folder / "digits" / "checkpoints"
@@ -447,7 +447,7 @@ def test_pbt_run_over_s3(tmp_path: Path, s3: S3) -> None:
     env = s3.environment() | {"PBT_CACHE": str(tmp_path / "cache")}
     done = pbt_run([*run, write(tmp_path, TURNS)], tmp_path, **env)
     assert done.returncode == 0, done.stderr
-    population = refold(decode(body) for body in place.reader(tmp_path / "p").read(0))
+    population = refold(decode(body) for body in folders.reader(tmp_path / "p").read(0))
     url = population.settings.checkpoints
     assert f"get it with  pbt fetch {tmp_path / 'p'} --to best" in done.stdout
     assert pbt_run(["fetch", "p", "--to", "best"], tmp_path, **env).returncode == 0
@@ -473,7 +473,7 @@ def test_two_populations_may_be_given_the_same_url(s3: S3, tmp_path: Path, monke
             for _ in member.steps():
                 member.report(1.0, save=lambda folder, where=where: (folder / where).write_text("weights"))
     for where in ("a", "b"):
-        population = refold(decode(body) for body in place.reader(tmp_path / where).read(0))
+        population = refold(decode(body) for body in folders.reader(tmp_path / where).read(0))
         assert population.best is not None
         found = ObjectStore(population.settings.checkpoints).fetch(population.best.id)
         assert (found / where).exists()
@@ -506,5 +506,5 @@ def test_an_object_store_without_its_package_says_what_to_install(
     monkeypatch.setitem(sys.modules, "obstore.store", None)
     with pytest.raises(pbt.SettingsError, match=r"pip install 'pbtrain\[objects\]'"):
         pbt.join(tmp_path / "p", {"lr": pbt.Float(0, 1)}, members=1, steps=1, maximize=True, checkpoints="s3://b/p")
-    entries = [decode(body) for body in place.reader(tmp_path / "p").read(0)]
+    entries = [decode(body) for body in folders.reader(tmp_path / "p").read(0)]
     assert isinstance(entries[-1].event, Released), "the member is given back"

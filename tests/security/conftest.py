@@ -26,7 +26,7 @@ def served(tmp_path: Path) -> Iterator[ServerWorld]:
 def reading(tmp_path: Path) -> Iterator[ServerWorld]:
     """A server with two keys and one population."""
     made = ServerWorld(tmp_path)
-    made.app._gate.key = Key(KEY, reading=READ)
+    made.app._request_check.key = Key(KEY, reading=READ)
     remote = Remote(made.url, KEY)
     remote.create(wanted(space=SPACE, members=2, steps=5, interval=1, maximize=True))
     remote.close()

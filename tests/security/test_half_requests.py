@@ -27,16 +27,17 @@ def patient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[i
 
     import uvicorn
 
-    from pbt.server.access import Gate
+    from pbt.server.access import RequestCheck
     from pbt.server.app import App
-    from pbt.server.populations import Rooms
+    from pbt.server.populations import Populations
     from pbt.server.running import bind
     from pbt.settings import Wanted
 
-    rooms = Rooms(tmp_path, Wanted())
+    populations = Populations(tmp_path, Wanted())
     listening = bind("127.0.0.1", 0)
     config = uvicorn.Config(
-        App(rooms, Gate(Key(KEY))), http=pbt.server.timeouts.Patient, lifespan="off", log_level="error", ws="none",
+        App(populations, RequestCheck(Key(KEY))), http=pbt.server.timeouts.LimitedProtocol,
+        lifespan="off", log_level="error", ws="none",
         access_log=False,
     )  # fmt: skip
     server = uvicorn.Server(config)
@@ -45,7 +46,7 @@ def patient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[i
     yield listening.getsockname()[1], tmp_path
     server.should_exit = True
     thread.join(10)
-    rooms.close()
+    populations.close()
 
 
 def _closed(connection: socket.socket, seconds: float) -> bytes | None:

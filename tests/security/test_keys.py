@@ -136,7 +136,7 @@ def test_a_key_is_in_no_log_no_answer_no_error_and_no_process_list(
             with pytest.raises(pbt.Forbidden) as refused:
                 Remote(url, key).open()
             said += str(refused.value)
-        said += repr(remote) + repr(vars(remote)["_dial"]) + caplog.text
+        said += repr(remote) + repr(vars(remote)["_connector"]) + caplog.text
         running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=False).stdout
         script = write(tmp_path, "import os, sys; print(os.environ['PBT_RUN']); print(sys.argv)")
         command = ["run", "--members", "1", "--steps", "1", "--maximize", tmp_path / "r", "--", sys.executable, script]
@@ -157,7 +157,7 @@ def test_a_key_is_in_no_log_no_answer_no_error_and_no_process_list(
 
 
 def test_only_who_comes_from_this_machine_is_told_where_the_key_lies(served: ServerWorld, tmp_path: Path) -> None:
-    served.app._gate.key = Key(KEY, tmp_path / "key")
+    served.app._request_check.key = Key(KEY, tmp_path / "key")
     near = {"client": ("127.0.0.1", 5), "server": ("127.0.0.1", 7777)}
     own = {"client": ("10.0.0.3", 5), "server": ("10.0.0.3", 7777)}
     far = {"client": ("10.0.0.9", 5), "server": ("10.0.0.3", 7777)}

@@ -22,7 +22,7 @@ from pbt.checkpoints.ids import parsed
 from pbt.checkpoints.plain import protect, remove
 from pbt.errors import CheckpointError, SettingsError
 
-VARIABLE = "PBT_CACHE"
+CACHE_ENV = "PBT_CACHE"
 _WORK = "work-"
 _ATTEMPTS, _PAUSE = 100, 0.01
 
@@ -130,16 +130,16 @@ def cache_folder() -> Path:
     Raises:
         SettingsError: it can not be made, or is another user's.
     """
-    given = os.environ.get(VARIABLE)
+    given = os.environ.get(CACHE_ENV)
     user = os.getuid() if sys.platform != "win32" else 0
     path = Path(given or tempfile.gettempdir()).expanduser().absolute() / f"pbt-cache-{user}"
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         state = path.lstat()
     except OSError as error:
-        raise SettingsError(f"{path} can not hold checkpoints ({error.strerror}): set ${VARIABLE}") from None
+        raise SettingsError(f"{path} can not hold checkpoints ({error.strerror}): set ${CACHE_ENV}") from None
     if (sys.platform != "win32" and state.st_uid != user) or not stat.S_ISDIR(state.st_mode):
-        raise SettingsError(f"{path} is another user's: set ${VARIABLE} to a folder of your own")
+        raise SettingsError(f"{path} is another user's: set ${CACHE_ENV} to a folder of your own")
     return path
 
 

@@ -11,7 +11,7 @@ from pbt.population.recorded import FOREIGN, OWN
 SCHEMES = ("s3", "gs", "az", "file")
 
 
-def is_url(checkpoints: str) -> bool:
+def names_server(checkpoints: str) -> bool:
     """Whether it names an object store."""
     return "://" in checkpoints
 
@@ -46,10 +46,10 @@ def check_setting(checkpoints: str) -> None:
 
 def place_below(checkpoints: str) -> str:
     """What a new population records: a place of its own below the URL, so that another one can be given the same."""
-    return f"{checkpoints.rstrip('/')}/{secrets.token_hex(6)}" if is_url(checkpoints) else checkpoints
+    return f"{checkpoints.rstrip('/')}/{secrets.token_hex(6)}" if names_server(checkpoints) else checkpoints
 
 
 def same_place(have: str, want: str) -> bool:
     """Whether what is recorded is what somebody asks for: the URL as it was given, or the population's own."""
     want = want.rstrip("/")
-    return have == want or (is_url(have) and have.rpartition("/")[0] == want)
+    return have == want or (names_server(have) and have.rpartition("/")[0] == want)

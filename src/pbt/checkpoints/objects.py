@@ -37,7 +37,7 @@ _PARTS_LIMIT = 9_000
 PARTS_AT_ONCE = 3
 PIECE, BLOCK = 256 * 1024 * 1024, 2 * 1024 * 1024
 """Bytes of a large object that are asked for at once, and that are in memory at a time."""
-PATIENCE, FIRST_PATIENCE = 300.0, 10.0
+ANSWER_TIMEOUT, FIRST_TIMEOUT = 300.0, 10.0
 """Seconds for which a store that goes away is waited for, and one that was never reached."""
 _NO_BUCKET = "NoSuchBucket"
 _READABLE = "/ !&'()+,;=@_.~-"
@@ -58,7 +58,7 @@ class ObjectStore(TravellingStore):
         OutOfReach: the store can not be reached, or not with the credentials in the environment.
     """
 
-    def __init__(self, url: str, cache: Cache | None = None, patience: float = PATIENCE) -> None:
+    def __init__(self, url: str, cache: Cache | None = None, patience: float = ANSWER_TIMEOUT) -> None:
         objects = Objects(backend(url), url, patience)
         objects.reach()
         super().__init__(objects, cache or Cache(url))
@@ -253,7 +253,7 @@ class Objects:
         """Try again for a while; FileNotFoundError passes, since what is not there is no trouble of the store."""
         errors = self._obs.exceptions
         pause, since = 0.5, time.monotonic()
-        patience = self._patience if self._met else min(self._patience, FIRST_PATIENCE)
+        patience = self._patience if self._met else min(self._patience, FIRST_TIMEOUT)
         while True:
             try:
                 return attempt()

@@ -11,7 +11,7 @@ from rich.console import Console
 from pbt.disk import stdio
 from pbt.errors import SettingsError
 from pbt.opening.folder import path_of
-from pbt.opening.opening import is_url
+from pbt.opening.opening import names_server
 from pbt.opening.salvage import save
 from pbt.views.doctor import examine
 from pbt.views.finding import Finding
@@ -54,7 +54,7 @@ def command(where: str, as_json: bool, save_to: Path | None) -> int:
 
 
 def _save(where: str, to: Path) -> int:
-    if is_url(where):
+    if names_server(where):
         raise SettingsError(f"{where}: a copy is made from the population's folder, on the server's machine")
     saved = save(path_of(where), to)
     click.echo(f"{saved.entries} entries and {len(saved.checkpoints)} checkpoints are in {to}: train on there")

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 from pbt.opening.folder import path_of
-from pbt.opening.opening import is_url, open_journal
+from pbt.opening.opening import names_server, open_journal
 from pbt.views.pictures import check_picture, draw
 
 _PATIENCE, _EVERY = 2.0, 5.0
@@ -45,14 +45,14 @@ def command(where: str, out: Path | None) -> int:
     with _Telling(Console(stderr=True)) as telling:
         history = History.read(open_journal(where).read(0), telling.tell)
         telling.say("drawing …")
-        draw(history, path, where.partition("#")[0].rpartition("@")[2] if is_url(where) else where)
+        draw(history, path, where.partition("#")[0].rpartition("@")[2] if names_server(where) else where)
     click.echo(f"wrote {path}: {history.population.reports:,} reports of {len(history.population.members)} members")
     return 0
 
 
 def _name(where: str) -> str:
     """What a file is called after a population."""
-    if is_url(where):
+    if names_server(where):
         where = where.partition("#")[0].partition("?")[0].partition("://")[2].partition("/")[2] or "default"
         return where.strip("/").replace("/", "-")
     return path_of(where).name or "population"

@@ -13,7 +13,7 @@ import click
 from msgspec.structs import replace
 from rich.console import Console
 
-from pbt.checkpoints.location import is_url as is_store
+from pbt.checkpoints.location import names_server as is_store
 from pbt.cli.options import Whole, asked_for, duration, settings_options
 from pbt.coordinator.answer import Answer, answer
 from pbt.coordinator.follower import Follower
@@ -25,10 +25,10 @@ from pbt.launchers.local import LocalRun, command_of
 from pbt.launchers.logs import fresh_logs
 from pbt.launchers.workers import environment
 from pbt.opening.folder import KINDS, path_of
-from pbt.opening.opening import Place, is_url, open_place
+from pbt.opening.opening import Opened, names_server, open_population
 from pbt.population.entries import Created, decode
 from pbt.settings import Wanted, compare
-from pbt.views.live import Screen
+from pbt.views.live import LiveView
 from pbt.views.summary import report_of
 from pbt.worker.checkpointer import StillReferenced
 
@@ -100,33 +100,33 @@ def command(
         backend(asked.checkpoints)  # refuses what no worker could use, before anything is made
     started = command_of(arguments)
     refusal = refused(started, environment(0, 1, ()))
-    if refusal is not None and not is_url(where) and not path_of(where).exists():
+    if refusal is not None and not names_server(where) and not path_of(where).exists():
         raise refusal
-    place = open_place(where, kind)
-    follower = Follower(place.journal)
+    opened = open_population(where, kind)
+    follower = Follower(opened.journal)
     console = Console(stderr=True, markup=False, emoji=False)
-    screen = Screen(console, follower, lambda: f"{run.active} of {count} workers", plain)
+    screen = LiveView(console, follower, lambda: f"{run.active} of {count} workers", plain)
     follower.catch_up()
     if refusal is not None and not follower.finished:
         raise refusal
     if follower.exists:
-        _agree(place, asked)
-        revive(place.face, follower.population)
+        _agree(opened, asked)
+        revive(opened.coordinator, follower.population)
     else:
-        follower.listen(lambda entry, before: _agree(place, asked) if isinstance(entry.event, Created) else None)
+        follower.listen(lambda entry, before: _agree(opened, asked) if isinstance(entry.event, Created) else None)
         if asked.space is not None:
-            place.face.create(asked)
+            opened.coordinator.create(asked)
     follower.catch_up()
     if follower.finished:
-        console.print(_NOTHING_LEFT.format(where=place.where), highlight=False, soft_wrap=True)
-        return _conclude(place, follower, console, place.logs / "run")
+        console.print(_NOTHING_LEFT.format(where=opened.where), highlight=False, soft_wrap=True)
+        return _conclude(opened, follower, console, opened.logs / "run")
     if refusal is not None:
         raise refusal
-    logs = _fresh_logs(place)
+    logs = _fresh_logs(opened)
     cores = os.cpu_count() or 1
     count = min(asked.members or len(follower.members) or cores, cores) if workers is None else workers
     run = LocalRun(
-        place.where, started, workers=count, settings=asked, follower=follower, coordinator=place.face,
+        opened.where, started, workers=count, settings=asked, follower=follower, coordinator=opened.coordinator,
         logs=logs, stall=stall, gpus=dealt,
         say=lambda text: console.print(text, highlight=False, soft_wrap=True),
     )  # fmt: skip
@@ -136,26 +136,26 @@ def command(
         again = shlex.join(["pbt", *sys.argv[1:]])
         console.print(f"interrupted; go on from here with: {again}", highlight=False, soft_wrap=True)
         return 130
-    return _conclude(place, follower, console, logs, run.failures)
+    return _conclude(opened, follower, console, logs, run.failures)
 
 
-def _agree(place: Place, asked: Wanted) -> None:
+def _agree(opened: Opened, asked: Wanted) -> None:
     """Compare with what exists now, whoever made it; raise its steps where more are asked for."""
-    settings = place.face.create(Wanted())
+    settings = opened.coordinator.create(Wanted())
     if asked.steps is not None and settings.steps is not None and asked.steps > settings.steps:
-        train_longer(place.face, asked.steps)
+        train_longer(opened.coordinator, asked.steps)
         settings = replace(settings, steps=asked.steps)
-    compare(settings, asked, str(place.where), launching=True)
+    compare(settings, asked, str(opened.where), launching=True)
 
 
-def _fresh_logs(place: Place) -> Path:
+def _fresh_logs(opened: Opened) -> Path:
     try:
-        return fresh_logs(place.logs)
+        return fresh_logs(opened.logs)
     except OSError as error:
-        raise SettingsError(f"{place.logs} can not hold the workers' output: {error.strerror}") from None
+        raise SettingsError(f"{opened.logs} can not hold the workers' output: {error.strerror}") from None
 
 
-def _conclude(place: Place, follower: Follower, console: Console, logs: Path, failures: Sequence[str] = ()) -> int:
+def _conclude(opened: Opened, follower: Follower, console: Console, logs: Path, failures: Sequence[str] = ()) -> int:
     if not follower.exists:
         _show_failures(failures, console)
         told = "no worker created the population: does the script call pbt.turns or pbt.join?"
@@ -163,15 +163,15 @@ def _conclude(place: Place, follower: Follower, console: Console, logs: Path, fa
         return 1
     population = follower.population
     if population.finished:
-        _sweep(place, follower, console)
-    entries = [decode(body) for body in place.journal.read(0)]
-    report = report_of(population, entries, place.where, logs)
+        _sweep(opened, follower, console)
+    entries = [decode(body) for body in opened.journal.read(0)]
+    report = report_of(population, entries, opened.where, logs)
     Console(markup=False, emoji=False).print(report, highlight=False, soft_wrap=True)
     _show_failures(failures, console)
     return 0 if population.finished and not any(m.failed for m in population.members) else 1
 
 
-def _sweep(place: Place, follower: Follower, console: Console) -> None:
+def _sweep(opened: Opened, follower: Follower, console: Console) -> None:
     """Delete every checkpoint that nobody can need; the last report has tried, but some worker may have died since."""
 
     def stand() -> Answer:
@@ -179,7 +179,7 @@ def _sweep(place: Place, follower: Follower, console: Console) -> None:
         return answer(follower.population, 0, 0)
 
     try:
-        store = place.store(follower.population.settings.checkpoints)
+        store = opened.store(follower.population.settings.checkpoints)
         if store is not None:
             store.sweep(StillReferenced(stand), stagings=True)
     except Conflict:  # somebody raised its steps meanwhile

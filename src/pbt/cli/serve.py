@@ -14,7 +14,7 @@ from pbt.disk import stdio
 from pbt.wire.keys import LOOPBACK
 
 if TYPE_CHECKING:
-    from pbt.server.backends import Backing
+    from pbt.server.backends import Backend
 
 
 @click.command("serve")
@@ -84,10 +84,10 @@ def command(
     $PGPASSWORD or ~/.pgpass.
     """
     stdio.forgive("stdout")
-    from pbt.server.access import Gate
+    from pbt.server.access import RequestCheck
     from pbt.server.app import App
     from pbt.server.keys import key_for
-    from pbt.server.populations import Rooms
+    from pbt.server.populations import Populations
     from pbt.server.running import bind, folder_for, serve
     from pbt.server.tls import certificate_for
     from pbt.server.verbose import Verbose
@@ -98,8 +98,10 @@ def command(
     certificate = certificate_for(where, cert, cert_key, tls, names)
     listening = bind(host, port)
     backing = None if journal is None else _in_postgres(where, journal)
-    rooms = Rooms(where, Wanted(maximize=maximize), strategies, backing)
-    app = App(rooms, Gate(key, (*names, host)), Verbose() if verbose else None, int(largest_file * 1024**3))
+    populations = Populations(where, Wanted(maximize=maximize), strategies, backing)
+    app = App(
+        populations, RequestCheck(key, (*names, host)), Verbose() if verbose else None, int(largest_file * 1024**3)
+    )
 
     def ready() -> None:
         name = socket.gethostname() if host in ("0.0.0.0", "::") else host
@@ -119,9 +121,9 @@ def command(
     return 0
 
 
-def _in_postgres(folder: Path, url: str) -> Backing:
+def _in_postgres(folder: Path, url: str) -> Backend:
     from pbt.journals.database import carries_password
-    from pbt.server.postgres import InPostgres
+    from pbt.server.postgres import PostgresBackend
 
     given = click.get_current_context().get_parameter_source("journal")
     if carries_password(url) and given == ParameterSource.COMMANDLINE:
@@ -130,7 +132,7 @@ def _in_postgres(folder: Path, url: str) -> Backing:
             "give it as $PGPASSWORD or in ~/.pgpass, or the URL as $PBT_JOURNAL_URL.",
             err=True,
         )
-    return InPostgres(folder, url)
+    return PostgresBackend(folder, url)
 
 
 def _source(file: Path | None) -> str:

@@ -19,13 +19,13 @@ from pbt.errors import SettingsError, Untrusted
 if TYPE_CHECKING:
     import ssl
 
-CA_VARIABLE = "PBT_CA"
+CA_ENV = "PBT_CA"
 """Names a file of certificates that are trusted instead of the system's."""
 _NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
 _PIN = re.compile(r"sha256=([0-9A-Fa-f]{64})")
 
 
-class Dial:
+class Connector:
     """From a URL's scheme and fragment to connections.
 
     Args:
@@ -79,11 +79,11 @@ class Dial:
         import ssl
 
         if self._context is None:
-            file = os.environ.get(CA_VARIABLE) or None
+            file = os.environ.get(CA_ENV) or None
             try:
                 self._context = ssl.create_default_context(cafile=None if self._pin else file)
             except OSError as error:
-                raise SettingsError(f"${CA_VARIABLE}={file}: no certificates in PEM there ({error})") from None
+                raise SettingsError(f"${CA_ENV}={file}: no certificates in PEM there ({error})") from None
             if self._pin:
                 self._context.check_hostname = False
                 self._context.verify_mode = ssl.CERT_NONE
@@ -106,7 +106,7 @@ def _refused(error: BaseException, where: str) -> Untrusted | None:
     if name == "SSLCertVerificationError":
         return Untrusted(
             f"{where}: its certificate is not trusted ({getattr(error, 'verify_message', error)}): use the URL that "
-            f"pbt serve printed, with #sha256=…, or name the file of who vouches for it in ${CA_VARIABLE}"
+            f"pbt serve printed, with #sha256=…, or name the file of who vouches for it in ${CA_ENV}"
         )
     if name == "SSLError" and getattr(error, "reason", "") in _NO_TLS:
         return Untrusted(f"{where} does not speak TLS: is it http://?")

@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from pbt import preempt
-from pbt.client.connection import Dial, shown, split
+from pbt.client.connection import Connector, shown, split
 from pbt.coordinator.answer import Answer
 from pbt.disk.waiting import FIRST, Waiting, tick
 from pbt.errors import (
@@ -39,10 +39,10 @@ from pbt.population.entries import Decision, Event, Report
 from pbt.population.recorded import Settings
 from pbt.settings import Wanted
 from pbt.wire.keys import KEY_ENV, key_beside, seat_is_left, wire_form
-from pbt.wire.messages import HOLD, Failure, Holder, Join, Opened, Tell, raised
+from pbt.wire.messages import HOLD, Failure, Holder, Join, PopulationFolder, Tell, raised
 
 _log = logging.getLogger("pbt")
-FIRST_PATIENCE = 10.0
+FIRST_TIMEOUT = 10.0
 """Seconds for which the first request waits for a server that is not there yet."""
 BEAT_EVERY = 10.0
 _TIMEOUT = HOLD + 10.0
@@ -70,7 +70,7 @@ class Remote:
 
     def __init__(self, url: str, key: str | bytes | None = None, patience: float | None = None) -> None:
         parts = split(url)
-        self._dial = Dial(parts)
+        self._connector = Connector(parts)
         self._hosts = _hosts(parts.netloc)
         if not self._hosts:
             raise SettingsError(f"{shown(parts)}: give a URL such as http://host:7777/name")
@@ -133,9 +133,9 @@ class Remote:
             yield from entries
             after += len(entries)
 
-    def open(self) -> Opened:
+    def open(self) -> PopulationFolder:
         """Where the population lives on the server; its folder is made if need be."""
-        return self._post("open", b"{}", msgspec.json.Decoder(Opened))
+        return self._post("open", b"{}", msgspec.json.Decoder(PopulationFolder))
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
@@ -179,7 +179,8 @@ class Remote:
                 trouble: PBTError = error
             except (OSError, http.client.HTTPException) as error:
                 trouble = Unreachable(
-                    f"no pbt server answers at {self._url} ({_reason(error)}): is pbt serve running{self._dial.hint}?"
+                    f"no pbt server answers at {self._url} ({_reason(error)}): "
+                    f"is pbt serve running{self._connector.hint}?"
                 )
             else:
                 if status < 300:
@@ -187,7 +188,7 @@ class Remote:
                 refused = self._refusal(status, answer)
                 if refused is None:
                     continue
-                restarting = self._restarting and time.monotonic() - since < FIRST_PATIENCE
+                restarting = self._restarting and time.monotonic() - since < FIRST_TIMEOUT
                 if not (isinstance(refused, Unavailable) or restarting):
                     raise refused
                 trouble = refused
@@ -195,7 +196,7 @@ class Remote:
             tried += 1
             if tried % len(self._hosts):
                 continue
-            patience = self._patience if self._met else FIRST_PATIENCE
+            patience = self._patience if self._met else FIRST_TIMEOUT
             if (patience is not None and time.monotonic() - since > patience) or preempt.requested():
                 raise trouble
             waiting.what = f"{trouble}; trying again until it does"
@@ -249,7 +250,7 @@ class Remote:
 
     def connect(self, blocksize: int = 16384) -> http.client.HTTPConnection:
         """A new connection to the server that is asked at present."""
-        connection = self._dial.connect(*self._hosts[self._at], _CONNECT_TIMEOUT, blocksize)
+        connection = self._connector.connect(*self._hosts[self._at], _CONNECT_TIMEOUT, blocksize)
         connection.sock.settimeout(_TIMEOUT)
         self._peer = connection.sock.getpeername()[0]  # whose key `_refusal` looks for on this machine
         return connection

@@ -15,7 +15,7 @@ from pbt.coordinator.admission import admit, outdated
 from pbt.coordinator.answer import Answer, answer, nobody
 from pbt.coordinator.leasing import available, further_behind, held, round_lacks_free
 from pbt.errors import Invalid, NobodyFree
-from pbt.liveness.liveness import Alive
+from pbt.liveness.liveness import Liveness
 from pbt.population.entries import (
     LARGEST,
     Absent,
@@ -54,12 +54,12 @@ class Ask(Protocol):
         ...
 
 
-class ReportAsk:
+class ReportCommand:
     """One worker's report, or a block of them in one entry."""
 
     __slots__ = ("_alive", "_reports")
 
-    def __init__(self, reports: Sequence[Report], alive: Alive) -> None:
+    def __init__(self, reports: Sequence[Report], alive: Liveness) -> None:
         self._reports = reports
         self._alive = alive
 
@@ -100,10 +100,10 @@ class ReportAsk:
         return [answer(population, r.member, r.lease) for r in self._reports]
 
 
-class JoinAsk:
+class JoinCommand:
     """A worker looks for a member. The nonce makes the retries of one call one join."""
 
-    def __init__(self, nonce: str, alive: Alive, member: int | None = None, turn: bool = False) -> None:
+    def __init__(self, nonce: str, alive: Liveness, member: int | None = None, turn: bool = False) -> None:
         self._nonce = nonce
         self._alive = alive
         self._wish = member
@@ -166,7 +166,7 @@ class JoinAsk:
         return [nobody(population) if mine is None else answer(population, *mine)]
 
 
-class TellAsk:
+class TellCommand:
     """`released`, `lost`, `absent` or `steered`; told twice is told once."""
 
     def __init__(self, event: Event, decisions: Sequence[Decision] = ()) -> None:
@@ -233,7 +233,7 @@ def _check_change(population: Population, event: Steered, decisions: Sequence[De
             raise Invalid(f"nobody knows how to steer {name!r:.40}")
 
 
-class FinishAsk:
+class FinishCommand:
     """The worker says that its member has been trained enough: a `stop` decision."""
 
     def __init__(self, member: int, lease: int) -> None:
@@ -253,7 +253,7 @@ class FinishAsk:
         return [answer(population, self._member, self._lease)]
 
 
-class StandAsk:
+class StandCommand:
     """How does this member stand?"""
 
     def __init__(self, member: int, lease: int) -> None:
@@ -270,7 +270,7 @@ class StandAsk:
         return [answer(population, self._member, self._lease)]
 
 
-class ExploredAsk:
+class ExploredCommand:
     """Hyperparameters that one entry's decisions owed; the first append wins."""
 
     def __init__(self, entry: int, explored: Mapping[int, tuple[Values, Why]]) -> None:

@@ -1,6 +1,6 @@
 """The coordinator: it turns what a worker says into an entry and an answer.
 
-Every way of running uses this one object; only the journal under it and the face over it change. Any
+Every way of running uses this one object; only the journal under it and the coordinator over it change. Any
 number of coordinators may stand on one journal, in as many processes.
 """
 
@@ -12,14 +12,14 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from pbt.coordinator.answer import Answer
-from pbt.coordinator.commands import Ask, FinishAsk, JoinAsk, Proposal, ReportAsk, StandAsk, TellAsk
+from pbt.coordinator.commands import Ask, FinishCommand, JoinCommand, Proposal, ReportCommand, StandCommand, TellCommand
 from pbt.coordinator.exploration import Owed
 from pbt.coordinator.leasing import Missing, gone
 from pbt.coordinator.snapshot import crossed, dump, load
 from pbt.coordinator.transition import Fold, fold_all, owes, walk
 from pbt.errors import JournalError, PBTError, Uncreated
 from pbt.journals.journal import Journal, Raced, weakly
-from pbt.liveness.liveness import Alive
+from pbt.liveness.liveness import Liveness
 from pbt.population.entries import Absent, Created, Decision, Entry, Event, Report, decode
 from pbt.population.population import Population
 from pbt.population.recorded import Settings
@@ -45,7 +45,7 @@ class Coordinator:
     """
 
     def __init__(
-        self, journal: Journal, alive: Alive, *, build: Builder = build, clock: Callable[[], float] = time.time
+        self, journal: Journal, alive: Liveness, *, build: Builder = build, clock: Callable[[], float] = time.time
     ) -> None:
         self.journal = journal
         self._turn = journal.turn(weakly(self._next_in_line))
@@ -162,8 +162,8 @@ class Coordinator:
         self._create_or_find(asked)
         dead = gone(self.population, self.alive)
         if dead:
-            self._one(TellAsk(Absent(dead)))
-        ask = JoinAsk(nonce, self.alive, member, turn)
+            self._one(TellCommand(Absent(dead)))
+        ask = JoinCommand(nonce, self.alive, member, turn)
         try:
             (answer,) = self._one(ask)
         finally:
@@ -178,7 +178,7 @@ class Coordinator:
 
     def report(self, *reports: Report) -> list[Answer]:
         """Record reports, decide, and say how their members stand. The same report again: the same question again."""
-        answers = self._one(ReportAsk(reports, self.alive))
+        answers = self._one(ReportCommand(reports, self.alive))
         for answer in answers:
             if answer.wait:
                 return self._attended(answers)
@@ -188,22 +188,22 @@ class Coordinator:
         """How things stand once what is waited for was done, as far as this coordinator can do it."""
         absent = self.absentees()
         if absent is not None:
-            self._one(TellAsk(absent))
+            self._one(TellCommand(absent))
         return [self._settled(self.stand(a.member, a.lease)) for a in answers if a.member is not None]
 
     def tell(self, event: Event, decisions: Sequence[Decision] = ()) -> Answer:
         """Record `released`, `lost`, `absent` or `steered`."""
-        (answer,) = self._one(TellAsk(event, decisions))
+        (answer,) = self._one(TellCommand(event, decisions))
         return self._settled(answer)
 
     def finish(self, member: int, lease: int) -> Answer:
         """Stop a member because its worker says that it is trained enough."""
-        (answer,) = self._one(FinishAsk(member, lease))
+        (answer,) = self._one(FinishCommand(member, lease))
         return answer
 
     def stand(self, member: int, lease: int) -> Answer:
         """How a member stands, for the holder of `lease`."""
-        (answer,) = self._one(StandAsk(member, lease))
+        (answer,) = self._one(StandCommand(member, lease))
         return answer
 
     def let_go(self, member: int) -> None:

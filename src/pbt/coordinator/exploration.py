@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pbt.coordinator.commands import ExploredAsk
+from pbt.coordinator.commands import ExploredCommand
 from pbt.coordinator.transition import Fold
 from pbt.errors import StrategyError
 from pbt.population.entries import Decision
@@ -19,7 +19,7 @@ class Owed(NamedTuple):
     decisions: tuple[Decision, ...]
     strategy: Strategy
 
-    def explore(self) -> ExploredAsk:
+    def explore(self) -> ExploredCommand:
         """Compute it: slow, outside every lock, on the fold right after the entry.
 
         Raises:
@@ -34,4 +34,4 @@ class Owed(NamedTuple):
             values, _ = explored.get(decision.member, (None, None))
             if values not in space:
                 raise StrategyError(f"exploration gave member {decision.member} no values inside the space")
-        return ExploredAsk(self.entry, {id: (space.clip(values), why) for id, (values, why) in explored.items()})
+        return ExploredCommand(self.entry, {id: (space.clip(values), why) for id, (values, why) in explored.items()})

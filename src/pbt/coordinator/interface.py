@@ -35,7 +35,7 @@ class Face(Protocol):
         ...
 
 
-class Joinable(Face, Protocol):
+class AnyCoordinator(Face, Protocol):
     """A coordinator, in this process or at the far end of HTTP."""
 
     def create(self, asked: Wanted) -> Settings:

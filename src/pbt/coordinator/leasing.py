@@ -6,18 +6,18 @@ import time
 from collections.abc import Callable, Iterator
 from heapq import heapify, heappop
 
-from pbt.liveness.liveness import Alive
+from pbt.liveness.liveness import Liveness
 from pbt.population.losses import against, nothing_to_show
 from pbt.population.member import MemberState
 from pbt.population.population import Population
 
 
-def held(m: MemberState, alive: Alive) -> bool:
+def held(m: MemberState, alive: Liveness) -> bool:
     """Whether a living worker holds the member."""
     return m.lease is not None and not m.lease.ended and not alive.dead(m.id, m.lease)
 
 
-def available(population: Population, alive: Alive) -> Iterator[MemberState]:
+def available(population: Population, alive: Liveness) -> Iterator[MemberState]:
     """Members that may be leased: not done, not waiting for a decision, in nobody's living hands.
 
     The order is that of leasing: furthest behind first, standing before not standing, then by id. Behind all of them
@@ -41,7 +41,7 @@ def _unexplained(population: Population, m: MemberState) -> int:
     return m.misses + 1 if nothing_to_show(m) and not against(population, m) else 0
 
 
-def further_behind(population: Population, than: int, step: int, alive: Alive) -> bool:
+def further_behind(population: Population, than: int, step: int, alive: Liveness) -> bool:
     """Whether a member that anybody may take is further behind than member `than` at `step`."""
     return any(
         m.saved_step < step and m.id != than and not held(m, alive)
@@ -50,12 +50,12 @@ def further_behind(population: Population, than: int, step: int, alive: Alive) -
     )
 
 
-def round_lacks_free(population: Population, alive: Alive) -> bool:
+def round_lacks_free(population: Population, alive: Liveness) -> bool:
     """Whether a member that the barrier's round still lacks is in nobody's living hands."""
     return any(m.living and not m.due and not held(m, alive) for m in population.members)
 
 
-def gone(population: Population, alive: Alive) -> tuple[tuple[int, int], ...]:
+def gone(population: Population, alive: Liveness) -> tuple[tuple[int, int], ...]:
     """(member, newest lease number) of members of an open population whose workers are dead: they rank no longer."""
     if population.settings.members is not None:
         return ()
@@ -69,7 +69,7 @@ class Missing:
         self._clock = clock
         self._since: dict[tuple[int, int], float] = {}
 
-    def longer_than(self, seconds: float, population: Population, alive: Alive) -> tuple[tuple[int, int], ...]:
+    def longer_than(self, seconds: float, population: Population, alive: Liveness) -> tuple[tuple[int, int], ...]:
         """(member, newest lease number) of living members that nobody has held for that long."""
         now = self._clock()
         missing = [(m.id, m.newest) for m in population.members if m.living and not m.due and not held(m, alive)]

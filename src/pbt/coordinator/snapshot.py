@@ -21,7 +21,7 @@ from pbt.strategies.strategy import Strategy
 
 FOLD = 2
 """Version of the fold: raise it with every change to what entries fold to (tests/fold/test_formats.py tells)."""
-EVERY = 5000
+SNAPSHOT_EVERY = 5000
 """Entries between two snapshots; in larger populations, as many as there are members."""
 _DIGEST = 32
 _log = logging.getLogger("pbt")
@@ -44,7 +44,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Snapshot)
 
 
-class Found(msgspec.Struct, frozen=True):
+class Restored(msgspec.Struct, frozen=True):
     """A fold that a snapshot held, and the strategy that goes with it."""
 
     fold: Fold
@@ -63,7 +63,7 @@ class Found(msgspec.Struct, frozen=True):
 
 def crossed(before: int, population: Population) -> bool:
     """Whether a snapshot is due once the entries after number `before` are there: one of many writers finds so."""
-    every = max(EVERY, len(population.members))
+    every = max(SNAPSHOT_EVERY, len(population.members))
     return before // every != population.count // every
 
 
@@ -80,7 +80,7 @@ def dump(fold: Fold, last: bytes, strategy: Strategy) -> bytes | None:
     return _digest(payload) + payload
 
 
-def load(body: bytes | None, build: Builder) -> Found | None:
+def load(body: bytes | None, build: Builder) -> Restored | None:
     """What a snapshot holds; None where it is of no use to this version."""
     if body is None or _digest(body[_DIGEST:]) != body[:_DIGEST]:
         return None
@@ -93,7 +93,7 @@ def load(body: bytes | None, build: Builder) -> Found | None:
     except UNREADABLE as error:
         _log.debug("the snapshot is of another version: %s", error)
         return None
-    return Found(Fold(held.population, memory), strategy, held.last)
+    return Restored(Fold(held.population, memory), strategy, held.last)
 
 
 def _digest(body: bytes) -> bytes:

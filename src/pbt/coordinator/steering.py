@@ -18,16 +18,16 @@ class Steers(Protocol):
         ...
 
 
-def train_longer(face: Steers, steps: int) -> None:
+def train_longer(coordinator: Steers, steps: int) -> None:
     """Raise the number of steps that each member is to do."""
-    face.tell(Steered({"steps": steps}, by="pbt run", nonce=secrets.token_hex(16)))
+    coordinator.tell(Steered({"steps": steps}, by="pbt run", nonce=secrets.token_hex(16)))
 
 
-def revive(face: Steers, population: Population) -> None:
+def revive(coordinator: Steers, population: Population) -> None:
     """Give every failed member another beginning: its own checkpoint, or birth, with redrawn hyperparameters.
 
     Who has been given one meanwhile, by another launcher, is left alone.
     """
     failed = [m.id for m in population.members if m.failed]
     if failed:
-        face.tell(Steered({"again": failed}, by="pbt run", nonce=secrets.token_hex(16)))
+        coordinator.tell(Steered({"again": failed}, by="pbt run", nonce=secrets.token_hex(16)))

@@ -20,7 +20,7 @@ from pbt.demo.network import Network
 from pbt.demo.train import ROUNDS, SPACE, UPDATES, WIDTHS
 from pbt.errors import PBTError
 from pbt.launchers.local import LocalRun
-from pbt.opening.opening import open_place
+from pbt.opening.opening import open_population
 from pbt.population.entries import Entry, decode, real
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
@@ -28,7 +28,7 @@ from pbt.population.schedule import schedule
 from pbt.settings import wanted
 from pbt.strategies.pbt import PBT
 from pbt.views.history import History
-from pbt.views.live import Screen
+from pbt.views.live import LiveView
 from pbt.views.pictures import Parts, draw
 from pbt.views.summary import schedule_lines
 
@@ -100,31 +100,31 @@ def _train(
         space=SPACE, members=members, steps=ROUNDS, interval=1, maximize=True, seed=seed, strategy=strategy,
         turn=ROUNDS if members > MEMBERS else 1,
     )  # fmt: skip
-    place = open_place(str(folder))
-    place.face.create(asked)
-    follower = Follower(place.journal)
+    opened = open_population(str(folder))
+    opened.coordinator.create(asked)
+    follower = Follower(opened.journal)
     command = [sys.executable, "-m", "pbt.demo.train", str(data.absolute())]
     run = LocalRun(
-        place.where,
+        opened.where,
         command,
         workers=MEMBERS,
         settings=asked,
         follower=follower,
-        coordinator=place.face,
-        logs=place.logs,
+        coordinator=opened.coordinator,
+        logs=opened.logs,
     )
-    with Screen(console, follower, lambda: f"{run.active} of {MEMBERS} workers", plain) as screen:
+    with LiveView(console, follower, lambda: f"{run.active} of {MEMBERS} workers", plain) as screen:
         run.run(screen.show)
     if run.interrupted:
         raise KeyboardInterrupt
     population = follower.population
     if not population.finished or population.best is None:
-        raise PBTError(f"the demo's workers failed; their output is in {place.logs}")
+        raise PBTError(f"the demo's workers failed; their output is in {opened.logs}")
     network = Network(np.random.default_rng(), WIDTHS)
-    network.load(place.own().fetch(population.best.id) / "network.npz")
+    network.load(opened.own().fetch(population.best.id) / "network.npz")
     return Found(
         population,
-        [decode(body) for body in place.journal.read(0)],
+        [decode(body) for body in opened.journal.read(0)],
         time.monotonic() - began,
         network.log_likelihood(digits.test_x, digits.test_y),
         network.accuracy(digits.test_x, digits.test_y),

@@ -13,7 +13,7 @@ from pbt.coordinator.answer import Answer
 from pbt.coordinator.coordinator import Coordinator
 from pbt.errors import PBTError, SettingsError
 from pbt.journals.memory import MemoryJournal
-from pbt.liveness.liveness import Here
+from pbt.liveness.liveness import SameProcess
 from pbt.population.chance import Chance
 from pbt.population.entries import Checkpoint, Entry, Report
 from pbt.population.lineage import Lineage
@@ -116,7 +116,7 @@ def train(
         seed=secrets.randbelow(2**32) if seed is None else seed, maximize=maximize, goal=goal,
         synchronous=synchronous, quorum=quorum,
     )  # fmt: skip
-    coordinator = Coordinator(MemoryJournal(), Here())
+    coordinator = Coordinator(MemoryJournal(), SameProcess())
     settings = coordinator.create(asked)
     seats = [_Seat(coordinator, id, init, settings.seed) for id in range(members)]
     best: list[S] = []

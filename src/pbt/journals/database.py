@@ -56,7 +56,7 @@ _TABLES: tuple[LiteralString, ...] = (
 Rows = list[tuple[Any, ...]]
 
 
-class Lost(Exception):
+class OutcomeUnknown(Exception):
     """The connection was lost while a statement ran: whether it took effect is not known."""
 
 
@@ -81,7 +81,7 @@ class Session:
         """The rows of one statement, a transaction of its own, and how many it touched.
 
         Raises:
-            Lost: whether it took effect is not known.
+            OutcomeUnknown: whether it took effect is not known.
             Unavailable: it had no effect; the database is away or refuses.
             psycopg.errors.UniqueViolation: it had no effect.
         """
@@ -95,7 +95,7 @@ class Session:
             except psycopg.Error as error:
                 if connection.closed:
                     self._drop()
-                    raise Lost(self._reason(error)) from None
+                    raise OutcomeUnknown(self._reason(error)) from None
                 if isinstance(error, errors.ReadOnlySqlTransaction):
                     self._drop()  # a standby now; the URL may name the new primary, too
                 raise self._unavailable(error) from None
@@ -111,11 +111,11 @@ class Session:
         """
         try:
             return self.run(statement, parameters)[0]
-        except Lost:
+        except OutcomeUnknown:
             pass
         try:
             return self.run(statement, parameters)[0]
-        except Lost as lost:
+        except OutcomeUnknown as lost:
             raise Unavailable(f"{self.name} can not be read ({lost})") from None
 
     def close(self) -> None:
@@ -173,7 +173,7 @@ def _make_tables(connection: psycopg.Connection) -> None:
             connection.execute(statement)
 
 
-def is_url(text: str) -> bool:
+def names_server(text: str) -> bool:
     """Whether this names a PostgreSQL database."""
     return text.startswith(("postgresql://", "postgres://"))
 
@@ -190,7 +190,7 @@ def carries_password(url: str) -> bool:
 
 def _parsed(url: str) -> dict[str, Any]:
     try:
-        if is_url(url):
+        if names_server(url):
             return dict(conninfo_to_dict(url))
     except psycopg.Error:  # its message would quote parts of the URL
         pass

@@ -17,7 +17,7 @@ from typing import Any
 from psycopg import errors
 
 from pbt.errors import JournalError, PBTError, Unavailable
-from pbt.journals.database import Lost, Session
+from pbt.journals.database import OutcomeUnknown, Session
 from pbt.journals.journal import Raced
 
 _log = logging.getLogger("pbt")
@@ -93,11 +93,11 @@ class PostgresJournal:
         try:
             try:
                 inserted = self._insert(given)
-            except Lost:
+            except OutcomeUnknown:
                 inserted = self._insert(given)
             if not inserted:
                 self._raced_unless_mine(given)
-        except Lost as lost:
+        except OutcomeUnknown as lost:
             raise Unavailable(
                 f"{self._session.name} went away during a commit ({lost}): ask again to know whether it was recorded"
             ) from None

@@ -24,7 +24,7 @@ from pbt.errors import PBTError
 from pbt.launchers.hopeless import hopeless
 from pbt.launchers.logs import log_of
 from pbt.launchers.stalls import Stalls
-from pbt.launchers.watchdog import Guard
+from pbt.launchers.watchdog import Watchdog
 from pbt.launchers.workers import Worker, environment
 from pbt.population.entries import Entry, Event, Leased, Released, Reported
 from pbt.population.losses import against
@@ -104,7 +104,7 @@ class LocalRun:
         """
         self._meeting = Path(tempfile.mkdtemp(prefix="pbt-start-"))
         self._began = time.monotonic()
-        self._guard = Guard()
+        self._watchdog = Watchdog()
         before = signal.signal(signal.SIGINT, self._interrupt)
         before_term = signal.signal(signal.SIGTERM, self._interrupt)
         try:
@@ -115,7 +115,7 @@ class LocalRun:
             self._end_all()
             signal.signal(signal.SIGINT, before)
             signal.signal(signal.SIGTERM, before_term)
-            self._guard.close()
+            self._watchdog.close()
             shutil.rmtree(self._meeting, ignore_errors=True)
         self._follower.catch_up()
         self._name_the_failed()
@@ -128,7 +128,7 @@ class LocalRun:
 
     def _step(self) -> bool:
         for worker in self._workers:
-            code = worker.reap(self._guard)
+            code = worker.reap(self._watchdog)
             if code is not None:
                 self._follower.catch_up()
                 self._ended(worker, code)
@@ -151,7 +151,7 @@ class LocalRun:
         token = f"{self._id}.{worker.slot}.{worker.starts}."
         orders = Orders(self._where, self._settings, str(worker.slot), str(self._meeting), token)
         self._stalls.heard(token)
-        worker.start(self._command, environment(worker.slot, len(self._workers), self._gpus), orders, self._guard)
+        worker.start(self._command, environment(worker.slot, len(self._workers), self._gpus), orders, self._watchdog)
 
     def _end_if_stalled(self, worker: Worker) -> None:
         """A worker that hangs does not heed SIGTERM: it is ended at once, and started again like any that died."""
@@ -276,7 +276,7 @@ class LocalRun:
         end = time.monotonic() + 10
         while self.active and time.monotonic() < end:
             for worker in self._workers:
-                worker.reap(self._guard)
+                worker.reap(self._watchdog)
             time.sleep(0.02)
         for worker in self._workers:
             worker.signal(signal.SIGKILL)

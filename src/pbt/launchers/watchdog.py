@@ -1,4 +1,4 @@
-"""The guard of a launcher: it ends every worker's process group when the launcher is gone, also after ``kill -9``.
+"""The watchdog of a launcher: it ends every worker's process group when the launcher is gone, also after ``kill -9``.
 
 It reads lines ``+PID`` and ``-PID`` from a pipe whose other end only the launcher holds; the pipe's end
 is the launcher's end. Workers are sessions of their own, so their number is that of their group.
@@ -13,11 +13,11 @@ import sys
 import time
 from contextlib import suppress
 
-GRACE = 10.0
+KILL_GRACE = 10.0
 """Seconds between asking (SIGTERM) and ending (SIGKILL)."""
 
 
-class Guard:
+class Watchdog:
     """The launcher's side."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ def main() -> None:
         else:
             groups.discard(pid)
     groups = {pid for pid in groups if send(pid, signal.SIGTERM)}
-    end = time.monotonic() + GRACE
+    end = time.monotonic() + KILL_GRACE
     while groups and time.monotonic() < end:
         time.sleep(0.05)
         groups = {pid for pid in groups if send(pid, 0)}

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from pbt.errors import SettingsError
-from pbt.launchers.watchdog import Guard, send
+from pbt.launchers.watchdog import Watchdog, send
 from pbt.worker.orders import ORDERS_ENV, Orders
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -49,7 +49,7 @@ class Worker:
         self.process: subprocess.Popen[bytes] | None = None
         self._output_from = 0
 
-    def start(self, command: Sequence[str], environment: Mapping[str, str], orders: Orders, guard: Guard) -> None:
+    def start(self, command: Sequence[str], environment: Mapping[str, str], orders: Orders, watchdog: Watchdog) -> None:
         """Start the command."""
         self.starts += 1
         self.stalled = False
@@ -67,7 +67,7 @@ class Worker:
                 )
         except OSError as error:
             raise SettingsError(f"{shlex.join(command)} can not be started: {error.strerror}") from None
-        guard.watch(self.process.pid)
+        watchdog.watch(self.process.pid)
 
     @property
     def running(self) -> bool:
@@ -79,12 +79,12 @@ class Worker:
         """The path of the log, as a shell takes it."""
         return shlex.quote(str(self.log))
 
-    def reap(self, guard: Guard) -> int | None:
+    def reap(self, watchdog: Watchdog) -> int | None:
         """The exit code, once, if the process has ended; what it left running is ended too."""
         if self.process is None or (code := self.process.poll()) is None:
             return None
         send(self.process.pid, 9)
-        guard.forget(self.process.pid)
+        watchdog.forget(self.process.pid)
         self.process = None
         return code
 

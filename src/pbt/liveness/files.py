@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pbt.disk.sharing import make_folder, open_shared, refusal
-from pbt.liveness.flock import Flock
+from pbt.liveness.flock import FlockLiveness
 from pbt.population.member import Lease
 
 _log = logging.getLogger("pbt")
@@ -39,7 +39,7 @@ class _Seen(NamedTuple):
     still: float
 
 
-class Counter:
+class FilesLiveness:
     """One file per member in ``leases/``, rewritten in place, so that no client holds on to a replaced one.
 
     Args:
@@ -54,7 +54,7 @@ class Counter:
         self._folder = folder / "leases"
         self._clock = clock
         self._term = TERM if term is None else term
-        self._alone = Flock(folder)
+        self._alone = FlockLiveness(folder)
         self._held: dict[int, _Beating] = {}
         self._seen: dict[str, _Seen] = {}
 

@@ -14,7 +14,7 @@ TERM = 60.0
 """Seconds without a sign of life after which a holder that is known only by a counter is presumed dead."""
 
 
-class Flock:
+class FlockLiveness:
     """One never-deleted file per member in ``leases/`` (an unlinked file would fake a death).
 
     Args:

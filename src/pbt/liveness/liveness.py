@@ -7,7 +7,7 @@ from typing import Protocol
 from pbt.population.member import Lease
 
 
-class Alive(Protocol):
+class Liveness(Protocol):
     """One kind of sign of life. A lease names its kind; only who can see that kind judges it."""
 
     kind: str
@@ -29,7 +29,7 @@ class Alive(Protocol):
         ...
 
 
-class Here:
+class SameProcess:
     """Holders inside this process: they live as long as it does."""
 
     kind = "here"

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable
 
 from pbt.liveness.flock import TERM
-from pbt.liveness.liveness import Alive
+from pbt.liveness.liveness import Liveness
 from pbt.population.member import Lease
 
 MOST = 5.0
 """Seconds that pass at most between two moments in which this server was seen to run."""
 
 
-class Beats:
+class MemoryLiveness:
     """Leases given by this server; those that workers took in the folder itself are judged by their signs there.
 
     After the server's restart every lease has a full term. Time passes only while the server runs: one that was
@@ -22,7 +22,7 @@ class Beats:
 
     kind = "server"
 
-    def __init__(self, folder: Alive, clock: Callable[[], float] = time.monotonic, term: float = TERM) -> None:
+    def __init__(self, folder: Liveness, clock: Callable[[], float] = time.monotonic, term: float = TERM) -> None:
         self._folder = folder
         self._clock = clock
         self._term = term

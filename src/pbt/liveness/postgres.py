@@ -14,12 +14,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from pbt.errors import Unavailable
-from pbt.journals.database import Lost, Session
+from pbt.journals.database import OutcomeUnknown, Session
 from pbt.liveness.flock import TERM
 from pbt.population.member import Lease
 
 _log = logging.getLogger("pbt.server")
-EVERY = 3.0
+BEAT_EVERY = 3.0
 """Seconds between two looks."""
 _GAP = 15.0
 """Seconds without a look, after which nobody knows who fell silent meanwhile: every lease has a full term again."""
@@ -44,7 +44,7 @@ class New(NamedTuple):
     given: set[Key]
 
 
-class Counters:
+class HeartbeatTable:
     """The signs of life of all populations of a server.
 
     Args:
@@ -53,26 +53,26 @@ class Counters:
     """
 
     def __init__(
-        self, session: Session, every: float | None = EVERY, clock: Callable[[], float] = time.monotonic
+        self, session: Session, every: float | None = BEAT_EVERY, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._session = session
         self._clock = clock
-        self._signs: dict[str, Signs] = {}
+        self._signs: dict[str, PostgresLiveness] = {}
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         if every is not None:
             self._thread = threading.Thread(target=self._keep_looking, args=(every,), name="beats", daemon=True)
             self._thread.start()
 
-    def of(self, population: str) -> Signs:
+    def of(self, population: str) -> PostgresLiveness:
         """Those of one population."""
-        return self._signs.setdefault(population, Signs(self._clock))
+        return self._signs.setdefault(population, PostgresLiveness(self._clock))
 
     def look(self) -> None:
         """Write what was heard, and see what others have written.
 
         Raises:
-            Unavailable, Lost: the database is away; no time passes for any lease until it is back.
+            Unavailable, OutcomeUnknown: the database is away; no time passes for any lease until it is back.
         """
         signs = dict(self._signs)
         if not signs:
@@ -103,13 +103,13 @@ class Counters:
         while not self._closing.wait(every):
             try:
                 self.look()
-            except (Unavailable, Lost) as error:
+            except (Unavailable, OutcomeUnknown) as error:
                 _log.debug("signs of life can be neither written nor seen: %s", error)
             except Exception:
                 _log.exception("signs of life")
 
 
-class Signs:
+class PostgresLiveness:
     """The signs of life of one population, as one server hears and sees them."""
 
     kind = "postgres"

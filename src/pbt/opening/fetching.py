@@ -9,13 +9,13 @@ import shutil
 from pathlib import Path
 
 from pbt.checkpoints.folder import FolderStore
-from pbt.checkpoints.location import is_url as names_store
+from pbt.checkpoints.location import names_server as names_store
 from pbt.checkpoints.manifest import check, manifest_of
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.follower import Follower
 from pbt.errors import CheckpointError, SettingsError
 from pbt.opening.folder import path_of
-from pbt.opening.opening import is_url, open_journal
+from pbt.opening.opening import names_server, open_journal
 from pbt.population.entries import Checkpoint
 from pbt.population.population import Population
 from pbt.population.recorded import Settings
@@ -70,10 +70,10 @@ def _wanted(population: Population, member: int | None) -> Checkpoint:
 
 def _store(where: str, settings: Settings) -> CheckpointStore:
     if names_store(settings.checkpoints):
-        from pbt.checkpoints.objects import FIRST_PATIENCE, ObjectStore
+        from pbt.checkpoints.objects import FIRST_TIMEOUT, ObjectStore
 
-        return ObjectStore(settings.checkpoints, patience=FIRST_PATIENCE)
-    if not is_url(where):
+        return ObjectStore(settings.checkpoints, patience=FIRST_TIMEOUT)
+    if not names_server(where):
         return FolderStore(path_of(where))
     from pbt.checkpoints.cache import Cache
     from pbt.checkpoints.upload import UploadStore

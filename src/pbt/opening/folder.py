@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pbt.coordinator.coordinator import Coordinator
     from pbt.journals.files.journal import FilesJournal
     from pbt.journals.sqlite import SQLiteJournal, SQLiteReader
-    from pbt.liveness.files import Counter
-    from pbt.liveness.flock import Flock
+    from pbt.liveness.files import FilesLiveness
+    from pbt.liveness.flock import FlockLiveness
 
 _log = logging.getLogger("pbt")
 MARK = "population.json"
@@ -87,15 +87,15 @@ def journal(path: Path) -> SQLiteJournal | FilesJournal:
     return SQLiteJournal(path)
 
 
-def alive(path: Path) -> Flock | Counter:
+def alive(path: Path) -> FlockLiveness | FilesLiveness:
     """The sign of life that workers in this folder give: what every machine can see that may have one there."""
     if kept_in(path) == "files":
-        from pbt.liveness.files import Counter
+        from pbt.liveness.files import FilesLiveness
 
-        return Counter(path)
-    from pbt.liveness.flock import Flock
+        return FilesLiveness(path)
+    from pbt.liveness.flock import FlockLiveness
 
-    return Flock(path)
+    return FlockLiveness(path)
 
 
 def marked(path: Path) -> bool:

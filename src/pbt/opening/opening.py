@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pbt.checkpoints.folder import FolderStore
 from pbt.checkpoints.store import CheckpointStore
-from pbt.coordinator.interface import Joinable
+from pbt.coordinator.interface import AnyCoordinator
 from pbt.errors import JournalError, SettingsError
 from pbt.journals.journal import Reads
 from pbt.population.recorded import FOREIGN, OWN
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pbt.client.remote import Remote
 
 
-class Place(NamedTuple):
+class Opened(NamedTuple):
     """A population and what belongs to it.
 
     Attributes:
@@ -27,7 +27,7 @@ class Place(NamedTuple):
     """
 
     where: str
-    face: Joinable
+    coordinator: AnyCoordinator
     journal: Reads
     own: Callable[[], CheckpointStore]
     logs: Path
@@ -48,12 +48,12 @@ class Place(NamedTuple):
         return ObjectStore(checkpoints)
 
 
-def is_url(where: str) -> bool:
+def names_server(where: str) -> bool:
     """Whether `where` names a server."""
     return where.startswith(("http://", "https://"))
 
 
-def open_place(where: str, kind: str | None = None) -> Place:
+def open_population(where: str, kind: str | None = None) -> Opened:
     """The population at `where`, for training it; a folder is made if need be.
 
     Args:
@@ -63,20 +63,20 @@ def open_place(where: str, kind: str | None = None) -> Place:
         SettingsError: the folder can not hold a population, or the URL can not be understood.
         Unreachable: no server answers.
     """
-    if is_url(where):
+    if names_server(where):
         if kind is not None:
             raise SettingsError(f"{where}: the server chooses how its journal is kept")
         remote, seen, id = _open_remote(where)
         own = _uploads(remote, id) if seen is None else lambda: FolderStore(seen)
         name = where.partition("#")[0].partition("://")[2].partition("/")[2] or "default"
-        return Place(where, remote, remote, own, Path("pbt-runs", "logs", name))
+        return Opened(where, remote, remote, own, Path("pbt-runs", "logs", name))
     if "://" in where:
         raise SettingsError(f"{where}: give a folder, or a URL that begins with http://")
-    from pbt.opening import folder as place
+    from pbt.opening import folder as folders
 
-    folder = place.path_of(where)
-    coordinator = place.coordinator(folder, kind)
-    return Place(str(folder), coordinator, coordinator.journal, lambda: FolderStore(folder), folder / "logs")
+    folder = folders.path_of(where)
+    coordinator = folders.coordinator(folder, kind)
+    return Opened(str(folder), coordinator, coordinator.journal, lambda: FolderStore(folder), folder / "logs")
 
 
 def _uploads(remote: Remote, id: str) -> Callable[[], CheckpointStore]:
@@ -98,13 +98,13 @@ def open_journal(where: str) -> Reads:
         JournalError: there is no population.
         Unreachable: no server answers.
     """
-    if is_url(where):
+    if names_server(where):
         from pbt.client.remote import Remote
 
         return Remote(where)
-    from pbt.opening import folder as place
+    from pbt.opening import folder as folders
 
-    return place.reader(where)
+    return folders.reader(where)
 
 
 def _open_remote(url: str) -> tuple[Remote, Path | None, str]:

@@ -24,7 +24,7 @@ from pbt.errors import CheckpointError, Conflict, Invalid, PBTError, SettingsErr
 from pbt.journals.files.frames import Frame, scattered
 from pbt.journals.files.names import read_file
 from pbt.journals.sqlite import FILE
-from pbt.opening import folder as place
+from pbt.opening import folder as folders
 from pbt.population.entries import Checkpoint, Released, Report, Reported, decode
 from pbt.population.fold import apply
 from pbt.population.member import MemberState
@@ -93,12 +93,12 @@ def save(folder: Path, to: Path) -> Saved:
     found = readable(folder)
     if found.population is None:
         raise SettingsError(f"{folder}: no entry of its journal can be read: nothing can be saved")
-    target = place.prepare(to, found.kind)
-    with closing(place.journal(target)) as journal:
+    target = folders.prepare(to, found.kind)
+    with closing(folders.journal(target)) as journal:
         for start in range(0, len(found.bodies), _BATCH):
             journal.append(start, found.bodies[start : start + _BATCH])
     own = found.population.settings.checkpoints == OWN
-    with closing(place.coordinator(target)) as coordinator:
+    with closing(folders.coordinator(target)) as coordinator:
         coordinator.catch_up()
         for member in found.population.members:
             if member.lease is not None and not member.lease.ended:

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 from pbt.population.entries import ORIGINAL
-from pbt.server.access import Gate
+from pbt.server.access import RequestCheck
 from pbt.server.app import App
 from pbt.server.keys import Key
-from pbt.server.populations import Rooms
+from pbt.server.populations import Populations
 from pbt.server.running import serve
 from pbt.server.verbose import Verbose
 from pbt.settings import Wanted
@@ -25,9 +25,9 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     listening = socket.socket(fileno=int(arguments[0]))
     defaults = Wanted(maximize="--maximize" in arguments, strategy=record(ORIGINAL))
-    rooms = Rooms(Path(arguments[1]), defaults)
-    gate = Gate(Key(os.environ.get(KEY_ENV) or None))
-    app = App(rooms, gate, Verbose() if "--verbose" in arguments else None)
+    populations = Populations(Path(arguments[1]), defaults)
+    request_check = RequestCheck(Key(os.environ.get(KEY_ENV) or None))
+    app = App(populations, request_check, Verbose() if "--verbose" in arguments else None)
     serve(app, listening, lambda: None, until_closed=True)
 
 

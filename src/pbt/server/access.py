@@ -17,7 +17,7 @@ from pbt.wire.messages import BODY_LIMIT
 Headers = dict[bytes, bytes]
 
 
-class Gate:
+class RequestCheck:
     """Checks requests.
 
     Args:

@@ -1,4 +1,4 @@
-"""The ASGI application: JSON over HTTP in front of rooms, by the table of routes.
+"""The ASGI application: JSON over HTTP in front of populations, by the table of routes.
 
 What workers say goes a short way of its own (a report costs a quarter less without the router); what
 people and pages ask for goes through Starlette.
@@ -20,28 +20,28 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from pbt.coordinator.answer import Answer
-from pbt.coordinator.commands import FinishAsk, StandAsk, TellAsk
+from pbt.coordinator.commands import FinishCommand, StandCommand, TellCommand
 from pbt.coordinator.coordinator import Coordinator
 from pbt.errors import UNREADABLE, Invalid, NotFound, PBTError, SettingsError, TooLarge, WrongMethod, plainly
 from pbt.opening.folder import read_mark
 from pbt.population.entries import ORIGINAL, Released, Report
-from pbt.server.access import Gate
-from pbt.server.checkpoints import FILE_LIMIT, Uploads
+from pbt.server.access import RequestCheck
+from pbt.server.checkpoints import FILE_LIMIT, ReceivedCheckpoints
 from pbt.server.openapi import document
-from pbt.server.populations import Rooms
+from pbt.server.populations import Populations
 from pbt.server.routes import JSON, LINES, ROUTES, Route
-from pbt.server.served import Room
+from pbt.server.served import ServedPopulation
 from pbt.server.verbose import Verbose
 from pbt.settings import Wanted
-from pbt.wire.messages import BODY_LIMIT, MEMBERS_LIMIT, PAGE, Failure, Holder, Join, Nothing, Opened, Tell
+from pbt.wire.messages import BODY_LIMIT, MEMBERS_LIMIT, PAGE, Failure, Holder, Join, Nothing, PopulationFolder, Tell
 
 _log = logging.getLogger("pbt.server")
 _encode = msgspec.json.Encoder().encode
 _JSON = (b"content-type", JSON.encode())
 Header = tuple[bytes, bytes]
 
-Handler = Callable[[Room, Any, object], Awaitable[Any]]
-"""From a room, what is asked and the connection that it came by to what is answered."""
+Handler = Callable[[ServedPopulation, Any, object], Awaitable[Any]]
+"""From a population, what is asked and the connection that it came by to what is answered."""
 
 
 class Verb(NamedTuple):
@@ -60,17 +60,23 @@ class App:
     """The server's application.
 
     Args:
-        rooms: the populations.
-        gate: what checks requests.
+        populations: the populations.
+        request_check: what checks requests.
         verbose: prints a line for each new client, save and exploit.
         file_limit: bytes of the largest file of a checkpoint that is taken.
     """
 
-    def __init__(self, rooms: Rooms, gate: Gate, verbose: Verbose | None = None, file_limit: int = FILE_LIMIT) -> None:
-        self.rooms = rooms
-        self._gate = gate
+    def __init__(
+        self,
+        populations: Populations,
+        request_check: RequestCheck,
+        verbose: Verbose | None = None,
+        file_limit: int = FILE_LIMIT,
+    ) -> None:
+        self.populations = populations
+        self._request_check = request_check
         self._verbose = verbose
-        self._uploads = Uploads(rooms, file_limit)
+        self._uploads = ReceivedCheckpoints(populations, file_limit)
         self._verbs = {
             route.name: Verb(msgspec.json.Decoder(route.asked).decode, self._handler(route), route.begins)
             for route in ROUTES
@@ -90,7 +96,7 @@ class App:
             return
         more: Iterable[Header] = ()
         try:
-            self._gate.check(scope["method"], dict(scope["headers"]))
+            self._request_check.check(scope["method"], dict(scope["headers"]))
             _, name, said = scope["path"].split("/") if scope["path"].count("/") == 2 else ("", "", "")
             verb = self._verbs.get(said) if scope["method"] == "POST" else None
             if verb is None:
@@ -122,50 +128,50 @@ class App:
         if not verb.begins:
             await self._check_exists(name)
         asked = verb.read(await _body(receive))
-        with self.rooms.room(name).in_use() as room:
-            return await verb.answer(room, asked, asker)
+        with self.populations.served(name).in_use() as served:
+            return await verb.answer(served, asked, asker)
 
     async def _check_exists(self, name: str) -> None:
-        if not await self.rooms.exists(name):
+        if not await self.populations.exists(name):
             raise NotFound(f"no population {name[:80]!r} on this server")
 
     def _failure(self, error: PBTError, scope: Scope) -> bytes:
         """What is answered; somebody on this very machine who came without a key is told where it lies."""
-        file = self._gate.key.file
+        file = self._request_check.key.file
         near = error.status == 401 and (scope.get("client") or "?")[0] == (scope.get("server") or "!")[0]
         return _encode(Failure(error.code, str(error), str(file) if near and file is not None else None))
 
-    async def _report(self, room: Room, reports: tuple[Report, ...], asker: object) -> list[Answer]:
+    async def _report(self, served: ServedPopulation, reports: tuple[Report, ...], asker: object) -> list[Answer]:
         if not reports:
             raise Invalid("no report in the request")
-        answers = await room.report(reports, asker)
+        answers = await served.report(reports, asker)
         if self._verbose is not None:
-            self._verbose.reported(reports, answers, room.coordinator.population)
+            self._verbose.reported(reports, answers, served.coordinator.population)
         return answers
 
-    async def _join(self, room: Room, asked: Join, asker: object) -> Answer:
+    async def _join(self, served: ServedPopulation, asked: Join, asker: object) -> Answer:
         def join() -> Answer:
-            settings = None if asked.settings is None else self._completed(room, asked.settings)
-            return room.coordinator.join(asked.nonce, settings, asked.member, asked.turn)
+            settings = None if asked.settings is None else self._completed(served, asked.settings)
+            return served.coordinator.join(asked.nonce, settings, asked.member, asked.turn)
 
-        answer = await room.call(join)
+        answer = await served.call(join)
         if self._verbose is not None:
             self._verbose.joined(answer)
         return answer
 
-    async def _create(self, room: Room, asked: Wanted, asker: object) -> Any:
-        return await room.call(lambda: room.coordinator.create(self._completed(room, asked)))
+    async def _create(self, served: ServedPopulation, asked: Wanted, asker: object) -> Any:
+        return await served.call(lambda: served.coordinator.create(self._completed(served, asked)))
 
-    def _completed(self, room: Room, asked: Wanted) -> Wanted:
+    def _completed(self, served: ServedPopulation, asked: Wanted) -> Wanted:
         """For a new population: with the server's own settings. The original never says which way is up: higher."""
         if (asked.members or 0) > MEMBERS_LIMIT:
             raise SettingsError(f"members is {asked.members}: a server makes populations of up to {MEMBERS_LIMIT}")
-        room.coordinator.catch_up()
-        if room.coordinator.exists:
+        served.coordinator.catch_up()
+        if served.coordinator.exists:
             return asked
-        defaults = self.rooms.defaults
+        defaults = self.populations.defaults
         named = asked.strategy.name if asked.strategy is not None else None
-        if named is not None and named not in self.rooms.strategies:
+        if named is not None and named not in self.populations.strategies:
             raise SettingsError(
                 f"this server does not know the strategy {named[:80]!r}: allow it with pbt serve --strategy"
             )
@@ -178,37 +184,37 @@ class App:
         original = completed.strategy is not None and completed.strategy.name == ORIGINAL
         return completed.over(Wanted(maximize=True)) if original else completed
 
-    async def _tell(self, room: Room, told: Tell, asker: object) -> Answer:
-        (answer,) = await room.ask(TellAsk(told.event, told.decisions))
+    async def _tell(self, served: ServedPopulation, told: Tell, asker: object) -> Answer:
+        (answer,) = await served.ask(TellCommand(told.event, told.decisions))
         if isinstance(told.event, Released):
-            room.alive.let_go(told.event.member)
+            served.alive.let_go(told.event.member)
         return answer
 
-    async def _finish(self, room: Room, holder: Holder, asker: object) -> Answer:
-        (answer,) = await room.ask(FinishAsk(holder.member, holder.lease))
+    async def _finish(self, served: ServedPopulation, holder: Holder, asker: object) -> Answer:
+        (answer,) = await served.ask(FinishCommand(holder.member, holder.lease))
         return answer
 
-    async def _stand(self, room: Room, holder: Holder, asker: object) -> Answer:
-        (answer,) = await room.ask(StandAsk(holder.member, holder.lease))
+    async def _stand(self, served: ServedPopulation, holder: Holder, asker: object) -> Answer:
+        (answer,) = await served.ask(StandCommand(holder.member, holder.lease))
         return answer
 
-    async def _beat(self, room: Room, holder: Holder, asker: object) -> Answer:
-        if room.coordinator.exists and holder.member >= len(room.coordinator.population.members):
-            await room.call(room.coordinator.catch_up)  # another server may have let it in
-        if room.coordinator.exists:
-            room.coordinator.population.member(holder.member)
-        room.beat(holder.member, holder.lease)
+    async def _beat(self, served: ServedPopulation, holder: Holder, asker: object) -> Answer:
+        if served.coordinator.exists and holder.member >= len(served.coordinator.population.members):
+            await served.call(served.coordinator.catch_up)  # another server may have let it in
+        if served.coordinator.exists:
+            served.coordinator.population.member(holder.member)
+        served.beat(holder.member, holder.lease)
         return Answer()
 
-    async def _open(self, room: Room, asked: Nothing, asker: object) -> Opened:
-        await room.call(room.coordinator.catch_up)
-        return Opened(str(room.folder), read_mark(room.folder).id, room.coordinator.exists)
+    async def _open(self, served: ServedPopulation, asked: Nothing, asker: object) -> PopulationFolder:
+        await served.call(served.coordinator.catch_up)
+        return PopulationFolder(str(served.folder), read_mark(served.folder).id, served.coordinator.exists)
 
     async def _openapi(self, request: Request) -> Response:
         return Response(_encode(document()), media_type=JSON)
 
     async def _populations(self, request: Request) -> Response:
-        return Response(_encode(await asyncio.to_thread(self.rooms.names)), media_type=JSON)
+        return Response(_encode(await asyncio.to_thread(self.populations.names)), media_type=JSON)
 
     async def _journal(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -216,12 +222,12 @@ class App:
         after = request.query_params.get("after", "0")
         if not (after.isascii() and after.isdigit() and len(after) < 19):
             raise Invalid(f"after={after[:20]!r}: a number of entries")
-        room = self.rooms.opened(name)
-        if room is None:
-            entries = await asyncio.to_thread(self.rooms.read, name, int(after), PAGE)
+        served = self.populations.opened(name)
+        if served is None:
+            entries = await asyncio.to_thread(self.populations.read, name, int(after), PAGE)
         else:
-            coordinator = room.coordinator
-            entries = await room.call(lambda: _page(coordinator, int(after)))
+            coordinator = served.coordinator
+            entries = await served.call(lambda: _page(coordinator, int(after)))
         return StreamingResponse((body + b"\n" for body in entries), media_type=LINES)
 
 

@@ -1,4 +1,4 @@
-"""What stands behind a server's rooms: where a population's folder, its journal and its signs of life come from."""
+"""Backends of a server: where a population's folder, its journal and its signs of life come from."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import NamedTuple, Protocol
 from pbt.disk.sharing import check_writable
 from pbt.errors import SettingsError
 from pbt.journals.journal import Journal, Reads
-from pbt.liveness.liveness import Alive
-from pbt.liveness.memory import Beats
-from pbt.opening import folder as place
+from pbt.liveness.liveness import Liveness
+from pbt.liveness.memory import MemoryLiveness
+from pbt.opening import folder as folders
 from pbt.opening.folder import MARK
 
 
@@ -23,7 +23,7 @@ class Reader(Reads, Protocol):
         ...
 
 
-class Heard(Alive, Protocol):
+class ServedLiveness(Liveness, Protocol):
     """Signs of life that reach a server."""
 
     def tick(self) -> None:
@@ -31,7 +31,7 @@ class Heard(Alive, Protocol):
         ...
 
 
-class Kept(NamedTuple):
+class Stored(NamedTuple):
     """A population as a server has it.
 
     Attributes:
@@ -42,16 +42,16 @@ class Kept(NamedTuple):
 
     folder: Path
     journal: Journal
-    alive: Heard
+    alive: ServedLiveness
     near: bool
     give_back: Callable[[], None]
 
 
-class Backing(Protocol):
+class Backend(Protocol):
     """All populations of a server."""
 
-    def open(self, name: str) -> Kept:
-        """The population of this name; its folder is made if need be."""
+    def open(self, name: str) -> Stored:
+        """A population by its name; its folder is made if need be."""
         ...
 
     def names(self) -> list[str]:
@@ -71,24 +71,26 @@ class Backing(Protocol):
         ...
 
 
-class InFolders:
+class FolderBackend:
     """Journals each in its population's folder below the server's. One server at a time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def open(self, name: str) -> Kept:
+    def open(self, name: str) -> Stored:
         """The population of this name.
 
         Raises:
             SettingsError: another server has it.
         """
-        folder = place.prepare(self._folder / name)
+        folder = folders.prepare(self._folder / name)
         check_writable(folder)
-        here = place.alive(folder)
+        here = folders.alive(folder)
         if not here.serve():
             raise SettingsError(f"another server serves {folder} already: use that one, or stop it")
-        return Kept(folder, place.journal(folder), Beats(here), place.kept_in(folder) == "sqlite", here.close)
+        return Stored(
+            folder, folders.journal(folder), MemoryLiveness(here), folders.kept_in(folder) == "sqlite", here.close
+        )
 
     def names(self) -> list[str]:
         """All populations in the folder."""
@@ -96,11 +98,11 @@ class InFolders:
 
     def has(self, name: str) -> bool:
         """Whether there is one of this name."""
-        return place.marked(self._folder / name)
+        return folders.marked(self._folder / name)
 
     def reader(self, name: str) -> Reader:
         """The journal of one that exists, read-only."""
-        return place.reader(self._folder / name)
+        return folders.reader(self._folder / name)
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -1,7 +1,7 @@
 """Checkpoints over HTTP, for workers that do not see the population's folder.
 
 What a request names is never taken for a path before `pbt.checkpoints.ids` has seen it. Files are read and
-written in threads, a block at a time: neither the loop nor the room's commits wait for a disk.
+written in threads, a block at a time: neither the loop nor the served's commits wait for a disk.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ from pbt.errors import (
     WrongType,
 )
 from pbt.population.recorded import OWN
-from pbt.server.populations import Rooms
+from pbt.server.populations import Populations
 from pbt.server.receiving import MANIFEST_LIMIT, Body, Piece, Upload
-from pbt.server.served import Room
+from pbt.server.served import ServedPopulation
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FILE_LIMIT = 1 << 40
@@ -65,16 +65,16 @@ class _FileConvertor(PathConvertor):
 register_url_convertor("file", _FileConvertor())
 
 
-class Uploads:
+class ReceivedCheckpoints:
     """What of a server's application has to do with checkpoints.
 
     Args:
-        rooms: the populations.
+        populations: the populations.
         file_limit: bytes of the largest file that is taken.
     """
 
-    def __init__(self, rooms: Rooms, file_limit: int = FILE_LIMIT) -> None:
-        self._rooms = rooms
+    def __init__(self, populations: Populations, file_limit: int = FILE_LIMIT) -> None:
+        self._populations = populations
         self._limit = file_limit
         self._arriving: dict[tuple[Path, int], tuple[tuple[str, str], Upload]] = {}
         self._files = ThreadPoolExecutor(8, "pbt-files")
@@ -93,21 +93,21 @@ class Uploads:
     async def _file(self, request: Request) -> Response:
         given = request.path_params
         population = given["name"]
-        if not await self._rooms.exists(population):
+        if not await self._populations.exists(population):
             raise NotFound(f"no population {population[:80]!r} on this server")
         id, name = f"{given['member']}/{given['version']}", checked(given["file"])
         parsed(id)
         if request.method != "PUT" and "upload" not in request.query_params:
-            return await self._get(FolderStore(self._rooms.folder / population), id, name, request)
-        with self._rooms.room(population).in_use() as room:
+            return await self._get(FolderStore(self._populations.folder / population), id, name, request)
+        with self._populations.served(population).in_use() as served:
             if request.method == "PUT":
-                return await self._put(room, id, name, request)
-            upload = await self._upload(room, id, request.query_params["upload"], begins=False)
+                return await self._put(served, id, name, request)
+            upload = await self._upload(served, id, request.query_params["upload"], begins=False)
             return _json(Staged(upload.arrived(name)))
 
     # --- up ---
 
-    async def _put(self, room: Room, id: str, name: str, request: Request) -> Response:
+    async def _put(self, served: ServedPopulation, id: str, name: str, request: Request) -> Response:
         body = Body(request)
         try:
             if request.headers.get("content-type") != BYTES:
@@ -115,7 +115,7 @@ class Uploads:
             offset, size = _number(request, "offset"), _number(request, "size")
             if size > (MANIFEST_LIMIT if name == MANIFEST else self._limit):
                 raise TooLarge(f"{name[:80]!r} has {size} bytes: this server takes files of {self._limit} at most")
-            piece = (await self._upload(room, id, request.query_params.get("upload", ""))).piece(name)
+            piece = (await self._upload(served, id, request.query_params.get("upload", ""))).piece(name)
             async with piece.lock:
                 if offset != max(0, piece.size):
                     raise Conflict(f"{name[:80]!r}: {piece.size} bytes are here, so the next is not byte {offset}")
@@ -139,32 +139,32 @@ class Uploads:
             if len(block) < BLOCK:
                 return
 
-    async def _upload(self, room: Room, id: str, token: str, begins: bool = True) -> Upload:
+    async def _upload(self, served: ServedPopulation, id: str, token: str, begins: bool = True) -> Upload:
         """The upload of a checkpoint by the member's present holder; one that begins puts its last one out of mind."""
         if not _UPLOAD.fullmatch(token):
             raise Invalid("upload= names an upload: 16 hexadecimal digits")
         try:
-            self._check_holder(room, id)
+            self._check_holder(served, id)
         except (LeaseLost, UnknownMember):
             # The lease may be another server's, or of this one before it was started anew.
-            await room.call(room.coordinator.catch_up)
-            self._check_holder(room, id)
+            await served.call(served.coordinator.catch_up)
+            self._check_holder(served, id)
         member, lease, _ = parsed(id)
-        key, what = (room.folder, member), (id, token)
+        key, what = (served.folder, member), (id, token)
         if key in self._arriving and self._arriving[key][0] == what:
             return self._arriving[key][1]
-        upload = Upload(FolderStore(room.folder).arriving(member, lease, token))
+        upload = Upload(FolderStore(served.folder).arriving(member, lease, token))
         if begins:
             self._arriving[key] = (what, upload)
         return upload
 
     @staticmethod
-    def _check_holder(room: Room, id: str) -> None:
+    def _check_holder(served: ServedPopulation, id: str) -> None:
         """Only who holds a member may publish its checkpoints."""
         member, lease, _ = parsed(id)
-        if not room.coordinator.exists:
+        if not served.coordinator.exists:
             raise UnknownMember(f"no member {member}: nothing was created here yet")
-        population = room.coordinator.population
+        population = served.coordinator.population
         if population.settings.checkpoints != OWN:
             raise Invalid(f"this population's checkpoints are kept elsewhere: {population.settings.checkpoints}")
         newest = population.member(member).lease
@@ -173,18 +173,18 @@ class Uploads:
                 f"member {member}: lease {lease} is over; another worker has taken it, or it was given back"
             )
 
-    async def _publish(self, room: Room, commit: Commit, asker: object) -> Answer:
+    async def _publish(self, served: ServedPopulation, commit: Commit, asker: object) -> Answer:
         member = parsed(commit.id)[0]
-        store = FolderStore(room.folder)
-        await room.call(room.coordinator.catch_up)
+        store = FolderStore(served.folder)
+        await served.call(served.coordinator.catch_up)
         if await self._off(_is_published, store.path(commit.id), commit):
             return Answer()
-        upload = await self._upload(room, commit.id, commit.upload)
+        upload = await self._upload(served, commit.id, commit.upload)
         async with upload.lock:
             if not await self._off(_is_published, store.path(commit.id), commit):
-                _check_unnamed(room, commit.id)
+                _check_unnamed(served, commit.id)
                 await self._off(_seal, store, upload, commit)
-                self._arriving.pop((room.folder, member), None)
+                self._arriving.pop((served.folder, member), None)
         return Answer()
 
     # --- down ---
@@ -213,25 +213,25 @@ class Uploads:
 
     # --- away ---
 
-    async def _drop(self, room: Room, asked: Drop, asker: object) -> Answer:
+    async def _drop(self, served: ServedPopulation, asked: Drop, asker: object) -> Answer:
         id = asked.id
-        await room.call(room.coordinator.catch_up)
-        if id not in room.coordinator.population.kept(_member(room, parsed(id)[0])):
-            await self._off(FolderStore(room.folder).delete, id)
+        await served.call(served.coordinator.catch_up)
+        if id not in served.coordinator.population.kept(_member(served, parsed(id)[0])):
+            await self._off(FolderStore(served.folder).delete, id)
         return Answer()
 
-    async def _collect(self, room: Room, asked: Collect, asker: object) -> Answer:
-        await room.call(room.coordinator.catch_up)
-        kept = {*asked.keep, *room.coordinator.population.kept(_member(room, asked.member))}
-        await self._off(FolderStore(room.folder).collect, asked.member, asked.lease, asked.seq, kept)
+    async def _collect(self, served: ServedPopulation, asked: Collect, asker: object) -> Answer:
+        await served.call(served.coordinator.catch_up)
+        kept = {*asked.keep, *served.coordinator.population.kept(_member(served, asked.member))}
+        await self._off(FolderStore(served.folder).collect, asked.member, asked.lease, asked.seq, kept)
         return Answer()
 
-    async def _sweep(self, room: Room, asked: Sweep, asker: object) -> Answer:
+    async def _sweep(self, served: ServedPopulation, asked: Sweep, asker: object) -> Answer:
         loop = asyncio.get_running_loop()
 
         async def now() -> frozenset[str]:
-            await room.call(room.coordinator.catch_up)
-            population = room.coordinator.population
+            await served.call(served.coordinator.catch_up)
+            population = served.coordinator.population
             if not population.finished:
                 raise Conflict("the population is not finished: somebody may need what nobody refers to yet")
             return population.referenced()
@@ -241,7 +241,7 @@ class Uploads:
                 return iter(asyncio.run_coroutine_threadsafe(now(), loop).result())
 
         await now()
-        await self._off(FolderStore(room.folder).sweep, Now(), asked.stagings)
+        await self._off(FolderStore(served.folder).sweep, Now(), asked.stagings)
         return Answer()
 
 
@@ -252,8 +252,8 @@ def _number(request: Request, name: str) -> int:
     return int(text)
 
 
-def _member(room: Room, member: int) -> int:
-    return room.coordinator.population.member(member).id
+def _member(served: ServedPopulation, member: int) -> int:
+    return served.coordinator.population.member(member).id
 
 
 def _is_published(path: Path, commit: Commit) -> bool:
@@ -265,10 +265,10 @@ def _is_published(path: Path, commit: Commit) -> bool:
     return hashlib.sha256(body).hexdigest() == commit.sha256
 
 
-def _check_unnamed(room: Room, id: str) -> None:
+def _check_unnamed(served: ServedPopulation, id: str) -> None:
     """No report has named the checkpoint: what lies there is of a future that the journal has lost."""
     member, lease, seq = parsed(id)
-    last = room.coordinator.population.member(member).last
+    last = served.coordinator.population.member(member).last
     if last is not None and (last.lease, last.seq) >= (lease, seq):
         raise CheckpointError(f"checkpoint {id} exists already: a report has named it, or a later one")
 

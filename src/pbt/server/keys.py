@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pbt.errors import SettingsError
-from pbt.wire.keys import KEY_ENV, KEY_FILE, LOOPBACK, READ_KEY_ENV, READ_KEY_FILE, SEAT, wire_form
+from pbt.wire.keys import KEY_ENV, KEY_FILE, LOOPBACK, READ_KEY_ENV, READ_KEY_FILE, SEAT_FILE, wire_form
 
 SHORTEST = 16
 
@@ -128,6 +128,6 @@ def _make_once(file: Path) -> None:
 
 def take_seat(folder: Path, host: str, port: int) -> Path:
     """Note where this folder's server listens, so that a client gives the folder's key to no other server."""
-    seat = folder / SEAT
+    seat = folder / SEAT_FILE
     seat.write_text(json.dumps({"host": host, "port": port, "pid": os.getpid()}))
     return seat

@@ -9,18 +9,18 @@ from __future__ import annotations
 import resource
 from typing import NamedTuple
 
-A_ROOM = 8
+FILES_EACH = 8
 """Files that an open population has: database, WAL, its index, locks; and its snapshot while that is written."""
 SPARE = 96
 """What is needed besides: the libraries' own, threads that read or write checkpoints, readers of journals."""
-ROOMS = 200
+MOST_OPEN = 200
 """Populations that are open at once where descriptors are plenty: each has a thread, too."""
 
 
 class Limits(NamedTuple):
     """Populations that may be open at once, and connections."""
 
-    rooms: int
+    populations: int
     connections: int
     files: int
 
@@ -31,5 +31,5 @@ def limits() -> Limits:
     if files == resource.RLIM_INFINITY:
         files = 1 << 20
     free = max(0, files - SPARE)
-    rooms = max(2, min(ROOMS, free // (2 * A_ROOM)))
-    return Limits(rooms, max(8, free - rooms * A_ROOM), files)
+    populations = max(2, min(MOST_OPEN, free // (2 * FILES_EACH)))
+    return Limits(populations, max(8, free - populations * FILES_EACH), files)

@@ -1,7 +1,7 @@
-"""Rooms: one population each, with its coordinator, and commits in groups.
+"""The populations of a server: each, with its coordinator, and commits in groups.
 
 A group is whatever asked while the last commit ran: nobody sleeps to fill one. The commit runs in a
-thread of the room's own, so that a slow disk delays the answers that need it and nobody else; where one
+thread of the served's own, so that a slow disk delays the answers that need it and nobody else; where one
 connection asks alone, there is nobody to delay, and the way to the thread and back is saved.
 """
 
@@ -17,17 +17,17 @@ from itertools import islice
 from pathlib import Path
 
 from pbt.errors import Invalid, SettingsError
-from pbt.server.backends import Backing, InFolders
-from pbt.server.limits import ROOMS, limits
+from pbt.server.backends import Backend, FolderBackend
+from pbt.server.limits import MOST_OPEN, limits
 from pbt.server.routes import NAME
-from pbt.server.served import Room
+from pbt.server.served import ServedPopulation
 from pbt.server.tls import OWN
 from pbt.settings import Wanted
 from pbt.strategies.registry import KNOWN
-from pbt.wire.keys import KEY_FILE, READ_KEY_FILE, SEAT
+from pbt.wire.keys import KEY_FILE, READ_KEY_FILE, SEAT_FILE
 
 _log = logging.getLogger("pbt.server")
-_RESERVED = frozenset((KEY_FILE, READ_KEY_FILE, SEAT, OWN))
+_RESERVED = frozenset((KEY_FILE, READ_KEY_FILE, SEAT_FILE, OWN))
 """Files of the server's own, beside the populations."""
 IDLE = 600.0
 """Seconds after which a population that nobody trains or asks for is closed."""
@@ -39,7 +39,7 @@ def is_name(name: str) -> bool:
     return re.fullmatch(NAME, name) is not None and name not in _RESERVED
 
 
-class Rooms:
+class Populations:
     """All populations of a server, by name, each in its own folder below the server's.
 
     Args:
@@ -50,17 +50,17 @@ class Rooms:
     """
 
     def __init__(
-        self, folder: Path, defaults: Wanted, strategies: Iterable[str] = (), backing: Backing | None = None
+        self, folder: Path, defaults: Wanted, strategies: Iterable[str] = (), backing: Backend | None = None
     ) -> None:
         self.folder = folder
-        self._backing = InFolders(folder) if backing is None else backing
+        self._backing = FolderBackend(folder) if backing is None else backing
         self.defaults = defaults
         self.strategies = frozenset((*KNOWN, *strategies))
-        self._rooms: dict[str, Room] = {}
+        self._populations: dict[str, ServedPopulation] = {}
         self._clock: asyncio.TimerHandle | None = None
 
-    def room(self, name: str) -> Room:
-        """The room of a population; its folder is made if need be.
+    def served(self, name: str) -> ServedPopulation:
+        """A population by its name; its folder is made if need be.
 
         It may be closed as soon as nobody has it `in_use`: whoever gives up control meanwhile asks for it again.
 
@@ -68,17 +68,17 @@ class Rooms:
             Invalid: for a name that is none.
             SettingsError: as many as may be are open, and none of them is idle.
         """
-        if name not in self._rooms:
+        if name not in self._populations:
             if not is_name(name):
                 raise Invalid(f"{name[:80]!r} can not name a population: letters, digits, '.', '_' and '-', up to 64")
             self._make_way()
-            self._rooms[name] = Room(self._backing.open(name))
+            self._populations[name] = ServedPopulation(self._backing.open(name))
             self._keep_time()
-        return self._rooms[name]
+        return self._populations[name]
 
-    def opened(self, name: str) -> Room | None:
-        """The room of a population that is open already."""
-        return self._rooms.get(name)
+    def opened(self, name: str) -> ServedPopulation | None:
+        """A population that is open already."""
+        return self._populations.get(name)
 
     def names(self) -> list[str]:
         """All populations that exist."""
@@ -86,7 +86,7 @@ class Rooms:
 
     async def exists(self, name: str) -> bool:
         """Whether there is a population of this name; asking opens nothing."""
-        return name in self._rooms or (is_name(name) and await asyncio.to_thread(self._backing.has, name))
+        return name in self._populations or (is_name(name) and await asyncio.to_thread(self._backing.has, name))
 
     def read(self, name: str, after: int, limit: int) -> list[bytes]:
         """Entries of a population that is not open, which stays so: reading takes nothing that it does not give back.
@@ -102,15 +102,15 @@ class Rooms:
     def _make_way(self) -> None:
         """Close what is idle, until one more population can be opened."""
         allowed = limits()
-        for name, room in sorted(self._rooms.items(), key=lambda item: item[1].used):
-            if len(self._rooms) < allowed.rooms:
+        for name, served in sorted(self._populations.items(), key=lambda item: item[1].used):
+            if len(self._populations) < allowed.populations:
                 return
-            if room.idle:
-                self._rooms.pop(name).close()
-        if len(self._rooms) >= allowed.rooms:
+            if served.idle:
+                self._populations.pop(name).close()
+        if len(self._populations) >= allowed.populations:
             raise SettingsError(
-                f"{len(self._rooms)} populations are in training on this server, as many as its limit of "
-                f"{allowed.files} open files allows: raise that (ulimit -n) up to where {ROOMS} populations fit, "
+                f"{len(self._populations)} populations are in training on this server, as many as its limit of "
+                f"{allowed.files} open files allows: raise that (ulimit -n) up to where {MOST_OPEN} populations fit, "
                 "or start another server on a folder of its own"
             )
 
@@ -122,20 +122,20 @@ class Rooms:
 
     def _tick(self) -> None:
         self._clock = asyncio.get_running_loop().call_later(_TICK, self._tick)
-        for name, room in list(self._rooms.items()):
-            room.alive.tick()
-            if time.monotonic() - room.used > IDLE and room.idle:
-                self._rooms.pop(name).close()
+        for name, served in list(self._populations.items()):
+            served.alive.tick()
+            if time.monotonic() - served.used > IDLE and served.idle:
+                self._populations.pop(name).close()
 
     def hush(self) -> None:
-        """See `Room.hush`."""
+        """See `ServedPopulation.hush`."""
         if self._clock is not None:
             self._clock.cancel()
-        for room in self._rooms.values():
-            room.hush()
+        for served in self._populations.values():
+            served.hush()
 
     def close(self) -> None:
-        """Close every room."""
-        for room in self._rooms.values():
-            room.close()
+        """Close every population."""
+        for served in self._populations.values():
+            served.close()
         self._backing.close()

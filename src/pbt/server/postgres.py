@@ -6,12 +6,12 @@ from pathlib import Path
 
 from pbt.journals.database import Session
 from pbt.journals.postgres import PostgresJournal, has, names
-from pbt.liveness.postgres import EVERY, Counters
+from pbt.liveness.postgres import BEAT_EVERY, HeartbeatTable
 from pbt.opening.folder import POSTGRES, prepare
-from pbt.server.backends import Kept
+from pbt.server.backends import Stored
 
 
-class InPostgres:
+class PostgresBackend:
     """Journals and signs of life in a database; checkpoints in folders, which the servers may share.
 
     Args:
@@ -23,17 +23,17 @@ class InPostgres:
         Unavailable: the database is away, or refuses.
     """
 
-    def __init__(self, folder: Path, url: str, every: float | None = EVERY) -> None:
+    def __init__(self, folder: Path, url: str, every: float | None = BEAT_EVERY) -> None:
         self._folder = folder
         self._url = url
         self._session = Session(url)
         self.names()
-        self._counters = Counters(self._session, every)
+        self._counters = HeartbeatTable(self._session, every)
 
-    def open(self, name: str) -> Kept:
+    def open(self, name: str) -> Stored:
         """The population of this name."""
         folder = prepare(self._folder / name, POSTGRES)
-        return Kept(folder, PostgresJournal(self._url, name), self._counters.of(name), False, lambda: None)
+        return Stored(folder, PostgresJournal(self._url, name), self._counters.of(name), False, lambda: None)
 
     def names(self) -> list[str]:
         """All populations in the database: another server, with another folder, may have begun them."""

@@ -9,7 +9,7 @@ from pbt.coordinator.answer import Answer
 from pbt.population.entries import Entry, Report
 from pbt.population.recorded import Settings
 from pbt.settings import Wanted
-from pbt.wire.messages import Holder, Join, Nothing, Opened, Tell
+from pbt.wire.messages import Holder, Join, Nothing, PopulationFolder, Tell
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 """What may name a population: so that no name leads out of the server's folder."""
@@ -69,7 +69,7 @@ ROUTES = (
     Route("POST", "/{name}/stand", "Ask how a member stands.", Holder, Answer),
     Route("POST", "/{name}/beat", "Give a sign of life.", Holder, Answer),
     Route("POST", "/{name}/create", "Create the population, or compare its settings.", Wanted, Settings, begins=True),
-    Route("POST", "/{name}/open", "Make the population's folder; where it lies.", Nothing, Opened, begins=True),
+    Route("POST", "/{name}/open", "Make the population's folder; where it is.", Nothing, PopulationFolder, begins=True),
     Route("GET", "/", "The names of all populations.", answered=list[str]),
     Route("GET", "/openapi.json", "This document.", answered=dict[str, Any]),
     Route(

@@ -18,10 +18,10 @@ from pbt.opening.folder import path_of
 from pbt.server.app import App
 from pbt.server.keys import take_seat
 from pbt.server.limits import limits
-from pbt.server.timeouts import Patient
+from pbt.server.timeouts import LimitedProtocol
 from pbt.server.tls import Certificate
 
-GRACE = 5
+SHUTDOWN_GRACE = 5
 """Seconds for which open requests may finish."""
 
 
@@ -53,7 +53,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End in order."""
-        self._app.rooms.hush()
+        self._app.populations.hush()
         await super().shutdown(sockets)
 
 
@@ -70,8 +70,8 @@ def serve(
     """
     at_once = min(2048, limits().connections // 2)  # connections that are taken up before one is looked at
     config = uvicorn.Config(
-        app, http=Patient, lifespan="off", log_level="error", access_log=False, timeout_graceful_shutdown=GRACE,
-        backlog=at_once, timeout_keep_alive=75, ws="none",
+        app, http=LimitedProtocol, lifespan="off", log_level="error", access_log=False,
+        timeout_graceful_shutdown=SHUTDOWN_GRACE, backlog=at_once, timeout_keep_alive=75, ws="none",
         ssl_certfile=None if certificate is None else certificate.file,
         ssl_keyfile=None if certificate is None else certificate.key,
     )  # fmt: skip
@@ -79,7 +79,7 @@ def serve(
     if until_closed:
         threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
     host, port = listening.getsockname()[:2]
-    seat = take_seat(app.rooms.folder, host, port)
+    seat = take_seat(app.populations.folder, host, port)
     for number in (signal.SIGTERM, signal.SIGINT):
         # Before uvicorn listens to signals one must not be lost; what it caught it raises once more at its
         # end, which must not end us before our own.
@@ -90,7 +90,7 @@ def serve(
         asyncio.run(server.serve(sockets=[listening]))
     finally:
         seat.unlink(missing_ok=True)
-        app.rooms.close()
+        app.populations.close()
 
 
 def _end_with_parent(server: uvicorn.Server) -> None:

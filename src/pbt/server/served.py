@@ -12,12 +12,12 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from pbt.coordinator.answer import Answer
-from pbt.coordinator.commands import Ask, ReportAsk, TellAsk
+from pbt.coordinator.commands import Ask, ReportCommand, TellCommand
 from pbt.coordinator.coordinator import Coordinator, Outcome
 from pbt.coordinator.leasing import held
 from pbt.errors import PBTError
 from pbt.population.entries import Report
-from pbt.server.backends import Kept
+from pbt.server.backends import Stored
 from pbt.wire.messages import HOLD
 
 _LOOK_AGAIN = 1.0
@@ -34,10 +34,10 @@ T = TypeVar("T")
 Group = list[tuple[Ask, "asyncio.Future[list[Answer]]"]]
 
 
-class Room:
+class ServedPopulation:
     """One population."""
 
-    def __init__(self, kept: Kept) -> None:
+    def __init__(self, kept: Stored) -> None:
         self.folder = kept.folder
         self.alive = kept.alive
         self.coordinator = Coordinator(kept.journal, kept.alive)
@@ -59,7 +59,7 @@ class Room:
         self.used = time.monotonic()
 
     @contextmanager
-    def in_use(self) -> Iterator[Room]:
+    def in_use(self) -> Iterator[ServedPopulation]:
         """While somebody is being answered, which may take several commits."""
         self.users += 1
         try:
@@ -70,7 +70,7 @@ class Room:
 
     @property
     def idle(self) -> bool:
-        """Whether it may be closed: nobody asks, and nobody lives whose signs of life only this room knows."""
+        """Whether it may be closed: nobody asks, and nobody lives whose signs of life only this object knows."""
         if self.users or self._busy or self._queue or self._committing:
             return False
         members = self.coordinator.population.members if self.coordinator.exists else ()
@@ -142,7 +142,7 @@ class Room:
             job()
 
     async def call(self, work: Callable[[], T]) -> T:
-        """Run something on the room's thread, between two commits."""
+        """Run something on the population's thread, between two commits."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
 
@@ -152,7 +152,7 @@ class Room:
             except PBTError as error:
                 _call(loop, self._called, future, None, error)
             except BaseException as error:
-                _log.exception("in the room of %s", self.folder)
+                _log.exception("in the population of %s", self.folder)
                 _call(loop, self._called, future, None, _unforeseen(error))
             else:
                 _call(loop, self._called, future, result, None)
@@ -190,7 +190,7 @@ class Room:
             self.beat(report.member, report.lease)
         loop = asyncio.get_running_loop()
         end = loop.time() + HOLD
-        ask = ReportAsk(reports, self.alive)
+        ask = ReportCommand(reports, self.alive)
         while True:
             changed = self._changed
             answers = await self.ask(ask, asker)
@@ -210,7 +210,7 @@ class Room:
                 return True
         absent = self.coordinator.absentees()
         if absent is not None:
-            await self.ask(TellAsk(absent))
+            await self.ask(TellCommand(absent))
         return absent is not None
 
     def hush(self) -> None:

@@ -39,7 +39,7 @@ def _full() -> bytes:
     )
 
 
-class Patient(HttpToolsProtocol):
+class LimitedProtocol(HttpToolsProtocol):
     """uvicorn's protocol, with an end to its patience."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

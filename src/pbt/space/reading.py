@@ -128,10 +128,10 @@ def _read_toml(path: Path, text: str) -> Space:
         raise SpaceError(f"{path}: {error}; mend the TOML there") from None
     if not tables:
         raise SpaceError(f"{path}: no hyperparameter in it; write for example [lr], min = 1e-4, max = 1e-1, log = true")
-    return _space({name: _table(name, table, _place(path, text, name)) for name, table in tables.items()}, str(path))
+    return _space({name: _table(name, table, _opened(path, text, name)) for name, table in tables.items()}, str(path))
 
 
-def _place(path: Path, text: str, name: str) -> str:
+def _opened(path: Path, text: str, name: str) -> str:
     for number, line in enumerate(text.splitlines(), 1):
         head = line.strip().lstrip("[").strip().strip("\"'")
         if head.startswith(name) and head[len(name) :].lstrip("\"' \t")[:1] in ("]", "=", "."):

@@ -9,7 +9,7 @@ from pbt.population.population import Population
 from pbt.strategies.strategy import Memory, Wrapper
 
 
-class Together(Wrapper, frozen=True):
+class Barrier(Wrapper, frozen=True):
     """`inner`, deciding for all members from one snapshot; births pass at once."""
 
     def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> Sequence[Decision]:

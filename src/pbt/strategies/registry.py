@@ -13,7 +13,7 @@ from pbt.errors import SettingsError, plainly
 from pbt.population.entries import ORIGINAL
 from pbt.population.recorded import Settings, StrategyRecord
 from pbt.space.numbers import LARGEST, plain, short
-from pbt.strategies.barrier import Together
+from pbt.strategies.barrier import Barrier
 from pbt.strategies.cure import Cure
 from pbt.strategies.strategy import Strategy
 
@@ -30,7 +30,7 @@ def build(settings: Settings) -> Strategy:
         SettingsError: for a name that can not be found or parameters that it does not take.
     """
     inner = bare(settings.strategy)
-    return Cure(inner=Together(inner=inner) if settings.synchronous else inner)
+    return Cure(inner=Barrier(inner=inner) if settings.synchronous else inner)
 
 
 def bare(record: StrategyRecord) -> Strategy:

@@ -19,8 +19,8 @@ from pbt.disk.filesystem import NETWORK, file_system
 from pbt.errors import Forbidden, PBTError, SettingsError, Unavailable, Unreachable
 from pbt.journals.snapshot_file import SnapshotFile
 from pbt.liveness.flock import free
-from pbt.opening import folder as place
-from pbt.opening.opening import is_url, open_journal
+from pbt.opening import folder as folders
+from pbt.opening.opening import names_server, open_journal
 from pbt.population.population import Population
 from pbt.population.recorded import OWN
 from pbt.strategies.registry import build
@@ -41,20 +41,20 @@ def examine(where: str) -> Iterator[Finding]:
         yield Finding("warning", str(error), "nothing is known of the population: mend the way to it, then ask again")
     except PBTError as error:
         yield Finding("problem", str(error), _remedy(where, error))
-        if not isinstance(error, Unreachable | Forbidden) and not is_url(where):
-            yield from _salvage(place.path_of(where))
+        if not isinstance(error, Unreachable | Forbidden) and not names_server(where):
+            yield from _salvage(folders.path_of(where))
     except PermissionError as error:
         yield Finding("warning", f"this user may not look at everything: {error}", PERMISSION)
 
 
 def _examine(where: str) -> Iterator[Finding]:
-    if not is_url(where):
-        yield from _disk(place.path_of(where))
+    if not names_server(where):
+        yield from _disk(folders.path_of(where))
     history = History(open_journal(where))
     yield from history.read()
     population = history.population
     if population is None:
-        if not is_url(where) and any(place.path_of(where).glob("checkpoints/*/*")) and not history.read_on():
+        if not names_server(where) and any(folders.path_of(where).glob("checkpoints/*/*")) and not history.read_on():
             yield Finding(
                 "problem", "the journal is empty, and yet there are checkpoints: what it said is lost",
                 "restore the folder from a copy, or take the checkpoints away and start a new population",
@@ -63,10 +63,10 @@ def _examine(where: str) -> Iterator[Finding]:
         yield Finding("warning", "the journal is empty: nothing was created here yet", "start a worker with a space")
         return
     yield from _members(population)
-    if is_url(where):
+    if names_server(where):
         yield Finding("ok", "checkpoints and leases are the server's: run pbt doctor on its folder to look at them")
         return
-    folder = place.path_of(where)
+    folder = folders.path_of(where)
     yield from _snapshot(folder, population)
     yield from _leases(folder, history)
     if population.settings.checkpoints == OWN:
@@ -80,15 +80,15 @@ def _remedy(where: str, error: PBTError) -> str:
     """What to do where no journal can be read: nothing need be lost where nothing was found."""
     if isinstance(error, Unreachable | Forbidden | SettingsError):
         return "nothing is known of the population: mend the way to it, then ask again"
-    if is_url(where):
+    if names_server(where):
         return "look at the population's folder on the server's machine: pbt doctor FOLDER"
-    folder = place.path_of(where)
+    folder = folders.path_of(where)
     if _shut(folder):
         return PERMISSION
-    if not os.path.exists(folder / place.MARK):
-        return f"look for the folder that holds {place.MARK}; if it was deleted, restore it from a copy"
+    if not os.path.exists(folder / folders.MARK):
+        return f"look for the folder that holds {folders.MARK}; if it was deleted, restore it from a copy"
     with suppress(PBTError):
-        if place.read_mark(folder).journal == place.POSTGRES:
+        if folders.read_mark(folder).journal == folders.POSTGRES:
             return "give pbt doctor the URL of the population on its server"
     return "restore the population from a copy, save what can be saved, or start a new one"
 
@@ -96,16 +96,16 @@ def _remedy(where: str, error: PBTError) -> str:
 def _shut(folder: Path) -> bool:
     """Whether this user lacks a permission to read the folder's journal."""
     try:
-        parts = [p for p in (folder, *(folder / n for n in (place.MARK, "journal.db", "journal"))) if p.exists()]
+        parts = [p for p in (folder, *(folder / n for n in (folders.MARK, "journal.db", "journal"))) if p.exists()]
     except OSError:
         return True
     return not all(os.access(part, os.R_OK) for part in parts)
 
 
 def _disk(folder: Path) -> Iterator[Finding]:
-    if not place.marked(folder):
+    if not folders.marked(folder):
         return
-    mark, kind = place.read_mark(folder), file_system(folder)
+    mark, kind = folders.read_mark(folder), file_system(folder)
     if mark.journal == "sqlite" and kind in NETWORK:
         yield Finding(
             "problem", f"an SQLite journal on a network file system ({kind}), where it loses commits without a word",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from pbt.coordinator.leasing import held
-from pbt.opening.opening import is_url
+from pbt.opening.opening import names_server
 from pbt.population.member import MemberState
 from pbt.population.population import Population
 
@@ -27,11 +27,11 @@ def judge_for(where: str) -> Held | None:
     Raises:
         JournalError: the folder is no population's.
     """
-    if is_url(where):
+    if names_server(where):
         return None
-    from pbt.opening import folder as place
+    from pbt.opening import folder as folders
 
-    alive = place.alive(place.path_of(where))
+    alive = folders.alive(folders.path_of(where))
     return lambda m: held(m, alive)
 
 

@@ -46,11 +46,11 @@ def _ahead(ids: list[str], population: Population) -> Iterator[Finding]:
 
 def objects_of(history: History) -> Iterator[Finding]:
     """Whether the object store has the manifest of every checkpoint that somebody may need; no file is fetched."""
-    from pbt.checkpoints.objects import FIRST_PATIENCE, Objects, backend
+    from pbt.checkpoints.objects import FIRST_TIMEOUT, Objects, backend
 
     url = history.now().settings.checkpoints
     try:
-        objects = Objects(backend(url), url, FIRST_PATIENCE)
+        objects = Objects(backend(url), url, FIRST_TIMEOUT)
         objects.reach()
         yield from _whole(objects.manifest, history)
     except SettingsError as error:

@@ -19,7 +19,7 @@ _EVERY = 0.25
 _LINE_EVERY = 5.0
 
 
-class Screen:
+class LiveView:
     """Shows a followed population while it trains.
 
     Args:
@@ -39,7 +39,7 @@ class Screen:
         dull = plain or not console.is_terminal or console.is_dumb_terminal
         self._live = None if dull else Live(console=console, auto_refresh=False)
 
-    def __enter__(self) -> Screen:
+    def __enter__(self) -> LiveView:
         self._pace.begin()
         if self._live is not None:
             self._live.start()

@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from pbt.checkpoints.location import is_url as names_store
-from pbt.opening.opening import is_url
+from pbt.checkpoints.location import names_server as names_store
+from pbt.opening.opening import names_server
 from pbt.population.entries import Checkpoint, Entry
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
@@ -53,7 +53,7 @@ def checkpoint_path(where: str, settings: Settings, checkpoint: Checkpoint) -> s
     """Where a checkpoint lies on this machine; None where it lies elsewhere. A foreign one is what its script says."""
     if settings.foreign:
         return checkpoint.id
-    if is_url(where) or names_store(settings.checkpoints):
+    if names_server(where) or names_store(settings.checkpoints):
         return None
     path = Path(where).expanduser() / "checkpoints" / checkpoint.id
     return str(path) if os.path.isdir(path) else None

@@ -11,7 +11,7 @@ KEY_ENV, READ_KEY_ENV = "PBT_KEY", "PBT_READ_KEY"
 
 KEY_FILE, READ_KEY_FILE = "key", "key.read"
 
-SEAT = "server.json"
+SEAT_FILE = "server.json"
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -30,9 +30,9 @@ def key_beside(file: str, peer: str, port: int) -> str | None:
     """
     path = Path(file)
     try:
-        if not (_own(path.parent / SEAT) and _own(path, private=True)):
+        if not (_own(path.parent / SEAT_FILE) and _own(path, private=True)):
             return None
-        seat = json.loads((path.parent / SEAT).read_text())
+        seat = json.loads((path.parent / SEAT_FILE).read_text())
         everywhere = seat["host"] in ("0.0.0.0", "::") and peer in LOOPBACK
         os.kill(int(seat["pid"]), 0)
         trusted = path.name == KEY_FILE and seat["port"] == port and (seat["host"] == peer or everywhere)
@@ -45,8 +45,8 @@ def seat_is_left(file: str) -> bool:
     """Whether the server that pointed at `file` on this machine has ended since: another may be about to sit down."""
     folder = Path(file).parent
     try:
-        if _own(folder / SEAT):
-            os.kill(int(json.loads((folder / SEAT).read_text())["pid"]), 0)
+        if _own(folder / SEAT_FILE):
+            os.kill(int(json.loads((folder / SEAT_FILE).read_text())["pid"]), 0)
             return False
     except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
         pass

@@ -46,7 +46,7 @@ class Holder(msgspec.Struct, frozen=True):
     lease: Count
 
 
-class Opened(msgspec.Struct, frozen=True):
+class PopulationFolder(msgspec.Struct, frozen=True):
     """Where a population lives on the server, and the id by which its folder is known wherever it is mounted."""
 
     folder: str

@@ -1,4 +1,4 @@
-"""`Keeper`: what a worker does with its member's checkpoints: publish, load, and delete what nobody can need."""
+"""`Checkpointer`: what a worker does with its member's checkpoints: publish, load, and delete what nobody can need."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ _ROOM = 1024 * 1024
 """Bytes left on a disk below which a failed saving is blamed on it: PyTorch, for one, gives no errno."""
 
 
-class Keeper:
+class Checkpointer:
     """The checkpoints of one member, as its present worker sees them.
 
     Args:
-        face: the coordinator, which is told of a checkpoint that is lost.
+        coordinator: the coordinator, which is told of a checkpoint that is lost.
         store: where they are kept; None where nothing is kept, since they are foreign.
 
     Attributes:
         gave_back: the member was given back, since its checkpoint is lost and its cure must wait.
     """
 
-    def __init__(self, face: Face, store: CheckpointStore | None) -> None:
-        self._face = face
+    def __init__(self, coordinator: Face, store: CheckpointStore | None) -> None:
+        self._coordinator = coordinator
         self.gave_back = False
         self._store = store
         self._published: str | None = None
@@ -107,7 +107,7 @@ class Keeper:
         return replace(report, checkpoint=id)
 
     def _is_named(self, report: Report) -> bool:
-        now = self._face.stand(report.member, report.lease)
+        now = self._coordinator.stand(report.member, report.lease)
         return now.released or now.seq >= report.seq
 
     @staticmethod
@@ -163,11 +163,11 @@ class Keeper:
     def _without(self, checkpoint: Checkpoint, answer: Answer, error: CheckpointError) -> Answer:
         """How the member stands now; if it still stands on the broken checkpoint, once that was told and decided on."""
         assert answer.member is not None
-        newer = self._face.stand(answer.member, answer.lease)
+        newer = self._coordinator.stand(answer.member, answer.lease)
         if newer.checkpoint != checkpoint:
             return newer
         _log.warning("member %d: %s; it goes on from another checkpoint", answer.member, error)
-        newer = self._face.tell(Lost(answer.member, answer.lease, checkpoint.id))
+        newer = self._coordinator.tell(Lost(answer.member, answer.lease, checkpoint.id))
         if newer.wait and not newer.released:
             # A barrier's round must be completed first, perhaps by members that only this worker can train.
             self.gave_back = True
@@ -176,7 +176,7 @@ class Keeper:
 
     def _give_back(self, answer: Answer) -> Answer:
         assert answer.member is not None
-        return self._face.tell(Released(answer.member, answer.lease))
+        return self._coordinator.tell(Released(answer.member, answer.lease))
 
     def fetch(self, answer: Answer, checkpoint: Checkpoint | None) -> Path | None:
         """A checkpoint's folder, once it is seen to be whole; None without one, or if it is foreign.
@@ -206,7 +206,7 @@ class Keeper:
             self._store.collect(answer.member, answer.lease, answer.seq, answer.keep)
         if answer.referenced is not None:
             with suppress(Conflict):  # it was given more steps since
-                self._store.sweep(StillReferenced(partial(self._face.stand, answer.member, answer.lease)))
+                self._store.sweep(StillReferenced(partial(self._coordinator.stand, answer.member, answer.lease)))
 
     def end(self) -> None:
         """This worker no longer trains the member."""

@@ -14,12 +14,12 @@ from typing import Any, get_args
 from pbt import preempt
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
-from pbt.coordinator.interface import Joinable
+from pbt.coordinator.interface import AnyCoordinator
 from pbt.disk import stdio
 from pbt.disk.waiting import FIRST_POLL, LAST_POLL, Waiting
 from pbt.errors import NobodyFree, PBTError, SettingsError
 from pbt.opening.folder import fresh_folder
-from pbt.opening.opening import open_place
+from pbt.opening.opening import open_population
 from pbt.population.entries import Released
 from pbt.settings import Wanted, unused, wanted
 from pbt.worker.member import Member, held_here
@@ -70,7 +70,7 @@ def join(
     worker = _hired(where, space, settings)
     while True:
         answer = worker.next(turn=False, member=member, wait=wait)
-        joined = Member(worker.face, worker.store(answer), answer, when_away, worker.where)
+        joined = Member(worker.coordinator, worker.store(answer), answer, when_away, worker.where)
         if not joined.lost:
             return joined
 
@@ -93,7 +93,7 @@ def turns(
 
     def take() -> Turn:
         answer = worker.next(turn=True)
-        return Turn(worker.face, worker.store(answer), answer, when_away, worker.where)
+        return Turn(worker.coordinator, worker.store(answer), answer, when_away, worker.where)
 
     return Turns(take)
 
@@ -128,11 +128,11 @@ class _Worker:
         self._trained = False
         self._orders = orders
         stdio.hold()
-        self._place = open_place(os.fspath(place))
-        self.where = self._place.where
-        self.face: Joinable = self._place.face
-        self._notices = Notices(self.where, self.face, alone, orders is not None)
-        not_used = unused(self.face.create(asked), said)
+        self._opened = open_population(os.fspath(place))
+        self.where = self._opened.where
+        self.coordinator: AnyCoordinator = self._opened.coordinator
+        self._notices = Notices(self.where, self.coordinator, alone, orders is not None)
+        not_used = unused(self.coordinator.create(asked), said)
         if not_used:
             stdio.say_once(f"{self.where} goes by what a command line decided: {'; '.join(not_used)}")
         self._store: CheckpointStore | None = None
@@ -141,10 +141,10 @@ class _Worker:
         """What keeps the checkpoints of a member just leased, opened once; it goes back if that can not be done."""
         if self._store is None and answer.member is not None:
             try:
-                self._store = self._place.store(answer.checkpoints)
+                self._store = self._opened.store(answer.checkpoints)
             except BaseException:
-                self.face.tell(Released(answer.member, answer.lease))
-                self.face.let_go(answer.member)
+                self.coordinator.tell(Released(answer.member, answer.lease))
+                self.coordinator.let_go(answer.member)
                 raise
         return self._store
 
@@ -152,8 +152,8 @@ class _Worker:
         """A member that failed for good, or that is cured and waits for the barrier's round: another one, please."""
         assert answer.member is not None
         if answer.wait:
-            self.face.tell(Released(answer.member, answer.lease))
-        self.face.let_go(answer.member)
+            self.coordinator.tell(Released(answer.member, answer.lease))
+        self.coordinator.let_go(answer.member)
 
     def _nonce(self) -> str:
         """128 random bits, for the retries of one call."""
@@ -166,7 +166,7 @@ class _Worker:
             if preempt.requested():
                 return Answer(stop=True)
             try:
-                answer = self.face.join(nonce, None, member, turn)
+                answer = self.coordinator.join(nonce, None, member, turn)
             except NobodyFree:
                 if not wait:
                     raise
@@ -196,7 +196,7 @@ class _Worker:
 
     def _reason(self, wish: int | None) -> str:
         """Why no member can be had."""
-        return for_a_member(self.where, self.face, wish, held_here(self.where))
+        return for_a_member(self.where, self.coordinator, wish, held_here(self.where))
 
 
 def _alone() -> str:

@@ -23,8 +23,8 @@ from pbt.disk.waiting import LAST_POLL, Waiting
 from pbt.errors import CheckpointError, DiskFull, LeaseLost, NotLoaded, OutOfReach, PBTError, Stopped, refuses
 from pbt.population.entries import Released, Report, Why
 from pbt.space.numbers import whole
-from pbt.worker.checkpointer import Keeper, Save
-from pbt.worker.outbox import Courier, WhenAway
+from pbt.worker.checkpointer import Checkpointer, Save
+from pbt.worker.outbox import Outbox, WhenAway
 from pbt.worker.progress import Progress
 from pbt.worker.report import Readings, draft, warn_if_unsaved
 from pbt.worker.standing import Standing
@@ -67,17 +67,17 @@ class Member(Standing):
 
     def __init__(
         self,
-        face: Face,
+        coordinator: Face,
         store: CheckpointStore | None,
         answer: Answer,
         when_away: WhenAway = "wait",
         where: str = "",
     ) -> None:
-        self._keeper = Keeper(face, store)
-        super().__init__(answer, self._keeper.fetch)
-        self._face = face
+        self._checkpointer = Checkpointer(coordinator, store)
+        super().__init__(answer, self._checkpointer.fetch)
+        self._coordinator = coordinator
         self._where = where
-        self._courier = Courier(face, when_away)
+        self._outbox = Outbox(coordinator, when_away)
         self._progress = Progress()
         self._process = os.getpid()
         self._seq = answer.seq
@@ -124,7 +124,7 @@ class Member(Standing):
     def staging(self) -> Path:
         """A new empty folder to save into from anywhere; ``report(…, checkpoint=folder)`` publishes it by rename."""
         self._asked = True
-        return self._keeper.staging(self._answer)
+        return self._checkpointer.staging(self._answer)
 
     def report(
         self,
@@ -158,21 +158,21 @@ class Member(Standing):
         self._readings.compare(self._answer, report.used)
         warn_if_unsaved(self._answer, at, save is not None or checkpoint is not None or self._asked)
         changed = False
-        if self._courier.pending is not None:
-            outcome = self._send(self._courier.pending, self._may_go_on(report))
+        if self._outbox.pending is not None:
+            outcome = self._send(self._outbox.pending, self._may_go_on(report))
             if outcome is None:
-                self._courier.keep(report)
+                self._outbox.keep(report)
                 self._step = at
                 return Outcome(False, False, self._answer.why)
             if outcome.exploit or at <= self._step or self._over:
-                self._courier.drop("the one before them led to another decision")
+                self._outbox.drop("the one before them led to another decision")
                 return outcome
             changed, self._step = outcome.changed, at
             report = replace(report, seq=self._seq + 1, decided=self._answer.decisions)
         give_back = self.interrupted
         if give_back and (save is not None or checkpoint is not None):
             report = replace(report, release=True)
-        report = self._courier.with_history(self._saved(report, save, checkpoint))
+        report = self._outbox.with_history(self._saved(report, save, checkpoint))
         outcome = self._send(report, self._may_go_on(report))
         if outcome is None:
             return Outcome(False, changed, self._answer.why)
@@ -181,7 +181,7 @@ class Member(Standing):
         return outcome._replace(changed=True) if changed else outcome
 
     def _may_go_on(self, report: Report) -> bool:
-        return not self.interrupted and self._courier.may_go_on(report, self._answer)
+        return not self.interrupted and self._outbox.may_go_on(report, self._answer)
 
     def _saved(self, report: Report, save: Save | None, checkpoint: Any) -> Report:
         """The report with its checkpoint; a full disk is waited for, as long as nobody asks this process to stop.
@@ -191,9 +191,9 @@ class Member(Standing):
         waiting = Waiting("", after=0)
         while True:
             try:
-                return self._keeper.with_checkpoint(report, self._answer, save, checkpoint)
+                return self._checkpointer.with_checkpoint(report, self._answer, save, checkpoint)
             except (OSError, CheckpointError) as error:
-                if self._face.stand(self.id, self._answer.lease).released:
+                if self._coordinator.stand(self.id, self._answer.lease).released:
                     raise LeaseLost(
                         f"member {self.id}: another worker has taken it while this one was saving"
                     ) from error
@@ -223,16 +223,16 @@ class Member(Standing):
         except PBTError as error:
             if not refuses(error):
                 raise
-            self._courier.pending = None
-            self._courier.drop(str(error))
-            self._keeper.unpublish(report, self._face.stand(self.id, self._answer.lease))
+            self._outbox.pending = None
+            self._outbox.drop(str(error))
+            self._checkpointer.unpublish(report, self._coordinator.stand(self.id, self._answer.lease))
             raise
         if answer is None:
             self._step = max(self._step, report.step)
             return None
-        self._courier.pending = None
+        self._outbox.pending = None
         if answer.seq < report.seq:
-            self._keeper.unpublish(report, answer)
+            self._checkpointer.unpublish(report, answer)
         else:
             self.reported += 1
             if report.checkpoint is not None:
@@ -244,9 +244,9 @@ class Member(Standing):
     def _answered(self, report: Report, go_on: bool) -> Answer | None:
         """Ask until there is a decision; who is asked to stop meanwhile gives the member back."""
         try:
-            return self._courier.answer(report, go_on, lambda: self.interrupted)
+            return self._outbox.answer(report, go_on, lambda: self.interrupted)
         except Stopped:
-            return self._face.tell(Released(self.id, self._answer.lease))
+            return self._coordinator.tell(Released(self.id, self._answer.lease))
 
     def _take(self, answer: Answer) -> Outcome:
         """Go on from how the member stands now."""
@@ -255,7 +255,7 @@ class Member(Standing):
         if not first and answer.given <= known.given and answer.checkpoint is not None:
             have = answer.checkpoint.id  # perhaps another's finding: what this worker has in memory is newer
         try:
-            answer, self._path = self._keeper.whole(answer, have)
+            answer, self._path = self._checkpointer.whole(answer, have)
         except OutOfReach:
             self._end()
             raise
@@ -269,9 +269,9 @@ class Member(Standing):
             self._unread = given is not None and not (given.id == self._have and given.step == self._step)
             self._step = answer.step
         self._exploited = exploit
-        self._keeper.collect(answer)
+        self._checkpointer.collect(answer)
         if answer.stop or answer.released:
-            self.lost = self._keeper.gave_back
+            self.lost = self._checkpointer.gave_back
             self.finished = answer.stop and not answer.failed and not first
             self._end()
         return Outcome(exploit, changed, answer.why)
@@ -285,11 +285,11 @@ class Member(Standing):
     def finish(self) -> None:
         """This member is trained enough; for populations without a number of steps."""
         self._check_usable()
-        if self._courier.pending is not None:
-            self._send(self._courier.pending)
-        self._courier.drop("the member is finished before the next report, with which they would have been said")
+        if self._outbox.pending is not None:
+            self._send(self._outbox.pending)
+        self._outbox.drop("the member is finished before the next report, with which they would have been said")
         if not self._over:
-            self._take(self._face.finish(self.id, self._answer.lease))
+            self._take(self._coordinator.finish(self.id, self._answer.lease))
 
     def close(self, failed: bool = False) -> None:
         """Give the member back, so that another worker can take it at once.
@@ -300,8 +300,8 @@ class Member(Standing):
         """
         if self._over or os.getpid() != self._process:
             return
-        self._courier.drop("the member is given back before the next report, with which they would have been said")
-        if self._courier.waits:
+        self._outbox.drop("the member is given back before the next report, with which they would have been said")
+        if self._outbox.waits:
             _log.warning(
                 "member %d can not be given back while the coordinator is away: its lease will expire", self.id
             )
@@ -309,7 +309,7 @@ class Member(Standing):
             return
         try:
             nothing = failed or not self._showed
-            self._face.tell(Released(self.id, self._answer.lease, nothing and not self.interrupted))
+            self._coordinator.tell(Released(self.id, self._answer.lease, nothing and not self.interrupted))
         except PBTError as error:
             _log.warning("member %d could not be given back: %s", self.id, error)
         self._end()
@@ -318,10 +318,10 @@ class Member(Standing):
         if not self._over:
             self._over = True
             self._progress.end()
-            self._keeper.end()
+            self._checkpointer.end()
             _open.discard(self)
             preempt.unwatch()
-            self._face.let_go(self.id)
+            self._coordinator.let_go(self.id)
 
     def __enter__(self) -> Member:
         return self

@@ -8,7 +8,7 @@ from pbt.coordinator.answer import Answer
 from pbt.disk import stdio
 
 if TYPE_CHECKING:
-    from pbt.coordinator.interface import Joinable
+    from pbt.coordinator.interface import AnyCoordinator
 
 
 class Notices:
@@ -20,11 +20,11 @@ class Notices:
         launched: a launcher shows where training goes.
     """
 
-    def __init__(self, where: str, face: Joinable, alone: bool, launched: bool) -> None:
+    def __init__(self, where: str, coordinator: AnyCoordinator, alone: bool, launched: bool) -> None:
         self._where = where
-        self._face = face
+        self._coordinator = coordinator
         self._alone = alone
-        self._new = not launched and _is_new(face)
+        self._new = not launched and _is_new(coordinator)
         self._told = False
 
     def tell(self, answer: Answer, turn: bool) -> None:
@@ -42,7 +42,7 @@ class Notices:
             )
 
     def _beginning(self, answer: Answer, turn: bool) -> str:
-        settings = self._face.population.settings  # type: ignore[attr-defined]
+        settings = self._coordinator.population.settings  # type: ignore[attr-defined]
         n = settings.members
         steps = "" if answer.steps is None else f", {answer.steps} steps each"
         size = "an open population" if n is None else "1 member" if n == 1 else f"{n} members"
@@ -57,11 +57,11 @@ class Notices:
         return f"training alone, in {self._where}: {who}; to share it give a folder, or set PBT_URL"
 
 
-def _is_new(face: Joinable) -> bool:
+def _is_new(coordinator: AnyCoordinator) -> bool:
     """Whether nothing was created yet; of a server's population that is not asked."""
     from pbt.coordinator.coordinator import Coordinator
 
-    if not isinstance(face, Coordinator):
+    if not isinstance(coordinator, Coordinator):
         return False
-    face.catch_up()
-    return not face.exists
+    coordinator.catch_up()
+    return not coordinator.exists

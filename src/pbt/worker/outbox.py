@@ -25,21 +25,21 @@ from pbt.population.entries import Past, Report, size_of
 from pbt.worker.waits import for_a_decision
 
 WhenAway = Literal["wait", "go on"]
-PATIENCE = 2.0
+ANSWER_TIMEOUT = 2.0
 """Seconds for which a report that may go on without its answer is waited for."""
 _FIRST, _LAST = 0.1, 5.0
 _log = logging.getLogger("pbt")
 
 
-class Courier:
+class Outbox:
     """Carries a worker's reports, one at a time.
 
     Attributes:
         pending: the report that was sent and has no answer yet.
     """
 
-    def __init__(self, face: Face, when_away: WhenAway = "wait") -> None:
-        self._face = face
+    def __init__(self, coordinator: Face, when_away: WhenAway = "wait") -> None:
+        self._coordinator = coordinator
         self._goes_on = when_away == "go on"
         self._under_way: _Asking | None = None
         self._past: list[Past] = []
@@ -59,7 +59,7 @@ class Courier:
             PBTError: see `ask`.
         """
         pause = FIRST_POLL
-        with Waiting(lambda: for_a_decision(self._face, report.member)) as waiting:
+        with Waiting(lambda: for_a_decision(self._coordinator, report.member)) as waiting:
             while True:
                 answer = self.ask(report, go_on)
                 if answer is None or not answer.wait or answer.released:
@@ -78,10 +78,10 @@ class Courier:
         """
         self.pending = report
         if not self._goes_on:
-            return until_recorded(self._face, report)
+            return until_recorded(self._coordinator, report)
         patience = 0.0
         if self._under_way is None or self._under_way.report is not report:
-            self._under_way, patience = _Asking(self._face, report), PATIENCE
+            self._under_way, patience = _Asking(self._coordinator, report), ANSWER_TIMEOUT
         try:
             return self._under_way.answer(patience if go_on else None)
         finally:
@@ -116,12 +116,12 @@ class Courier:
         self._past, self._size = [], 0
 
 
-def until_recorded(face: Face, report: Report) -> Answer:
+def until_recorded(coordinator: Face, report: Report) -> Answer:
     """Send until there is an answer, however long nothing can be recorded; who is asked to stop gives up."""
     pause, waiting = _FIRST, Waiting("", after=0)
     while True:
         try:
-            (answer,) = face.report(report)
+            (answer,) = coordinator.report(report)
             return answer
         except (Unavailable, Unreachable) as error:
             if preempt.requested():
@@ -135,16 +135,16 @@ def until_recorded(face: Face, report: Report) -> Answer:
 class _Asking:
     """One report, sent from a thread of its own until it is answered."""
 
-    def __init__(self, face: Face, report: Report) -> None:
+    def __init__(self, coordinator: Face, report: Report) -> None:
         self.report = report
-        self._face = face
+        self._coordinator = coordinator
         self._outcome: Answer | BaseException | None = None
         self._done = threading.Event()
         threading.Thread(target=self._ask, name="pbt-courier", daemon=True).start()
 
     def _ask(self) -> None:
         try:
-            self._outcome = until_recorded(self._face, self.report)
+            self._outcome = until_recorded(self._coordinator, self.report)
         except BaseException as error:
             self._outcome = error
         self._done.set()

@@ -13,7 +13,7 @@ _SHOWN = 10
 """Members that are named one by one."""
 
 
-def for_a_member(where: str, face: object, wish: int | None, ours: Collection[int]) -> str:
+def for_a_member(where: str, coordinator: object, wish: int | None, ours: Collection[int]) -> str:
     """Why nobody is free.
 
     Args:
@@ -28,7 +28,7 @@ def for_a_member(where: str, face: object, wish: int | None, ours: Collection[in
             f"{begin}{_members(own)} held by this very process: train on with what join or turns gave before, or "
             "give it back with its close()"
         )
-    population = _seen(face)
+    population = _seen(coordinator)
     if population is None:
         return f"{begin}living workers hold all that can be trained now; it is taken once one is given back"
     left = [m for m in population.members if not m.done and (wish is None or m.id == wish)]
@@ -40,10 +40,10 @@ def for_a_member(where: str, face: object, wish: int | None, ours: Collection[in
     return f"{begin}living workers hold the {len(left)} that are not done{waits}{more}"
 
 
-def for_a_decision(face: Face, member: int) -> str:
+def for_a_decision(coordinator: Face, member: int) -> str:
     """Why a member that has reported can not go on."""
     begin = f"member {member} waits for "
-    population = _seen(face)
+    population = _seen(coordinator)
     if population is None:
         return f"{begin}the server's answer; at a barrier it comes once every member of the round has reported"
     if population.members[member].owed:
@@ -58,6 +58,6 @@ def _members(ids: Collection[int]) -> str:
     return f"member {named} is" if len(ids) == 1 else f"members {named}{rest} are"
 
 
-def _seen(face: object) -> Population | None:
+def _seen(coordinator: object) -> Population | None:
     """The population, where it is at hand: a server is not asked for the sake of a sentence."""
-    return getattr(face, "population", None)
+    return getattr(coordinator, "population", None)

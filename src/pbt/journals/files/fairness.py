@@ -1,4 +1,4 @@
-"""Patience: how writers without a lock come to turns. Fairness only: every append is safe without it."""
+"""Back-off: how writers without a lock come to turns. Fairness only: every append is safe without it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONG = 0.02
 """Seconds: an append that took longer than this was held up, and says nothing about the next one."""
 
 
-class Patience:
+class Fairness:
     """Who has just won leaves time for one append of every rival; who lost tries again soon, the sooner the oftener.
 
     The winner knows the end already and would win again and again, while the others still read what it wrote. Time

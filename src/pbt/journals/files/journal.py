@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pbt.errors import JournalError, Unavailable
-from pbt.journals.files.fairness import Patience
+from pbt.journals.files.fairness import Fairness
 from pbt.journals.files.frames import WRITER, Frame, framed, unframed
 from pbt.journals.files.names import aside, look_anew, name, read_file, remove, sync_folder, write_file
 from pbt.journals.files.packing import blocks, pack
@@ -48,7 +48,7 @@ class FilesJournal:
         if not self._folder.is_dir():
             raise JournalError(f"{self._folder} is missing: restore the folder from a copy, or start a new one")
         self._snapshot = SnapshotFile(folder)
-        self._patience = Patience()
+        self._patience = Fairness()
         self._tail = Tail()
         self._writer = os.urandom(WRITER)
         self._end = 0
