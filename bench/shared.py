@@ -25,7 +25,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.mounts import lacking, two_mounts  # noqa: E402
+from tests.support.mounts import lacking, two_mounts  # noqa: E402
 
 from pbt.opening import folder as folders  # noqa: E402
 from pbt.population.entries import Reported, decode  # noqa: E402

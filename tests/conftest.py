@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from pbt import preempt
-from tests import services
-from tests.postgres import stop_postgres
-from tests.services import S3
-from tests.worlds import WORLDS, World
+from tests.support import services
+from tests.support.postgres import stop_postgres
+from tests.support.services import S3
+from tests.support.worlds import WORLDS, World
 
 os.environ.pop("PBT_URL", None)
 os.environ.pop("PBT_KEY", None)

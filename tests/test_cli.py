@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts import TURNS, environment, pbt_run, status, write
+from tests.support.scripts import TURNS, environment, pbt_run, status, write
 
 COMMANDS = ["demo", "run", "serve", "status", "doctor", "fetch", "journal", "tensorboard"]
 

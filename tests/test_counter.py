@@ -111,14 +111,14 @@ def test_only_signs_that_can_be_seen_are_judged(folder: Path, clock: Clock) -> N
 
 def test_a_server_counts_for_the_leases_that_it_gave(folder: Path, clock: Clock) -> None:
     served, observer = ServedPopulation(FolderBackend(folder.parent).open(folder.name)), FilesLiveness(folder, clock)
-    served = lease(sign="server")
+    its_lease = lease(sign="server")
 
     def dead_after(seconds: float) -> bool:
         dead = False
         for _ in range(int(seconds // 5)):
             beat_now()
             clock.now += 5
-            dead = observer.dead(0, served)
+            dead = observer.dead(0, its_lease)
         return dead
 
     assert not dead_after(3 * TERM)

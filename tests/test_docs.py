@@ -17,7 +17,7 @@ import pytest
 
 from pbt.population.entries import Leased
 from tests.promises.test_killed import journal
-from tests.scripts import ROOT, environment, status, write
+from tests.support.scripts import ROOT, environment, status, write
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.S | re.M)

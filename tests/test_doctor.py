@@ -25,8 +25,8 @@ from pbt.journals.files.frames import framed, scattered
 from pbt.opening.opening import open_journal
 from pbt.views.doctor import examine
 from pbt.views.finding import Finding
-from tests.scripts import environment, pbt_run, start, write
-from tests.worlds import KEY, ServerWorld
+from tests.support.scripts import environment, pbt_run, start, write
+from tests.support.worlds import KEY, ServerWorld
 
 SETTINGS: dict[str, Any] = {
     "space": {"lr": pbt.Float(0, 1)}, "members": 2, "steps": 4, "interval": 1, "maximize": True, "seed": 1,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts import ROOT, pbt_run, status
+from tests.support.scripts import ROOT, pbt_run, status
 
 SEED = 1
 """Of the configurations with which members are born: without luck four of them hold no good one."""

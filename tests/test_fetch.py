@@ -14,10 +14,10 @@ import pytest
 import pbt
 from pbt.opening.fetching import fetch
 from pbt.server.keys import Key
-from tests.scripts import PBT, environment, pbt_run
 from tests.security import READ
-from tests.services import BUCKET, S3
-from tests.worlds import KEY, ServerWorld
+from tests.support.scripts import PBT, environment, pbt_run
+from tests.support.services import BUCKET, S3
+from tests.support.worlds import KEY, ServerWorld
 
 SETTINGS: dict[str, Any] = {
     "space": {"lr": pbt.Float(0, 1)}, "members": 2, "steps": 3, "interval": 1, "maximize": True, "seed": 1,

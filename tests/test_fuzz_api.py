@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts import ROOT, environment
+from tests.support.scripts import ROOT, environment
 
 pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 

@@ -17,8 +17,8 @@ import pbt
 from pbt.checkpoints import plain
 from pbt.checkpoints.folder import FolderStore
 from pbt.checkpoints.lending import Lending
-from tests.conformance.test_stores import Stored, kept, publish, read
-from tests.scripts import environment
+from tests.conformance.test_stores import Kept, kept, publish, read
+from tests.support.scripts import environment
 from tests.test_publishing import SETTINGS, of, store
 from tests.test_sharing import NOBODY, group_folder, home, needs_root
 
@@ -52,7 +52,7 @@ HARMS = (append, overwrite, replace, delete)
 
 @needs_root
 @pytest.mark.parametrize("harm", HARMS)
-def test_a_child_that_no_permission_binds_harms_its_own_copy(kept: Stored, harm: Callable[[Path], None]) -> None:
+def test_a_child_that_no_permission_binds_harms_its_own_copy(kept: Kept, harm: Callable[[Path], None]) -> None:
     store, mine = kept.store(), Lending()
     publish(store, "0/1-1", {"state": b"weights"})
     for machine in ("one", "other"):

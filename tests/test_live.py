@@ -14,7 +14,7 @@ import pbt
 from pbt.coordinator.follower import Follower
 from pbt.views.live import LiveView
 from pbt.views.pace import Pace
-from tests.population import Script
+from tests.support.population import Script
 
 SPACE = {
     "learning_rate": pbt.Float(1e-4, 1, log=True),

@@ -20,9 +20,9 @@ import pbt
 from pbt.population.entries import Report, score_of
 from pbt.settings import wanted
 from pbt.space.numbers import mean, named, number, plain, readable, scores, whole
-from tests.population import Script
-from tests.scripts import environment, write
-from tests.worlds import KEY, World
+from tests.support.population import Script
+from tests.support.scripts import environment, write
+from tests.support.worlds import KEY, World
 
 
 class Indexed:
@@ -357,7 +357,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     if request.param == "folder":
         yield str(tmp_path / "p")
         return
-    from tests.worlds import ServerWorld
+    from tests.support.worlds import ServerWorld
 
     monkeypatch.setenv("PBT_KEY", KEY)
     world = ServerWorld(tmp_path)

@@ -15,9 +15,9 @@ from pbt.client.remote import Remote
 from pbt.errors import family
 from pbt.server.openapi import document
 from pbt.settings import wanted
-from tests.population import SPACE, Script
+from tests.support.population import SPACE, Script
+from tests.support.worlds import KEY, ServerWorld
 from tests.test_server import request, served  # noqa: F401
-from tests.worlds import KEY, ServerWorld
 
 NUMBERS = {"member": 0, "lease": 1}
 

@@ -17,9 +17,9 @@ from pbt.population.entries import Decision, Why, decode
 from pbt.population.population import Population
 from pbt.population.rules import cut, parents, quorum, rank, ranked_by, ranked_in
 from pbt.strategies.birth import birth
-from tests.deferring import Deferring
-from tests.population import Script
-from tests.worlds import World
+from tests.support.deferring import Deferring
+from tests.support.population import Script
+from tests.support.worlds import World
 
 
 class Groups(pbt.PBT, frozen=True):

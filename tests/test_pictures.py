@@ -21,10 +21,10 @@ from pbt.opening import folder as folders
 from pbt.population.entries import Entry, encode, real, score_of
 from pbt.population.schedule import schedule
 from pbt.server.keys import Key
-from tests.population import Script
-from tests.scripts import PBT, environment, pbt_run
 from tests.security import READ
-from tests.worlds import KEY, ServerWorld
+from tests.support.population import Script
+from tests.support.scripts import PBT, environment, pbt_run
+from tests.support.worlds import KEY, ServerWorld
 
 pytest.importorskip("matplotlib")
 

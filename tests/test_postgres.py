@@ -22,10 +22,10 @@ from pbt.opening import folder as folders
 from pbt.population.member import Lease
 from pbt.server.postgres import PostgresBackend
 from pbt.settings import wanted
-from tests.population import SPACE
-from tests.postgres import postgres
-from tests.scripts import PBT, environment
-from tests.worlds import KEY, PostgresWorld
+from tests.support.population import SPACE
+from tests.support.postgres import postgres
+from tests.support.scripts import PBT, environment
+from tests.support.worlds import KEY, PostgresWorld
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from pbt.disk import waiting
 from pbt.opening import folder as folders
 from pbt.population.entries import Leased, decode
 from pbt.worker.processes import ranks
-from tests.scripts import environment, write
+from tests.support.scripts import environment, write
 
 SETTINGS: dict[str, Any] = {"space": {"lr": pbt.Float(0, 1)}, "steps": 20, "interval": 5, "maximize": True}
 

@@ -19,7 +19,7 @@ from pbt.checkpoints.folder import FolderStore
 from pbt.checkpoints.store import MANIFEST
 from pbt.errors import CheckpointError
 from pbt.population.entries import Checkpoint
-from tests.conformance.test_stores import InFolder, InObjects, Stored, Uploaded, kept, publish, read
+from tests.conformance.test_stores import InFolder, InObjects, Kept, Uploaded, kept, publish, read
 
 __all__ = ["kept"]
 SETTINGS: dict[str, Any] = {
@@ -126,7 +126,7 @@ def test_what_grows_after_the_rename_is_refused_and_left_to_be_completed(
     assert read(store.fetch("0/1-1"))["state"] == b"weights and more"
 
 
-def test_what_is_rewritten_while_it_travels_is_refused(kept: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_rewritten_while_it_travels_is_refused(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     if isinstance(kept, InFolder):
         return
     store: Any = kept.store()
@@ -146,7 +146,7 @@ def test_what_is_rewritten_while_it_travels_is_refused(kept: Stored, monkeypatch
     assert staging.is_dir()
 
 
-def test_a_file_that_is_still_open_is_refused(kept: Stored, tmp_path: Path) -> None:
+def test_a_file_that_is_still_open_is_refused(kept: Kept, tmp_path: Path) -> None:
     """Saved into our folder, or given alone; in a folder of the user's own it may be a log."""
     store = kept.store()
     staging, mine = store.staging(0, 1), tmp_path / "mine"
@@ -228,7 +228,7 @@ def test_what_does_not_come_to_rest_in_a_folder_of_ones_own_is_refused(
 # --- what it is ---
 
 
-def test_empty_folders_are_kept_nowhere(kept: Stored) -> None:
+def test_empty_folders_are_kept_nowhere(kept: Kept) -> None:
     store = kept.store()
     staging = store.staging(0, 1)
     (staging / "deep" / "empty").mkdir(parents=True)
@@ -279,7 +279,7 @@ def test_an_object_that_arrived_cut_short_is_sent_again_or_refused(
     kept.close()
 
 
-def test_a_checkpoint_that_a_report_has_named_is_not_replaced(kept: Stored) -> None:
+def test_a_checkpoint_that_a_report_has_named_is_not_replaced(kept: Kept) -> None:
     if isinstance(kept, Uploaded):
         return  # the server knows itself what was named
     publish(kept.store(), "0/1-1", {"state": b"old"})

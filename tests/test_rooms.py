@@ -25,11 +25,11 @@ from pbt.population.member import Lease
 from pbt.server.keys import Key
 from pbt.server.limits import Limits, limits
 from pbt.settings import wanted
-from tests.postgres import postgres
-from tests.scripts import PBT, environment
 from tests.security import READ
+from tests.support.postgres import postgres
+from tests.support.scripts import PBT, environment
+from tests.support.worlds import KEY, ServerWorld
 from tests.test_server import request
-from tests.worlds import KEY, ServerWorld
 
 SETTINGS: dict[str, Any] = {"space": {"lr": pbt.Float(0, 1)}, "members": 2, "steps": 2, "interval": 1, "maximize": True}
 READING = {"Authorization": f"Bearer {READ}"}

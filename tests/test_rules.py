@@ -9,7 +9,7 @@ import pytest
 
 import pbt
 from pbt.population.rules import cut, parents, quorum, rank
-from tests.population import SPACE, Script
+from tests.support.population import SPACE, Script
 
 INF = math.inf
 

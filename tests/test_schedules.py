@@ -19,7 +19,7 @@ from pbt.opening import folder as folders
 from pbt.population.entries import Entry, Leased, Report, Reported, decode, real, score_of
 from pbt.population.fold import apply
 from pbt.population.member import MemberState
-from tests.scripts import ROOT, environment, pbt_run, status
+from tests.support.scripts import ROOT, environment, pbt_run, status
 
 PAGE = ROOT / "docs" / "schedules.md"
 BLOCKS = {

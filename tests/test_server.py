@@ -25,9 +25,9 @@ from pbt.population.fold import refold
 from pbt.server.backends import FolderBackend
 from pbt.server.keys import Key, key_for
 from pbt.settings import wanted
-from tests.population import SPACE, Script
-from tests.scripts import PBT, TURNS, environment, start, status, write
-from tests.worlds import KEY, ServerWorld
+from tests.support.population import SPACE, Script
+from tests.support.scripts import PBT, TURNS, environment, start, status, write
+from tests.support.worlds import KEY, ServerWorld
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from pbt.disk.sharing import make_folder, open_shared
 from pbt.liveness.files import FilesLiveness
-from tests.scripts import environment
+from tests.support.scripts import environment
 
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")

@@ -15,7 +15,7 @@ import pytest
 import pbt
 from pbt.opening import folder as folders
 from pbt.population.entries import Released, Reported, decode
-from tests.scripts import PBT, environment, write
+from tests.support.scripts import PBT, environment, write
 
 SETTINGS: dict[str, Any] = {"space": {"lr": pbt.Float(0, 1)}, "steps": 100, "interval": 50, "maximize": True}
 
@@ -129,7 +129,7 @@ print("ended", member.id, member.interrupted)
 def test_a_script_that_waits_at_a_barrier_is_told_why_and_ends_in_order_when_asked(
     tmp_path: Path, number: int, kind: str
 ) -> None:
-    from tests.worlds import WORLDS
+    from tests.support.worlds import WORLDS
 
     world = WORLDS[kind](tmp_path)
     where = getattr(world, "url", None) or world.folder  # type: ignore[attr-defined]

@@ -22,8 +22,8 @@ from pbt.client.connection import Connector, split
 from pbt.client.remote import Remote
 from pbt.server.tls import Certificate, certificate_for
 from pbt.settings import wanted
-from tests.population import SPACE
-from tests.scripts import PBT, TURNS, environment, pbt_run, start, status, write
+from tests.support.population import SPACE
+from tests.support.scripts import PBT, TURNS, environment, pbt_run, start, status, write
 
 pytest.importorskip("cryptography", reason="the package cryptography is not installed")
 
@@ -109,7 +109,7 @@ def test_a_held_question_and_signs_of_life_travel_over_tls(
     remotes = [Remote(url.replace("/digits", "/held"), key) for _ in range(2)]
     remotes[0].create(wanted(space=SPACE, members=2, steps=5, interval=1, maximize=True, synchronous=True))
     answers = [remote.join(f"n{i}") for i, remote in enumerate(remotes)]
-    from tests.population import Script
+    from tests.support.population import Script
 
     script = Script.__new__(Script)
     script.answers = {answer.member: answer for answer in answers if answer.member is not None}

@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from tests.toy import EXPLOIT_ONLY, GRID, Toy, final
+from tests.support.toy import EXPLOIT_ONLY, GRID, Toy, final
 
 SEEDS = 100
 

@@ -13,14 +13,14 @@ import pytest
 from pbt.opening.opening import open_journal
 from pbt.population.entries import decode, real
 from pbt.population.fold import refold
-from tests import toy
-from tests.scripts import environment
-from tests.worlds import KEY, ServerWorld
+from tests.support import toy
+from tests.support.scripts import environment
+from tests.support.worlds import KEY, ServerWorld
 
 WORKER = """
 import json, sys
 import pbt
-from tests import toy
+from tests.support import toy
 where, strategy, seed = sys.argv[1], toy.Toy(**json.loads(sys.argv[2])), int(sys.argv[3])
 member = pbt.join(where, space=toy.SPACE, members=2, steps=toy.STEPS, interval=toy.INTERVAL, maximize=True,
                   strategy=strategy, seed=seed, synchronous=True, start=toy.START)

@@ -11,7 +11,7 @@ import pbt
 from pbt.population.entries import encode
 from pbt.population.fold import refold
 from pbt.population.schedule import values_at
-from tests import toy
+from tests.support import toy
 
 SPACE = {"lr": pbt.Float(0.001, 1.0, log=True)}
 

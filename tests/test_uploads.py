@@ -21,8 +21,8 @@ from pbt.checkpoints.upload import UploadStore
 from pbt.errors import CheckpointError, Damaged
 from pbt.population.entries import Checkpoint
 from pbt.server.receiving import Piece
-from tests.population import Script
-from tests.worlds import KEY, ServerWorld
+from tests.support.population import Script
+from tests.support.worlds import KEY, ServerWorld
 
 TOKEN = "0123456789abcdef"
 BYTES = "application/octet-stream"
@@ -183,11 +183,10 @@ def test_bytes_come_in_order_and_no_more_than_announced(served: ServerWorld) -> 
 
 
 def test_a_limit_of_the_administrators(tmp_path: Path) -> None:
-    from pbt.server.checkpoints import Uploads
 
     world = ServerWorld(tmp_path)
     Script(world).join(0)
-    uploads: Uploads = world.app._pages.routes[-1].endpoint.__self__  # type: ignore[attr-defined]
+    uploads: ReceivedCheckpoints = world.app._pages.routes[-1].endpoint.__self__  # type: ignore[attr-defined]
     uploads._limit = 100
     status, said = put(world, "state", b"x" * 101, size=101)
     assert status == 413

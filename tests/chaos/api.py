@@ -39,8 +39,8 @@ import pbt.server.served
 from pbt.client.remote import Remote
 from pbt.population.member import MemberState
 from pbt.settings import wanted
-from tests.population import SPACE, Script
-from tests.worlds import KEY, ServerWorld
+from tests.support.population import SPACE, Script
+from tests.support.worlds import KEY, ServerWorld
 
 CHECKS = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
@@ -51,7 +51,7 @@ POPULATIONS: dict[str, dict[str, Any]] = {
     "rounds": {"synchronous": True, "members": 2},
     "long": {"steps": None, "goal": 100.0},
     "open": {"members": None, "open": True, "strategy": "original", "checkpoints": "foreign", "steps": None},
-    "owing": {"strategy": {"name": "tests.deferring:Deferring"}},
+    "owing": {"strategy": {"name": "tests.support.deferring:Deferring"}},
     "empty": {},
     "nowhere": {},
 }

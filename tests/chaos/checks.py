@@ -12,7 +12,7 @@ from pbt.population.entries import Entry, Lost, Reported
 from pbt.population.fold import apply, decided, happened
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
-from tests.lineages import whole
+from tests.support.lineages import whole
 
 
 def check_journal(entries: Sequence[Entry]) -> Population:

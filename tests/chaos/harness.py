@@ -21,7 +21,7 @@ from pbt.population.fold import refold
 from pbt.population.population import Population
 from tests.chaos.checks import check_journal, check_notes
 from tests.chaos.proxy import Wire
-from tests.scripts import environment
+from tests.support.scripts import environment
 
 TERM = 3.0
 """Seconds after which a worker that a server has not heard of is presumed dead; a minute would make for long tests."""
@@ -29,9 +29,9 @@ WORKER = Path(__file__).with_name("worker.py")
 STRATEGIES: list[dict[str, Any]] = [
     {"strategy": {"name": "pbt"}},
     {"strategy": {"name": "pbt", "quantile": 0.5}, "turn": 6},
-    {"strategy": {"name": "tests.deferring:Deferring"}},
+    {"strategy": {"name": "tests.support.deferring:Deferring"}},
     {"strategy": {"name": "pbt"}, "synchronous": True},
-    {"strategy": {"name": "tests.deferring:Deferring"}, "synchronous": True},
+    {"strategy": {"name": "tests.support.deferring:Deferring"}, "synchronous": True},
 ]
 
 
@@ -136,7 +136,7 @@ class Chaos:
 
     def _serve(self) -> None:
         command = [sys.executable, "-c", SERVER, "serve", str(self._home.parent), "--port", str(self._port)]
-        command += ["--strategy", "tests.deferring:Deferring"]
+        command += ["--strategy", "tests.support.deferring:Deferring"]
         self._server = subprocess.Popen(
             command, cwd=self._folder, env={**self._environment, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE,
             stderr=(self._folder / "server.log").open("ab"),

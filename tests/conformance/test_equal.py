@@ -18,9 +18,9 @@ from pbt.opening import folder as folders
 from pbt.population.entries import Entry, Report, encode
 from pbt.population.fold import refold
 from pbt.settings import wanted
-from tests.population import SPACE, Script
-from tests.postgres import installed
-from tests.worlds import WORLDS
+from tests.support.population import SPACE, Script
+from tests.support.postgres import installed
+from tests.support.worlds import WORLDS
 
 PLAIN: dict[str, Any] = {"quantile": 0.25, "resample": 0.25}
 
@@ -51,7 +51,7 @@ def _plain(entry: Entry) -> bytes:
     return encode(replace(entry, time=0.0, event=event))
 
 
-@pytest.mark.parametrize("strategy", [{"name": "pbt", **PLAIN}, "tests.deferring:Deferring"])
+@pytest.mark.parametrize("strategy", [{"name": "pbt", **PLAIN}, "tests.support.deferring:Deferring"])
 def test_all_ways_of_running_decide_alike(tmp_path: Path, strategy: Any) -> None:
     journals = {}
     kinds = [kind for kind in WORLDS if kind != "postgres" or installed()]

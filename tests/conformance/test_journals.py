@@ -16,7 +16,7 @@ from pbt.journals.memory import MemoryJournal
 from pbt.journals.postgres import PostgresJournal
 from pbt.journals.sqlite import SQLiteJournal
 from pbt.opening import folder as folders
-from tests.postgres import postgres
+from tests.support.postgres import postgres
 
 Open = Callable[[], Journal]
 

@@ -11,8 +11,8 @@ import pbt
 from pbt.coordinator.steering import revive
 from pbt.population.entries import Absent, Released, Steered
 from pbt.settings import wanted
-from tests.population import SPACE, Script
-from tests.worlds import World
+from tests.support.population import SPACE, Script
+from tests.support.worlds import World
 
 
 def test_the_member_furthest_behind_comes_first_then_the_lowest_id(world: World) -> None:

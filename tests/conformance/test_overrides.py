@@ -8,8 +8,8 @@ import pytest
 import pbt
 from pbt.population.entries import Steered, encode
 from pbt.settings import compare, unused, wanted
-from tests.population import SPACE, Script
-from tests.worlds import World
+from tests.support.population import SPACE, Script
+from tests.support.worlds import World
 
 SCRIPT = {"space": SPACE, "members": 4, "steps": 100, "interval": 1, "maximize": True, "seed": 7}
 

@@ -21,9 +21,9 @@ from pbt.checkpoints.store import MANIFEST, CheckpointStore, Manifest
 from pbt.checkpoints.upload import UploadStore
 from pbt.errors import CheckpointError
 from pbt.population.entries import Checkpoint, Released
-from tests.population import Script
-from tests.services import BUCKET, S3
-from tests.worlds import ServerWorld
+from tests.support.population import Script
+from tests.support.services import BUCKET, S3
+from tests.support.worlds import ServerWorld
 
 MEMBERS = 3
 
@@ -580,8 +580,8 @@ print((up - before) // 1024, (down - before) // 1024)
 
 @pytest.mark.slow
 def test_a_large_checkpoint_takes_no_more_memory_than_a_small_one(kept: Kept, tmp_path: Path) -> None:
-    from tests.scripts import environment
-    from tests.worlds import KEY
+    from tests.support.scripts import environment
+    from tests.support.worlds import KEY
 
     env: dict[str, Any] = {"PBT_CACHE": tmp_path / "memory"}
     if isinstance(kept, InObjects):

@@ -16,7 +16,7 @@ from pbt.population.entries import Entry, Leased, Released, Report, Reported, de
 from pbt.population.fold import apply_all
 from pbt.strategies.registry import build
 from tests.formats.make import population_of
-from tests.population import Script
+from tests.support.population import Script
 
 FORMATS = Path(__file__).parent.parent / "formats"
 OLD = [p.parent for p in sorted(FORMATS.glob("*/*/population.json"))]

@@ -19,9 +19,9 @@ from pbt.population.lineage import Lineage
 from pbt.population.population import Population
 from pbt.population.ranking import key_of
 from pbt.population.schedule import schedule
-from tests.lineages import whole
-from tests.population import SPACE, Script
-from tests.worlds import Dying
+from tests.support.lineages import whole
+from tests.support.population import SPACE, Script
+from tests.support.worlds import Dying
 
 N = 4
 scores = st.one_of(st.floats(-1, 1), st.sampled_from([math.nan, math.inf, -math.inf, 5, 5.0]))

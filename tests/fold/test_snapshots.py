@@ -16,10 +16,10 @@ from pbt.coordinator.coordinator import Coordinator
 from pbt.journals.memory import MemoryJournal
 from pbt.liveness.liveness import SameProcess
 from pbt.opening import folder as folders
-from tests.deferring import Deferring
 from tests.fold.test_properties import moves, play
-from tests.population import SPACE, Script
-from tests.worlds import Dying, MemoryWorld
+from tests.support.deferring import Deferring
+from tests.support.population import SPACE, Script
+from tests.support.worlds import Dying, MemoryWorld
 
 
 class Counting(MemoryJournal):
@@ -47,7 +47,7 @@ def test_a_snapshot_and_the_rest_fold_to_what_all_folds_to(
     history: list[tuple[Any, ...]], strategy: pbt.PBT, synchronous: bool, every: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(snapshot, "EVERY", every)
+        patch.setattr(snapshot, "SNAPSHOT_EVERY", every)
         script = Script(members=4, steps=12, interval=2, strategy=strategy, synchronous=synchronous, space=SPACE)
         alive = Dying()
         script.coordinator.alive = alive
@@ -65,7 +65,7 @@ def test_a_snapshot_and_the_rest_fold_to_what_all_folds_to(
 
 @pytest.fixture
 def many(monkeypatch: pytest.MonkeyPatch) -> Script:
-    monkeypatch.setattr(snapshot, "EVERY", 10)
+    monkeypatch.setattr(snapshot, "SNAPSHOT_EVERY", 10)
     s = Script(members=4, steps=1000)
     for step in range(10):
         s.round(*(member + step for member in range(4)))
@@ -113,7 +113,7 @@ def test_another_journals_snapshot_is_ignored(many: Script) -> None:
 
 
 def test_none_is_taken_while_an_exploration_is_owed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshot, "EVERY", 1)
+    monkeypatch.setattr(snapshot, "SNAPSHOT_EVERY", 1)
     s = Script(members=4, strategy=Deferring(quantile=0.5))
     owing = 0
     monkeypatch.setattr(Coordinator, "_settled", lambda self, answer: answer)
@@ -130,7 +130,7 @@ def test_none_is_taken_while_an_exploration_is_owed(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_strategy_that_cannot_be_written_takes_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshot, "EVERY", 1)
+    monkeypatch.setattr(snapshot, "SNAPSHOT_EVERY", 1)
     monkeypatch.setattr(Deferring, "memory_type", None)
     s = Script(members=2, strategy=Deferring())
     s.round(1, 2)
@@ -139,7 +139,7 @@ def test_a_strategy_that_cannot_be_written_takes_none(monkeypatch: pytest.Monkey
 
 
 def test_a_folder_that_takes_no_snapshot_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshot, "EVERY", 2)
+    monkeypatch.setattr(snapshot, "SNAPSHOT_EVERY", 2)
     (tmp_path / "p" / "snapshot").mkdir(parents=True)
     s = Script.__new__(Script)
     coordinator = folders.coordinator(tmp_path / "p")

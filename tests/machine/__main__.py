@@ -12,7 +12,7 @@ from pathlib import Path
 from pbt.coordinator import snapshot
 from tests.machine.journals import JOURNALS
 from tests.machine.moves import WEIGHTS, Moves
-from tests.postgres import stop_postgres
+from tests.support.postgres import stop_postgres
 
 RACED = ("join", "report", "block")
 
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--seed", default="0")
     parser.add_argument("--only", help="one population of an earlier run, as its failure names it")
     given = parser.parse_args()
-    snapshot.EVERY = 50
+    snapshot.SNAPSHOT_EVERY = 50
     figures: Counter[str] = Counter()
     started = time.monotonic()
     number = 0

@@ -16,7 +16,7 @@ from pbt.journals.postgres import PostgresJournal
 from pbt.journals.sqlite import SQLiteJournal
 from pbt.opening import folder as folders
 from pbt.population.entries import Explored, Leased, Released, Reported, decode
-from tests.postgres import postgres
+from tests.support.postgres import postgres
 
 Opener = Callable[[], Any]
 

@@ -23,7 +23,7 @@ from tests.machine.expects import Expected, Refused
 from tests.machine.journals import Opener, Raced
 from tests.machine.judge import take
 from tests.machine.model import Model, owner
-from tests.worlds import Dying
+from tests.support.worlds import Dying
 
 
 class Table:

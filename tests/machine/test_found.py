@@ -9,8 +9,8 @@ import pbt
 from pbt.coordinator.coordinator import Coordinator
 from pbt.coordinator.steering import revive, train_longer
 from pbt.population.entries import Decision, Lost, Released, Steered
-from tests.deferring import Deferring
-from tests.population import Script
+from tests.support.deferring import Deferring
+from tests.support.population import Script
 
 
 def fail(s: Script, member: int, times: int) -> None:

@@ -91,7 +91,7 @@ class Machine(RuleBasedStateMachine):
 def test_whatever_happens_every_coordinator_sees_what_the_protocol_says(
     journal: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot, "EVERY", 10)
+    monkeypatch.setattr(snapshot, "SNAPSHOT_EVERY", 10)
     machine: Any = type(journal, (Machine,), {"journal": journal})
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
     run_state_machine_as_test(

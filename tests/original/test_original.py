@@ -27,7 +27,7 @@ from pbt.population.population import Population
 from pbt.population.schedule import schedule
 from pbt.server import PBTServer
 from pbt.settings import wanted
-from tests.scripts import ROOT, environment
+from tests.support.scripts import ROOT, environment
 
 KEY = "shared secret"
 

@@ -22,8 +22,8 @@ from pbt.population.lineage import Lineage
 from pbt.settings import wanted
 from pbt.worker import outbox as away
 from pbt.worker.member import Member
-from tests.population import SPACE
-from tests.worlds import MemoryWorld
+from tests.support.population import SPACE
+from tests.support.worlds import MemoryWorld
 
 
 class Cut:

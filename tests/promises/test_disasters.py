@@ -29,9 +29,9 @@ from pbt.opening import folder as folders
 from pbt.population.entries import Reported, decode
 from pbt.population.fold import refold
 from pbt.settings import wanted
-from tests.disks import PoweredDisk, ram_disk, read_only
-from tests.population import Script
-from tests.scripts import PBT, TURNS, environment, pbt_run, write
+from tests.support.disks import PoweredDisk, ram_disk, read_only
+from tests.support.population import Script
+from tests.support.scripts import PBT, TURNS, environment, pbt_run, write
 
 SETTINGS: dict[str, Any] = {
     "space": {"lr": pbt.Float(0, 1)}, "members": 2, "steps": 100, "interval": 1, "maximize": True,

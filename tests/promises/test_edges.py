@@ -27,8 +27,8 @@ from pbt.population.recorded import StrategyRecord
 from pbt.settings import Wanted, wanted
 from pbt.wire.keys import key_beside
 from pbt.worker.member import Member
-from tests.population import SPACE, Script
-from tests.worlds import KEY, MemoryWorld, ServerWorld, World
+from tests.support.population import SPACE, Script
+from tests.support.worlds import KEY, MemoryWorld, ServerWorld, World
 
 SETTINGS: dict[str, Any] = {
     "space": {"lr": pbt.Float(0.01, 1)},

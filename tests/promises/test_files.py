@@ -26,9 +26,9 @@ from pbt.journals.files.journal import FilesJournal
 from pbt.journals.files.packing import BLOCK, blocks, pack
 from pbt.journals.journal import Raced
 from pbt.opening import folder as folders
-from tests.population import Script
-from tests.scripts import environment, write
-from tests.worlds import ServerWorld
+from tests.support.population import Script
+from tests.support.scripts import environment, write
+from tests.support.worlds import ServerWorld
 
 
 @pytest.fixture

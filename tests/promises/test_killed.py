@@ -18,7 +18,7 @@ from pbt.opening import folder as folders
 from pbt.population.entries import Decision, Entry, Leased, Released, Reported, decode
 from pbt.population.fold import refold
 from pbt.population.population import Population
-from tests.scripts import JOIN, TURNS, pbt_run, start, status, write
+from tests.support.scripts import JOIN, TURNS, pbt_run, start, status, write
 
 
 def journal(where: Path) -> list[Entry]:
@@ -191,13 +191,13 @@ def test_pbt_run_takes_over_killed_workers_and_ends_with_the_population(tmp_path
 
 
 def _pbt() -> list[str]:
-    from tests.scripts import PBT
+    from tests.support.scripts import PBT
 
     return PBT
 
 
 def _environment(**more: Any) -> dict[str, str]:
-    from tests.scripts import environment
+    from tests.support.scripts import environment
 
     return environment(**more)
 

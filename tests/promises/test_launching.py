@@ -20,7 +20,7 @@ from pbt.launchers.logs import fresh_logs
 from pbt.population.entries import Leased, Released
 from pbt.population.fold import refold
 from tests.promises.test_killed import journal
-from tests.scripts import PBT, TURNS, environment, pbt_run, status, write
+from tests.support.scripts import PBT, TURNS, environment, pbt_run, status, write
 
 FEW = TURNS.replace("members=8, steps=20", "members=3, steps=6")
 """A script whose settings a command line decides otherwise."""

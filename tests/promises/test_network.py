@@ -16,9 +16,9 @@ from pbt.opening import folder as folders
 from pbt.population.entries import Entry, Reported, decode
 from tests.chaos.checks import check_journal
 from tests.chaos.proxy import Wire
-from tests.hosts import SERVER, Hosts
-from tests.scripts import PBT, TURNS, environment, start, write
-from tests.worlds import ServerWorld
+from tests.support.hosts import SERVER, Hosts
+from tests.support.scripts import PBT, TURNS, environment, start, write
+from tests.support.worlds import ServerWorld
 
 KEY = "a-key-for-these-hosts-only"
 IMPATIENT = """

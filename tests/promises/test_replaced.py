@@ -24,10 +24,10 @@ from pbt.liveness.liveness import SameProcess
 from pbt.population.entries import Report, Reported, decode
 from pbt.population.fold import refold
 from pbt.settings import wanted
-from tests.population import SPACE
-from tests.postgres import postgres
 from tests.promises.test_killed import check_entries, checkpoint_folders
-from tests.scripts import PBT, TURNS, environment, start, status, write
+from tests.support.population import SPACE
+from tests.support.postgres import postgres
+from tests.support.scripts import PBT, TURNS, environment, start, status, write
 
 KEY = "a-key-for-tests-only"
 

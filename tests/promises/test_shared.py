@@ -12,9 +12,9 @@ import pytest
 
 from pbt.opening import folder as folders
 from pbt.population.entries import Leased, decode
-from tests.mounts import lacking, two_mounts
 from tests.promises.test_killed import check, checkpoint_folders
-from tests.scripts import TURNS, pbt_run, start, status, write
+from tests.support.mounts import lacking, two_mounts
+from tests.support.scripts import TURNS, pbt_run, start, status, write
 
 IMPATIENT = "import pbt.liveness.files\npbt.liveness.files.TERM, pbt.liveness.files.BEAT_EVERY = 3.0, 0.3\n"
 """A death is seen after three seconds instead of two minutes."""
@@ -76,12 +76,12 @@ def test_pbt_run_on_both_mounts(tmp_path: Path, shared: tuple[Path, Path, Path])
 
 
 def _run(where: Path) -> list[str]:
-    from tests.scripts import PBT
+    from tests.support.scripts import PBT
 
     return [*PBT, "run", "--plain", "--workers", "2", str(where)]
 
 
 def _environment() -> dict[str, str]:
-    from tests.scripts import environment
+    from tests.support.scripts import environment
 
     return environment(PAUSE=0.02)

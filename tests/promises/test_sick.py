@@ -13,7 +13,7 @@ from pbt.opening import folder as folders
 from pbt.population.entries import Entry, Leased, decode
 from pbt.population.fold import refold
 from pbt.population.population import Population
-from tests.scripts import environment, pbt_run, write
+from tests.support.scripts import environment, pbt_run, write
 
 CRASH = "raise MemoryError('no room for this batch')"
 KILL = "os._exit(9)"

@@ -11,8 +11,8 @@ from pbt.launchers.stalls import Stalls
 from pbt.opening import folder as folders
 from pbt.population.entries import Leased, Released, decode
 from pbt.population.fold import refold
-from tests.population import Script
-from tests.scripts import TURNS, pbt_run, write
+from tests.support.population import Script
+from tests.support.scripts import TURNS, pbt_run, write
 
 HANGS_ONCE = TURNS.replace(
     "for step in member.steps():",

@@ -26,10 +26,10 @@ from pbt.population.entries import Checkpoint, Entry, Leased, Released, Reported
 from pbt.population.fold import refold
 from pbt.population.population import Population
 from pbt.settings import Wanted, compare
-from tests.population import Script
-from tests.scripts import TURNS, pbt_run, start, write
-from tests.services import BUCKET, S3, Proxy
-from tests.worlds import KEY, ServerWorld
+from tests.support.population import Script
+from tests.support.scripts import TURNS, pbt_run, start, write
+from tests.support.services import BUCKET, S3, Proxy
+from tests.support.worlds import KEY, ServerWorld
 
 SIZE = 3_000_000
 BODY = random.Random(1).randbytes(SIZE)

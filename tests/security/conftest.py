@@ -10,9 +10,9 @@ import pytest
 from pbt.client.remote import Remote
 from pbt.server.keys import Key
 from pbt.settings import wanted
-from tests.population import SPACE
 from tests.security import READ
-from tests.worlds import KEY, ServerWorld
+from tests.support.population import SPACE
+from tests.support.worlds import KEY, ServerWorld
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.scripts import ROOT
+from tests.support.scripts import ROOT
 
 UNPICKLERS = {
     "pickle",

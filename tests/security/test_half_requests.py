@@ -15,8 +15,8 @@ import pbt
 import pbt.server.timeouts
 from pbt.client.remote import Remote
 from pbt.server.keys import Key
+from tests.support.worlds import KEY
 from tests.test_server import _serve
-from tests.worlds import KEY
 
 
 @pytest.fixture

@@ -18,11 +18,11 @@ from pbt.client.remote import Remote
 from pbt.server.keys import Access, Key, key_for
 from pbt.settings import wanted
 from pbt.wire.keys import key_beside
-from tests.population import SPACE
-from tests.scripts import environment, pbt_run, write
 from tests.security import READ
+from tests.support.population import SPACE
+from tests.support.scripts import environment, pbt_run, write
+from tests.support.worlds import KEY, ServerWorld
 from tests.test_server import request
-from tests.worlds import KEY, ServerWorld
 
 
 @pytest.mark.parametrize("path", ["/", "/digits/journal", "/digits/journal?after=1", "/openapi.json"])

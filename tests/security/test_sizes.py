@@ -11,10 +11,10 @@ import pytest
 from pbt.client.remote import Remote
 from pbt.population.entries import LARGEST
 from pbt.settings import wanted
-from tests.population import SPACE
 from tests.security import RAW
+from tests.support.population import SPACE
+from tests.support.worlds import KEY, ServerWorld
 from tests.test_server import request
-from tests.worlds import KEY, ServerWorld
 
 
 def _reports(**more: Any) -> bytes:

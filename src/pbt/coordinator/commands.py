@@ -1,6 +1,6 @@
-"""What can be asked of a coordinator: each ask proposes an event for the fold that it meets, and reads the answer.
+"""Commands to a coordinator: each proposes an event for the fold that it meets, and reads the answer.
 
-An ask may meet several folds before its event is appended, since others append too; so proposing has no
+A command may meet several folds before its event is appended, since others append too; so proposing has no
 effect on the population, and an answer is read from it only after the commit.
 """
 
@@ -42,7 +42,7 @@ class Proposal(NamedTuple):
     decisions: tuple[Decision, ...] = ()
 
 
-class Ask(Protocol):
+class Command(Protocol):
     """One request to a coordinator."""
 
     def propose(self, population: Population) -> Proposal | None:

@@ -1,7 +1,7 @@
 """The coordinator: it turns what a worker says into an entry and an answer.
 
-Every way of running uses this one object; only the journal under it and the coordinator over it change. Any
-number of coordinators may stand on one journal, in as many processes.
+Every way of running uses this one object, in the worker's process or behind HTTP; only the journal under it
+changes. Any number of coordinators may stand on one journal, in as many processes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from pbt.coordinator.answer import Answer
-from pbt.coordinator.commands import Ask, FinishCommand, JoinCommand, Proposal, ReportCommand, StandCommand, TellCommand
+from pbt.coordinator import commands as cmd
+from pbt.coordinator.commands import Command, Proposal
 from pbt.coordinator.exploration import Owed
 from pbt.coordinator.leasing import Missing, gone
 from pbt.coordinator.snapshot import crossed, dump, load
@@ -162,12 +163,12 @@ class Coordinator:
         self._create_or_find(asked)
         dead = gone(self.population, self.alive)
         if dead:
-            self._one(TellCommand(Absent(dead)))
-        ask = JoinCommand(nonce, self.alive, member, turn)
+            self._one(cmd.TellCommand(Absent(dead)))
+        command = cmd.JoinCommand(nonce, self.alive, member, turn)
         try:
-            (answer,) = self._one(ask)
+            (answer,) = self._one(command)
         finally:
-            ask.give_up(self.population)
+            command.give_up(self.population)
         return self._settled(answer)
 
     def _create_or_find(self, asked: Wanted | None) -> None:
@@ -178,7 +179,7 @@ class Coordinator:
 
     def report(self, *reports: Report) -> list[Answer]:
         """Record reports, decide, and say how their members stand. The same report again: the same question again."""
-        answers = self._one(ReportCommand(reports, self.alive))
+        answers = self._one(cmd.ReportCommand(reports, self.alive))
         for answer in answers:
             if answer.wait:
                 return self._attended(answers)
@@ -188,22 +189,22 @@ class Coordinator:
         """How things stand once what is waited for was done, as far as this coordinator can do it."""
         absent = self.absentees()
         if absent is not None:
-            self._one(TellCommand(absent))
+            self._one(cmd.TellCommand(absent))
         return [self._settled(self.stand(a.member, a.lease)) for a in answers if a.member is not None]
 
     def tell(self, event: Event, decisions: Sequence[Decision] = ()) -> Answer:
         """Record `released`, `lost`, `absent` or `steered`."""
-        (answer,) = self._one(TellCommand(event, decisions))
+        (answer,) = self._one(cmd.TellCommand(event, decisions))
         return self._settled(answer)
 
     def finish(self, member: int, lease: int) -> Answer:
         """Stop a member because its worker says that it is trained enough."""
-        (answer,) = self._one(FinishCommand(member, lease))
+        (answer,) = self._one(cmd.FinishCommand(member, lease))
         return answer
 
     def stand(self, member: int, lease: int) -> Answer:
         """How a member stands, for the holder of `lease`."""
-        (answer,) = self._one(StandCommand(member, lease))
+        (answer,) = self._one(cmd.StandCommand(member, lease))
         return answer
 
     def let_go(self, member: int) -> None:
@@ -214,37 +215,37 @@ class Coordinator:
         """Give back the journal."""
         self.journal.close()
 
-    def serve(self, asks: Sequence[Ask]) -> list[Outcome]:
-        """Answer several asks with one append; what one of them is refused does not touch the others.
+    def serve(self, commands: Sequence[Command]) -> list[Outcome]:
+        """Answer several commands with one append; what one of them is refused does not touch the others.
 
         Raises:
             Unavailable: the commit failed; nothing of the batch was recorded.
         """
-        refusals = self._commit(asks)
+        refusals = self._commit(commands)
         return [
-            refusal if refusal is not None else ask.answers(self.population)
-            for ask, refusal in zip(asks, refusals, strict=True)
+            refusal if refusal is not None else command.answers(self.population)
+            for command, refusal in zip(commands, refusals, strict=True)
         ]
 
-    def _commit(self, asks: Sequence[Ask]) -> list[PBTError | None]:
-        """Append what the asks propose; each one's refusal, if it was refused."""
+    def _commit(self, commands: Sequence[Command]) -> list[PBTError | None]:
+        """Append what the commands propose; each one's refusal, if it was refused."""
         with self._lock:
             with self._turn:
-                refusals = self._tried(asks) if self._alone else self._caught_up(asks)
+                refusals = self._tried(commands) if self._alone else self._caught_up(commands)
             if self._snapshot_due and not self._owing:
                 self._save_snapshot()
             return refusals
 
-    def _tried(self, asks: Sequence[Ask]) -> list[PBTError | None]:
+    def _tried(self, commands: Sequence[Command]) -> list[PBTError | None]:
         """As `_caught_up`, without having looked first whether anybody else has written."""
         try:
-            refusals, appended = self._propose_and_append(asks)
+            refusals, appended = self._propose_and_append(commands)
         except Raced:
-            return self._caught_up(asks)
+            return self._caught_up(commands)
         if not all(appended):
             # Only an append proves that nobody else has written: what brought none is asked again.
             rest = [i for i, was in enumerate(appended) if not was]
-            for i, refusal in zip(rest, self._caught_up([asks[i] for i in rest]), strict=True):
+            for i, refusal in zip(rest, self._caught_up([commands[i] for i in rest]), strict=True):
                 refusals[i] = refusal
         return refusals
 
@@ -255,17 +256,17 @@ class Coordinator:
         if body is not None:
             self.journal.save_snapshot(body)
 
-    def _caught_up(self, asks: Sequence[Ask]) -> list[PBTError | None]:
+    def _caught_up(self, commands: Sequence[Command]) -> list[PBTError | None]:
         while True:
             self.catch_up()
             self._alone, self._others = self._others == 0, 0
             try:
-                return self._propose_and_append(asks)[0]
+                return self._propose_and_append(commands)[0]
             except Raced:
                 continue
 
-    def _propose_and_append(self, asks: Sequence[Ask]) -> tuple[list[PBTError | None], list[bool]]:
-        """Each ask's refusal, and whether it brought an entry."""
+    def _propose_and_append(self, commands: Sequence[Command]) -> tuple[list[PBTError | None], list[bool]]:
+        """Each command's refusal, and whether it brought an entry."""
         if self._fold is None or self._strategy is None:
             raise Uncreated(_NOTHING)
         current = self._fold
@@ -273,10 +274,10 @@ class Coordinator:
         appended: list[bool] = []
         bodies: list[bytes] = []
         steps: list[tuple[Fold, Entry]] = []
-        for ask in asks:
+        for command in commands:
             proposal = None
             try:
-                proposal = ask.propose(current.population)
+                proposal = command.propose(current.population)
                 if proposal is not None:
                     body, current, entry = walk(current, proposal, self._strategy, self._clock())
                     bodies.append(body)
@@ -287,7 +288,7 @@ class Coordinator:
                 refusals.append(refusal)
             except Exception as error:
                 proposal = None
-                _log.exception("an ask that nobody foresaw: %r", ask)
+                _log.exception("an unforeseen error in a command: %r", command)
                 refusals.append(PBTError(f"this can not be recorded ({type(error).__name__}: {error})"))
             appended.append(proposal is not None)
         if bodies:
@@ -299,11 +300,11 @@ class Coordinator:
             self._snapshot_due = self._snapshot_due or crossed(known, current.population)
         return refusals, appended
 
-    def _one(self, ask: Ask) -> list[Answer]:
-        (refusal,) = self._commit((ask,))
+    def _one(self, command: Command) -> list[Answer]:
+        (refusal,) = self._commit((command,))
         if refusal is not None:
             raise refusal
-        return ask.answers(self.population)
+        return command.answers(self.population)
 
     def _follow(self, run: Sequence[Entry], last: bytes) -> None:
         """Fold entries that others have written; only the last of them may owe anything."""

@@ -1,4 +1,4 @@
-"""What a training script and a launcher need of a coordinator, in this process or at the far end of HTTP."""
+"""The methods that a coordinator in this process and one at the far end of HTTP share."""
 
 from __future__ import annotations
 
@@ -11,14 +11,22 @@ from pbt.population.recorded import Settings
 from pbt.settings import Wanted
 
 
-class Face(Protocol):
-    """What a member needs of a coordinator, in this process or at the far end of HTTP."""
+class AnyCoordinator(Protocol):
+    """What a training script and a launcher need of a coordinator, in this process or at the far end of HTTP."""
+
+    def create(self, asked: Wanted) -> Settings:
+        """See `Coordinator.create`."""
+        ...
+
+    def join(self, nonce: str, asked: Wanted | None = None, member: int | None = None, turn: bool = False) -> Answer:
+        """See `Coordinator.join`."""
+        ...
 
     def report(self, *reports: Report) -> list[Answer]:
         """See `Coordinator.report`."""
         ...
 
-    def tell(self, event: Event) -> Answer:
+    def tell(self, event: Event, decisions: Sequence[Decision] = ()) -> Answer:
         """See `Coordinator.tell`."""
         ...
 
@@ -32,20 +40,4 @@ class Face(Protocol):
 
     def let_go(self, member: int) -> None:
         """See `Coordinator.let_go`."""
-        ...
-
-
-class AnyCoordinator(Face, Protocol):
-    """A coordinator, in this process or at the far end of HTTP."""
-
-    def create(self, asked: Wanted) -> Settings:
-        """See `Coordinator.create`."""
-        ...
-
-    def tell(self, event: Event, decisions: Sequence[Decision] = ()) -> Answer:
-        """See `Coordinator.tell`."""
-        ...
-
-    def join(self, nonce: str, asked: Wanted | None = None, member: int | None = None, turn: bool = False) -> Answer:
-        """See `Coordinator.join`."""
         ...

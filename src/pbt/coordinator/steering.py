@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from typing import Protocol
 
-from pbt.coordinator.answer import Answer
-from pbt.population.entries import Event, Steered
+from pbt.coordinator.interface import AnyCoordinator
+from pbt.population.entries import Steered
 from pbt.population.population import Population
 
 
-class Steers(Protocol):
-    """A coordinator that takes a change from outside."""
-
-    def tell(self, event: Event) -> Answer:
-        """See `Coordinator.tell`."""
-        ...
-
-
-def train_longer(coordinator: Steers, steps: int) -> None:
+def train_longer(coordinator: AnyCoordinator, steps: int) -> None:
     """Raise the number of steps that each member is to do."""
     coordinator.tell(Steered({"steps": steps}, by="pbt run", nonce=secrets.token_hex(16)))
 
 
-def revive(coordinator: Steers, population: Population) -> None:
+def revive(coordinator: AnyCoordinator, population: Population) -> None:
     """Give every failed member another beginning: its own checkpoint, or birth, with redrawn hyperparameters.
 
     Who has been given one meanwhile, by another launcher, is left alone.

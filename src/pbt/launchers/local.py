@@ -16,17 +16,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
-from pbt.coordinator.answer import Answer
 from pbt.coordinator.follower import Follower
+from pbt.coordinator.interface import AnyCoordinator
 from pbt.errors import PBTError
 from pbt.launchers.hopeless import hopeless
 from pbt.launchers.logs import log_of
 from pbt.launchers.stalls import Stalls
 from pbt.launchers.watchdog import Watchdog
 from pbt.launchers.workers import Worker, environment
-from pbt.population.entries import Entry, Event, Leased, Released, Reported
+from pbt.population.entries import Entry, Leased, Released, Reported
 from pbt.population.losses import against
 from pbt.population.population import Population
 from pbt.settings import Wanted
@@ -35,14 +34,6 @@ from pbt.worker.orders import START_TIMEOUT, Orders
 RESTARTS = 3
 """Ends of one worker in a row with nothing to show and nobody else at fault, after which it is not started again."""
 _PAUSE = 0.1
-
-
-class Tells(Protocol):
-    """What a launcher says to a coordinator."""
-
-    def tell(self, event: Event) -> Answer:
-        """See `Coordinator.tell`."""
-        ...
 
 
 class LocalRun:
@@ -69,7 +60,7 @@ class LocalRun:
         workers: int,
         settings: Wanted,
         follower: Follower,
-        coordinator: Tells,
+        coordinator: AnyCoordinator,
         logs: Path,
         gpus: Sequence[str] = (),
         stall: float | None = None,

@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from pbt.coordinator.answer import Answer
-from pbt.coordinator.commands import Ask, ReportCommand, TellCommand
+from pbt.coordinator.commands import Command, ReportCommand, TellCommand
 from pbt.coordinator.coordinator import Coordinator, Outcome
 from pbt.coordinator.leasing import held
 from pbt.errors import PBTError
@@ -31,7 +31,7 @@ again holds up the loop."""
 _log = logging.getLogger("pbt.server")
 T = TypeVar("T")
 
-Group = list[tuple[Ask, "asyncio.Future[list[Answer]]"]]
+Group = list[tuple[Command, "asyncio.Future[list[Answer]]"]]
 
 
 class ServedPopulation:
@@ -79,21 +79,21 @@ class ServedPopulation:
             for m in members
         )
 
-    def ask(self, ask: Ask, asker: object = None) -> asyncio.Future[list[Answer]]:
-        """Answer after the commit of the group that this ask is in.
+    def ask(self, command: Command, asker: object = None) -> asyncio.Future[list[Answer]]:
+        """Answer after the commit of the group that this command is in.
 
         Args:
-            asker: the connection that the ask came by.
+            asker: the connection that the command came by.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[Answer]] = loop.create_future()
         lone = self._is_lone(asker, loop.time())
         if lone and self._busy == 0:
             began = loop.time()
-            self._deliver([(ask, future)], self._serve([ask]))
+            self._deliver([(command, future)], self._serve([command]))
             self._slow = loop.time() - began > _INLINE
         else:
-            self._queue.append((ask, future))
+            self._queue.append((command, future))
             if not self._committing:
                 self._commit_next(loop)
         return future
@@ -108,9 +108,9 @@ class ServedPopulation:
         group, self._queue = self._queue, []
         self._committing = bool(group)
         if group:
-            asks = [ask for ask, _ in group]
+            commands = [command for command, _ in group]
             self._busy += 1
-            self._jobs.put(lambda: _call(loop, self._committed, loop, group, self._serve(asks)))
+            self._jobs.put(lambda: _call(loop, self._committed, loop, group, self._serve(commands)))
 
     def _committed(self, loop: asyncio.AbstractEventLoop, group: Group, outcomes: Sequence[Outcome]) -> None:
         self._busy -= 1
@@ -128,14 +128,14 @@ class ServedPopulation:
             else:
                 future.set_result(outcome)
 
-    def _serve(self, asks: Sequence[Ask]) -> Sequence[Outcome]:
+    def _serve(self, commands: Sequence[Command]) -> Sequence[Outcome]:
         try:
-            return self.coordinator.serve(asks)
+            return self.coordinator.serve(commands)
         except PBTError as error:
-            return [error] * len(asks)
+            return [error] * len(commands)
         except Exception as error:
             _log.exception("serving %s", self.folder)
-            return [_unforeseen(error)] * len(asks)
+            return [_unforeseen(error)] * len(commands)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -190,10 +190,10 @@ class ServedPopulation:
             self.beat(report.member, report.lease)
         loop = asyncio.get_running_loop()
         end = loop.time() + HOLD
-        ask = ReportCommand(reports, self.alive)
+        command = ReportCommand(reports, self.alive)
         while True:
             changed = self._changed
-            answers = await self.ask(ask, asker)
+            answers = await self.ask(command, asker)
             waiting = [a for a in answers if a.wait and not a.released]
             if not waiting or self._closing or loop.time() >= end:
                 return answers

@@ -18,7 +18,7 @@ from pbt.checkpoints.plain import remove
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.admission import checkpoint_due
 from pbt.coordinator.answer import Answer
-from pbt.coordinator.interface import Face
+from pbt.coordinator.interface import AnyCoordinator
 from pbt.errors import CheckpointError, Conflict, DiskFull, Invalid, OutOfReach
 from pbt.population.entries import Checkpoint, Lost, Released, Report, score_of
 from pbt.space.numbers import text
@@ -40,7 +40,7 @@ class Checkpointer:
         gave_back: the member was given back, since its checkpoint is lost and its cure must wait.
     """
 
-    def __init__(self, coordinator: Face, store: CheckpointStore | None) -> None:
+    def __init__(self, coordinator: AnyCoordinator, store: CheckpointStore | None) -> None:
         self._coordinator = coordinator
         self.gave_back = False
         self._store = store

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from pbt import preempt
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
-from pbt.coordinator.interface import Face
+from pbt.coordinator.interface import AnyCoordinator
 from pbt.disk.waiting import LAST_POLL, Waiting
 from pbt.errors import CheckpointError, DiskFull, LeaseLost, NotLoaded, OutOfReach, PBTError, Stopped, refuses
 from pbt.population.entries import Released, Report, Why
@@ -67,7 +67,7 @@ class Member(Standing):
 
     def __init__(
         self,
-        coordinator: Face,
+        coordinator: AnyCoordinator,
         store: CheckpointStore | None,
         answer: Answer,
         when_away: WhenAway = "wait",

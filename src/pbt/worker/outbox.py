@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from pbt import preempt
 from pbt.coordinator.admission import HISTORY_LIMIT, ends
 from pbt.coordinator.answer import Answer
-from pbt.coordinator.interface import Face
+from pbt.coordinator.interface import AnyCoordinator
 from pbt.disk.waiting import FIRST_POLL, LAST_POLL, Waiting, tick
 from pbt.errors import Stopped, Unavailable, Unreachable
 from pbt.population.entries import Past, Report, size_of
@@ -38,7 +38,7 @@ class Outbox:
         pending: the report that was sent and has no answer yet.
     """
 
-    def __init__(self, coordinator: Face, when_away: WhenAway = "wait") -> None:
+    def __init__(self, coordinator: AnyCoordinator, when_away: WhenAway = "wait") -> None:
         self._coordinator = coordinator
         self._goes_on = when_away == "go on"
         self._under_way: _Asking | None = None
@@ -116,7 +116,7 @@ class Outbox:
         self._past, self._size = [], 0
 
 
-def until_recorded(coordinator: Face, report: Report) -> Answer:
+def until_recorded(coordinator: AnyCoordinator, report: Report) -> Answer:
     """Send until there is an answer, however long nothing can be recorded; who is asked to stop gives up."""
     pause, waiting = _FIRST, Waiting("", after=0)
     while True:
@@ -135,7 +135,7 @@ def until_recorded(coordinator: Face, report: Report) -> Answer:
 class _Asking:
     """One report, sent from a thread of its own until it is answered."""
 
-    def __init__(self, coordinator: Face, report: Report) -> None:
+    def __init__(self, coordinator: AnyCoordinator, report: Report) -> None:
         self.report = report
         self._coordinator = coordinator
         self._outcome: Answer | BaseException | None = None

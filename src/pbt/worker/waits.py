@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pbt.coordinator.interface import Face
+    from pbt.coordinator.interface import AnyCoordinator
     from pbt.population.population import Population
 
 _SHOWN = 10
@@ -40,7 +40,7 @@ def for_a_member(where: str, coordinator: object, wish: int | None, ours: Collec
     return f"{begin}living workers hold the {len(left)} that are not done{waits}{more}"
 
 
-def for_a_decision(coordinator: Face, member: int) -> str:
+def for_a_decision(coordinator: AnyCoordinator, member: int) -> str:
     """Why a member that has reported can not go on."""
     begin = f"member {member} waits for "
     population = _seen(coordinator)

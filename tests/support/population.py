@@ -8,7 +8,7 @@ import pbt
 from pbt.coordinator.answer import Answer
 from pbt.population.entries import Entry, Report, number
 from pbt.settings import wanted
-from tests.worlds import MemoryWorld, World
+from tests.support.worlds import MemoryWorld, World
 
 SPACE = {"lr": pbt.Float(1e-4, 1.0, log=True), "layers": pbt.Int(1, 8), "act": pbt.Choice(["a", "b", "c"])}
 

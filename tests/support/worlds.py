@@ -27,7 +27,7 @@ from pbt.server.keys import Key
 from pbt.server.populations import Populations
 from pbt.server.running import bind
 from pbt.settings import Wanted
-from tests.postgres import postgres
+from tests.support.postgres import postgres
 
 KEY = "a-key-for-tests-only"
 
@@ -159,7 +159,7 @@ class ServerWorld(World):
         self.folder = tmp_path / "served"
         self.folder.mkdir(exist_ok=True)
         self.key = key
-        strategies = ["tests.deferring:Deferring", "tests.toy:Toy"]
+        strategies = ["tests.support.deferring:Deferring", "tests.support.toy:Toy"]
         self.populations = Populations(self.folder, defaults or Wanted(), strategies, backing)
         self.app = App(self.populations, RequestCheck(Key(key)))
         self.socket = bind("127.0.0.1", 0)
