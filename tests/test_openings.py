@@ -17,7 +17,7 @@ from pbt.population.entries import Decision, Why, decode
 from pbt.population.population import Population
 from pbt.population.rules import cut, parents, quorum, rank, ranked_by, ranked_in
 from pbt.strategies.birth import birth
-from tests.support.deferring import Deferring
+from tests.deferring import Deferring
 from tests.support.population import Script
 from tests.support.worlds import World
 

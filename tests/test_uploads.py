@@ -183,6 +183,7 @@ def test_bytes_come_in_order_and_no_more_than_announced(served: ServerWorld) -> 
 
 
 def test_a_limit_of_the_administrators(tmp_path: Path) -> None:
+    from pbt.server.checkpoints import ReceivedCheckpoints
 
     world = ServerWorld(tmp_path)
     Script(world).join(0)

@@ -51,7 +51,7 @@ POPULATIONS: dict[str, dict[str, Any]] = {
     "rounds": {"synchronous": True, "members": 2},
     "long": {"steps": None, "goal": 100.0},
     "open": {"members": None, "open": True, "strategy": "original", "checkpoints": "foreign", "steps": None},
-    "owing": {"strategy": {"name": "tests.support.deferring:Deferring"}},
+    "owing": {"strategy": {"name": "tests.deferring:Deferring"}},
     "empty": {},
     "nowhere": {},
 }

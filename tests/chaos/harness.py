@@ -29,9 +29,9 @@ WORKER = Path(__file__).with_name("worker.py")
 STRATEGIES: list[dict[str, Any]] = [
     {"strategy": {"name": "pbt"}},
     {"strategy": {"name": "pbt", "quantile": 0.5}, "turn": 6},
-    {"strategy": {"name": "tests.support.deferring:Deferring"}},
+    {"strategy": {"name": "tests.deferring:Deferring"}},
     {"strategy": {"name": "pbt"}, "synchronous": True},
-    {"strategy": {"name": "tests.support.deferring:Deferring"}, "synchronous": True},
+    {"strategy": {"name": "tests.deferring:Deferring"}, "synchronous": True},
 ]
 
 
@@ -136,7 +136,7 @@ class Chaos:
 
     def _serve(self) -> None:
         command = [sys.executable, "-c", SERVER, "serve", str(self._home.parent), "--port", str(self._port)]
-        command += ["--strategy", "tests.support.deferring:Deferring"]
+        command += ["--strategy", "tests.deferring:Deferring"]
         self._server = subprocess.Popen(
             command, cwd=self._folder, env={**self._environment, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE,
             stderr=(self._folder / "server.log").open("ab"),

@@ -191,7 +191,7 @@ def test_wait_and_refusal_while_a_member_is_not_decided_on(world: World) -> None
 
 
 def test_owed_hyperparameters_are_explored_once_and_equal_for_everybody(world: World) -> None:
-    s = Script(world, strategy="tests.support.deferring:Deferring", quorum=4)
+    s = Script(world, strategy="tests.deferring:Deferring", quorum=4)
     answers = s.round(4, 3, 2, 1)
     assert not answers[3].wait
     assert answers[3].hyperparameters
@@ -202,7 +202,7 @@ def test_owed_hyperparameters_are_explored_once_and_equal_for_everybody(world: W
 
 
 def test_who_leases_a_member_that_is_owed_explores_for_it(world: World) -> None:
-    s = Script(world, strategy="tests.support.deferring:Deferring")
+    s = Script(world, strategy="tests.deferring:Deferring")
     s.round(4, 3, 2)
     s.join(3)
     other = world.coordinator()

@@ -16,8 +16,8 @@ from pbt.coordinator.coordinator import Coordinator
 from pbt.journals.memory import MemoryJournal
 from pbt.liveness.liveness import SameProcess
 from pbt.opening import folder as folders
+from tests.deferring import Deferring
 from tests.fold.test_properties import moves, play
-from tests.support.deferring import Deferring
 from tests.support.population import SPACE, Script
 from tests.support.worlds import Dying, MemoryWorld
 

@@ -18,7 +18,7 @@ from pbt.coordinator.snapshot import dump
 from pbt.journals.journal import Journal
 from pbt.opening import folder as folders
 from pbt.population.entries import Absent, Decision, Lost, Released, Steered, Why
-from tests.support.deferring import Deferring
+from tests.deferring import Deferring
 from tests.support.population import Script
 from tests.support.worlds import Dying, MemoryWorld
 

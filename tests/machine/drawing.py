@@ -11,8 +11,8 @@ from msgspec.structs import replace
 import pbt
 from pbt.population.entries import Past, Report, number
 from pbt.settings import Wanted, wanted
+from tests.deferring import Deferring
 from tests.machine.model import Model, mean_of
-from tests.support.deferring import Deferring
 
 T = TypeVar("T")
 SPACE = {

@@ -9,7 +9,7 @@ import pbt
 from pbt.coordinator.coordinator import Coordinator
 from pbt.coordinator.steering import revive, train_longer
 from pbt.population.entries import Decision, Lost, Released, Steered
-from tests.support.deferring import Deferring
+from tests.deferring import Deferring
 from tests.support.population import Script
 
 

@@ -159,7 +159,7 @@ class ServerWorld(World):
         self.folder = tmp_path / "served"
         self.folder.mkdir(exist_ok=True)
         self.key = key
-        strategies = ["tests.support.deferring:Deferring", "tests.support.toy:Toy"]
+        strategies = ["tests.deferring:Deferring", "tests.support.toy:Toy"]
         self.populations = Populations(self.folder, defaults or Wanted(), strategies, backing)
         self.app = App(self.populations, RequestCheck(Key(key)))
         self.socket = bind("127.0.0.1", 0)

@@ -11,8 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from pbt.coordinator.answer import Answer
 from pbt.coordinator import commands as cmd
+from pbt.coordinator.answer import Answer
 from pbt.coordinator.commands import Command, Proposal
 from pbt.coordinator.exploration import Owed
 from pbt.coordinator.leasing import Missing, gone
