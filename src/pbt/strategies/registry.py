@@ -17,7 +17,7 @@ from pbt.strategies.barrier import Barrier
 from pbt.strategies.cure import Cure
 from pbt.strategies.strategy import Strategy
 
-KNOWN = {"pbt": "pbt.strategies.pbt:PBT", ORIGINAL: "pbt.strategies.original:Original"}
+KNOWN = {"pbt": "pbt.strategies.pbt:PBT", "pb2": "pbt.strategies.pb2:PB2", ORIGINAL: "pbt.strategies.original:Original"}
 """Strategies by the short name that a journal records."""
 
 Builder = Callable[[Settings], Strategy]

@@ -1,0 +1,80 @@
+"""What intervals of training gained under which hyperparameters: the data of strategies that learn a model.
+
+An interval of a member begins where it was last decided on, with the score of then, and ends at the next decision. A
+member that takes over weights begins with its parent's step and score, so that a copy is never taken for a gain.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import msgspec
+from msgspec.structs import replace
+
+from pbt.population.entries import Entry, Reported, score_of
+from pbt.population.population import Population
+from pbt.space.numbers import real
+from pbt.space.space import Values
+
+
+class Row(msgspec.Struct, frozen=True, array_like=True):
+    """One interval of training.
+
+    Attributes:
+        began: the step at its beginning.
+        before: the score then.
+        ended: the step at its end.
+        after: the score then.
+        values: the hyperparameters in force.
+    """
+
+    member: int
+    began: int
+    before: float
+    ended: int
+    after: float
+    values: Values
+
+
+class Begun(msgspec.Struct, frozen=True, array_like=True):
+    """The interval that a member is in: its first step and the score then."""
+
+    step: int
+    score: float
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """The newest rows of a population, and where each member's present interval began."""
+
+    rows: tuple[Row, ...] = ()
+    begun: dict[int, Begun] = {}
+
+    def after(self, before: Population | None, entry: Entry, most: int) -> Rows:
+        """The rows after an entry that happened to `before`; no more than `most`."""
+        if before is None or not entry.decisions:
+            return self
+        reported = dict(_reported(entry))
+        rows, begun = list(self.rows), dict(self.begun)
+        for d in entry.decisions:
+            m = before.members[d.member] if d.member < len(before.members) else None
+            first = begun.pop(d.member, None)
+            if m is None:
+                continue
+            now = reported.get(d.member) or Begun(m.step, real(m.score))
+            if first is not None and m.hyperparameters is not None and first.step < now.step and _finite(now):
+                rows.append(Row(m.id, first.step, first.score, now.step, now.score, m.hyperparameters))
+            if d.source is not None:
+                now = Begun(d.source.step, real(d.source.score))
+            if _finite(now) and not d.stop and (d.start == "on" or d.source is not None):
+                begun[d.member] = now
+        return replace(self, rows=tuple(rows[-most:]), begun=begun)
+
+
+def _reported(entry: Entry) -> Iterator[tuple[int, Begun]]:
+    if isinstance(entry.event, Reported):
+        yield from ((r.member, Begun(r.step, real(score_of(r)))) for r in entry.event.reports)
+
+
+def _finite(begun: Begun) -> bool:
+    return math.isfinite(begun.score)
