@@ -25,7 +25,7 @@ from pbt.population.population import Population
 from pbt.space.space import Values
 from pbt.strategies.explore import perturb_or_resample
 from pbt.strategies.pbt import PBT
-from pbt.strategies.rows import Rows
+from pbt.strategies.rows import Row, Rows
 
 if TYPE_CHECKING:
     from pbt.strategies.surrogate import Form, Model
@@ -46,6 +46,8 @@ class PB2(PBT, frozen=True):
 
     remembers: ClassVar[bool] = True
     memory_type: ClassVar[Any] = Rows | None
+    joint: ClassVar[bool] = False
+    """Choices are variables of the process too."""
 
     preset: Literal["corrected", "paper", "reference"] = "corrected"
     rows: int = 1000
@@ -82,38 +84,44 @@ class PB2(PBT, frozen=True):
         self, population: Population, memory: Rows, owed: Sequence[Decision]
     ) -> Mapping[int, tuple[Values, Why]]:
         """Values of the greatest upper confidence bound, for one child after the other."""
-        foreseen = {
-            d.member
-            for d in owed
-            if len(memory.rows) >= LEAST_ROWS and population.chance(d.member).uniform("model") >= self.explorations
-        }
-        model = self._model(population, memory, owed) if foreseen else None
-        return {
-            d.member: self._foreseen(population, model, d) if model and d.member in foreseen
-            else self._perturbed(population, d)
-            for d in owed
-        }  # fmt: skip
+        chosen = self.chosen(population, memory, owed)
+        models: dict[Any, Model | None] = {}
+        found: dict[int, tuple[Values, Why]] = {}
+        for d in owed:
+            foreseen = population.chance(d.member).uniform("model") >= self.explorations
+            rows = self.rows_for(population, memory.rows, chosen[d.member]) if foreseen else ()
+            if len(rows) < LEAST_ROWS:
+                found[d.member] = self._perturbed(population, d)
+                continue
+            key = self.model_of(population, chosen[d.member])
+            model = models.get(key) or models.setdefault(key, self._model(population, rows, owed))
+            assert model is not None
+            found[d.member] = _best(population, model, d, chosen[d.member])
+        return found
+
+    def chosen(self, population: Population, memory: Rows, owed: Sequence[Decision]) -> dict[int, Values]:
+        """By child, values from which only the variables of the model change: the parent's."""
+        return {d.member: d.source.hyperparameters for d in owed if d.source is not None}
+
+    def rows_for(self, population: Population, rows: Sequence[Row], values: Values) -> Sequence[Row]:
+        """The rows that say something about a configuration: all."""
+        return rows
+
+    def model_of(self, population: Population, values: Values) -> Any:
+        """Configurations for which this is equal share a model."""
+        return None
 
     def _perturbed(self, population: Population, d: Decision) -> tuple[Values, Why]:
-        source = d.source
-        assert source is not None
+        assert d.source is not None
         space, chance = population.settings.space, population.chance(d.member)
-        values, operations = perturb_or_resample(space, source.hyperparameters, chance, self.factors, self.resample)
+        values, operations = perturb_or_resample(space, d.source.hyperparameters, chance, self.factors, self.resample)
         return values, replace(d.why, operations=operations)
 
-    def _foreseen(self, population: Population, model: Model, d: Decision) -> tuple[Values, Why]:
-        source = d.source
-        assert source is not None
-        rng = population.chance(d.member).generator("start")
-        found = model.best(source.step, float(source.score), source.hyperparameters, rng)
-        more = {**d.why.more, "gain": round(found.mean, 4), "deviation": round(found.deviation, 4)}
-        return found.values, replace(d.why, operations=dict.fromkeys(model.variables.cube, "model"), more=more)
-
-    def _model(self, population: Population, memory: Rows, owed: Sequence[Decision]) -> Model:
+    def _model(self, population: Population, rows: Sequence[Row], owed: Sequence[Decision]) -> Model:
         """The model right after an entry; who is in training counts as observed."""
         from pbt.strategies.surrogate import Model
 
-        model = Model(population.settings, memory.rows, self._form())
+        model = Model(population.settings, rows, self._form(), self.joint)
         waiting = {d.member for d in owed}
         for m in population.members:
             if m.living and m.id not in waiting and m.hyperparameters is not None:
@@ -128,6 +136,16 @@ class PB2(PBT, frozen=True):
         if self.preset == "reference":
             return Form(deviation=False, normalised_time=True, log=False)
         return Form()
+
+
+def _best(population: Population, model: Model, d: Decision, values: Values) -> tuple[Values, Why]:
+    assert d.source is not None
+    rng = population.chance(d.member).generator("start")
+    found = model.best(d.source.step, float(d.source.score), values, rng)
+    operations = dict.fromkeys(model.variables.cube, "model")
+    operations.update((n, "drawn") for n in model.variables.choices if values[n] != d.source.hyperparameters[n])
+    more = {**d.why.more, "gain": round(found.mean, 4), "deviation": round(found.deviation, 4)}
+    return found.values, replace(d.why, operations=operations, more=more)
 
 
 def _owing(decision: Decision) -> Decision:

@@ -17,7 +17,14 @@ from pbt.strategies.barrier import Barrier
 from pbt.strategies.cure import Cure
 from pbt.strategies.strategy import Strategy
 
-KNOWN = {"pbt": "pbt.strategies.pbt:PBT", "pb2": "pbt.strategies.pb2:PB2", ORIGINAL: "pbt.strategies.original:Original"}
+KNOWN = {
+    "pbt": "pbt.strategies.pbt:PBT",
+    "pb2": "pbt.strategies.pb2:PB2",
+    "pb2-rand": "pbt.strategies.pb2_choices:PB2Rand",
+    "pb2-mult": "pbt.strategies.pb2_choices:PB2Mult",
+    "pb2-mix": "pbt.strategies.pb2_choices:PB2Mix",
+    ORIGINAL: "pbt.strategies.original:Original",
+}
 """Strategies by the short name that a journal records."""
 
 Builder = Callable[[Settings], Strategy]
