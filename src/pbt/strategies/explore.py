@@ -12,13 +12,14 @@ _REDRAWS = 16
 
 
 def perturb_or_resample(
-    space: Space, values: Values, chance: Chance, factors: Sequence[float], resample: float
+    space: Space, values: Values, chance: Chance, factors: Sequence[float], resample: float, mutate: float = 1.0
 ) -> tuple[Values, dict[str, str]]:
     """Each hyperparameter, by a draw of its own, redrawn with probability `resample`, else perturbed.
 
     Args:
         factors: what perturbation multiplies by, each with the same probability.
         resample: probability in [0, 1] of a new value from the domain.
+        mutate: probability in [0, 1] that a hyperparameter is explored at all.
 
     Returns:
         The new values, inside the space, and the operation that made each explored one.
@@ -27,7 +28,7 @@ def perturb_or_resample(
     operations: dict[str, str] = {}
     for name, domain in space.domains.items():
         value = values[name]
-        if not domain.explore:
+        if not domain.explore or (mutate < 1.0 and chance.uniform(f"mutate/{name}") >= mutate):
             explored[name] = value
             continue
         u = chance.uniform(f"explore/{name}")
