@@ -69,7 +69,7 @@ def test_on_windows_a_folder_is_refused_with_the_reason_and_the_rest_works() -> 
         "sys.platform = 'win32'\n"
         "import pbt, pbt.client.remote, pbt.client.original\n"
         "r = pbt.train(lambda g: 0.0, lambda x, h, g: x + h['a'], lambda x, g: x, {'a': pbt.Float(0, 1)},\n"
-        "              members=2, rounds=2, maximize=True)\n"
+        "              members=2, steps=2, maximize=True)\n"
         "assert r.best.score > 0\n"
         "try:\n"
         "    pbt.join('runs/x', space={'a': 1.0}, members=1, maximize=True)\n"

@@ -245,12 +245,12 @@ def test_steps_that_are_gone_through_without_a_report_are_an_error_at_once(tmp_p
         next(members)
 
 
-@pytest.mark.parametrize("turn", [1, 10])
+@pytest.mark.parametrize("turn_steps", [1, 10])
 @pytest.mark.parametrize("sick", [{0, 1}, {3, 4}, {0, 2, 4}])
 def test_a_body_that_catches_the_errors_of_several_members_goes_on_with_the_others(
-    tmp_path: Path, sick: set[int], turn: int
+    tmp_path: Path, sick: set[int], turn_steps: int
 ) -> None:
-    for member in pbt.turns(tmp_path / "p", **(SETTINGS | {"members": 5, "turn": turn})):
+    for member in pbt.turns(tmp_path / "p", **(SETTINGS | {"members": 5, "turn_steps": turn_steps})):
         if member.checkpoint:
             (member.checkpoint / "state").read_bytes()
         for _ in member.steps():

@@ -167,19 +167,19 @@ def test_a_number_is_one_in_a_space(three: Any) -> None:
     assert pbt.Choice([three, "a"]) == pbt.Choice([3, "a"])
     assert pbt.Ordinal((three, 4)).values == (3, 4)
     space = pbt.Space.of({"f": pbt.Float(0, 5), "i": pbt.Int(0, 5), "c": pbt.Choice([1, 3]), "k": three})
-    checked = space.check({"f": three, "i": three, "c": three, "k": three}, "start[0]")
+    checked = space.check({"f": three, "i": three, "c": three, "k": three}, "initial[0]")
     assert checked == {"f": 3.0, "i": 3, "c": 3, "k": 3}
     assert [type(v) for v in checked.values()][:3] == [float, int, int]
 
 
 def test_a_number_is_one_in_settings(three: Any) -> None:
     asked = wanted(
-        steps=three, members=three, interval=three, seed=three, goal=three, barrier_timeout=three, turn=three
+        steps=three, members=three, interval=three, seed=three, goal=three, barrier_timeout=three, turn_steps=three
     )
     assert (asked.steps, asked.members, asked.interval, asked.seed, asked.goal) == (3, 3, 3, 3, 3.0)
     assert type(asked.steps) is int
-    start = [{"lr": three}]
-    assert wanted(start=start).start == ({"lr": 3},)
+    initial = [{"lr": three}]
+    assert wanted(initial=initial).initial == ({"lr": 3},)
     record = wanted(strategy={"name": "pbt", "burn_in": three, "factors": [three, 0.5]}).strategy
     assert record is not None
     assert record.parameters["burn_in"] == 3
@@ -291,7 +291,7 @@ def test_a_huge_factor_ends_at_a_bound(factor: float) -> None:
         {"step": 2**60},
     ],
 )
-@pytest.mark.parametrize("when_away", ["wait", "go on"])
+@pytest.mark.parametrize("when_away", ["wait", "continue"])
 def test_what_can_not_be_recorded_is_refused_at_once_and_never_sent_again(
     place: str, when_away: Any, refused: dict[str, Any]
 ) -> None:

@@ -40,7 +40,7 @@ def trained(
 ) -> list[Entry]:  # fmt: skip
     result = pbt.train(
         lambda rng: 0.0, lambda x, h, rng: x + float(h.get("lr", 0.1)), score, space or {"lr": LR}, members=members,
-        rounds=rounds, interval=2, maximize=maximize, seed=3, **more,
+        steps=2 * rounds, interval=2, maximize=maximize, seed=3, **more,
     )  # fmt: skip
     return result.journal
 

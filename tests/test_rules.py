@@ -46,7 +46,7 @@ def test_r3_equals_rank_by_member_id_and_none_of_them_is_exploited_for_another()
 @pytest.mark.parametrize("maximize", [True, False])
 def test_a_sparse_reward_that_nobody_has_found_replaces_nobody(synchronous: bool, maximize: bool) -> None:
     result = pbt.train(
-        lambda rng: 0, lambda s, h, rng: s, lambda s, rng: 0.0, SPACE, members=10, rounds=6, interval=1, seed=1,
+        lambda rng: 0, lambda s, h, rng: s, lambda s, rng: 0.0, SPACE, members=10, steps=6, interval=1, seed=1,
         synchronous=synchronous, maximize=maximize,
     )  # fmt: skip
     assert not [d for e in result.journal for d in e.decisions if d.start == "copy"]
@@ -132,7 +132,8 @@ def test_r8_the_best_is_kept_with_the_state_it_had() -> None:
         lambda s, rng: next(scores),
         SPACE,
         members=1,
-        rounds=4,
+        steps=4,
+        maximize=True,
         interval=1,
     )
     assert (result.best.score, result.best.state, result.best.step) == (5.0, [2], 2)
@@ -224,7 +225,7 @@ def test_a_goal_reached_by_a_score_without_a_checkpoint_is_refused() -> None:
 
 
 def test_the_first_members_begin_with_known_configurations() -> None:
-    s = Script(start=[{"lr": 0.5}, {"lr": 0.25, "layers": 3, "act": "b"}])
+    s = Script(initial=[{"lr": 0.5}, {"lr": 0.25, "layers": 3, "act": "b"}])
     values = [m.hyperparameters for m in s.population.members]
     assert values[0]["lr"] == 0.5
     assert values[1] == {"lr": 0.25, "layers": 3, "act": "b"}
@@ -235,8 +236,8 @@ def test_the_first_members_begin_with_known_configurations() -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"start": [{"lr": 2.0}]}, "outside"),
-        ({"start": [{"nope": 2.0}]}, "not in the space"),
+        ({"initial": [{"lr": 2.0}]}, "outside"),
+        ({"initial": [{"nope": 2.0}]}, "not in the space"),
         ({"members": 0}, "members is 0"),
         ({"members": None}, "how many members"),
         ({"maximize": None}, "higher score is better"),
@@ -248,9 +249,10 @@ def test_the_first_members_begin_with_known_configurations() -> None:
         ({"strategy": pbt.PBT(resample=2)}, "probability"),
         ({"goal": math.nan}, "finite"),
         ({"steps": 0}, "steps is 0"),
-        ({"step": 3}, "no setting 'step'"),
+        ({"step": 3}, "no setting 'step': did you mean 'steps'"),
+        ({"turn_step": 3}, "did you mean 'turn_steps'"),
         ({"members": "many"}, "members is 'many': it must be a whole number"),
-        ({"start": [{}] * 5}, "5 configurations for 4 members"),
+        ({"initial": [{}] * 5}, "5 configurations for 4 members"),
     ],
 )
 def test_impossible_settings_say_why(given: dict[str, Any], says: str) -> None:

@@ -30,7 +30,7 @@ if who:
 done = 0
 try:
     space = {"lr": pbt.Float(0, 1)}
-    for member in pbt.turns(where, space=space, members=2, steps=40, interval=1, maximize=True, turn=1):
+    for member in pbt.turns(where, space=space, members=2, steps=40, interval=1, maximize=True, turn_steps=1):
         str(member.checkpoint)
         for step in member.steps():
             member.report(float(step), save=lambda folder: (folder / "state").write_text("x"))

@@ -23,7 +23,7 @@ import pbt
 from tests.support import toy
 where, strategy, seed = sys.argv[1], toy.Toy(**json.loads(sys.argv[2])), int(sys.argv[3])
 member = pbt.join(where, space=toy.SPACE, members=2, steps=toy.STEPS, interval=toy.INTERVAL, maximize=True,
-                  strategy=strategy, seed=seed, synchronous=True, start=toy.START)
+                  strategy=strategy, seed=seed, synchronous=True, initial=toy.START)
 w = [0.9, 0.9]
 def start():
     global w

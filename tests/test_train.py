@@ -22,7 +22,7 @@ def ascend(state: dict[str, float], h: dict[str, Any], rng: random.Random) -> di
 
 
 def train(**given: Any) -> pbt.Result[dict[str, float]]:
-    options: dict[str, Any] = {"members": 5, "rounds": 10, "interval": 3, "seed": 1}
+    options: dict[str, Any] = {"members": 5, "steps": 30, "interval": 3, "seed": 1, "maximize": True}
     return pbt.train(lambda rng: {"x": rng.random()}, ascend, lambda s, rng: s["x"], SPACE, **(options | given))
 
 
@@ -71,8 +71,13 @@ def test_the_schedule_replays_to_the_same_score() -> None:
 
 
 def test_a_goal_ends_it_early() -> None:
-    result = train(goal=1.5, rounds=1000)
+    result = train(goal=1.5, steps=3000)
     assert 1.5 <= result.best.score < 3
+
+
+def test_the_last_stretch_is_shorter_where_the_interval_does_not_divide_the_steps() -> None:
+    result = train(steps=31)
+    assert {m.step for m in result.population.members} == {31}
 
 
 def test_minimising_finds_the_lowest() -> None:
@@ -83,19 +88,19 @@ def test_minimising_finds_the_lowest() -> None:
 
 def test_the_rng_depends_on_nobody_else() -> None:
     """One hyperparameter more, or one member more, shifts nobody's draws."""
-    first = {m.id: m.hyperparameters for m in train(rounds=1).population.members}
-    more = {m.id: m.hyperparameters for m in train(rounds=1, members=7).population.members}
+    first = {m.id: m.hyperparameters for m in train(steps=3).population.members}
+    more = {m.id: m.hyperparameters for m in train(steps=3, members=7).population.members}
     assert all(more[id] == values for id, values in first.items())
 
 
 def test_only_bad_scores_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(pbt.PBTError, match="finite score"):
-        pbt.train(lambda rng: 0, lambda s, h, rng: s, lambda s, rng: float("nan"), SPACE, rounds=2)
+        pbt.train(lambda rng: 0, lambda s, h, rng: s, lambda s, rng: float("nan"), SPACE, steps=2, maximize=True)
 
 
 def test_a_score_that_is_no_number_is_refused() -> None:
     with pytest.raises(pbt.Invalid, match="score is 'good'"):
-        pbt.train(lambda rng: 0, lambda s, h, rng: s, lambda s, rng: "good", SPACE, rounds=2)  # type: ignore[arg-type, return-value]
+        pbt.train(lambda rng: 0, lambda s, h, rng: s, lambda s, rng: "good", SPACE, steps=2, maximize=True)  # type: ignore[arg-type, return-value]
 
 
 def test_journals_of_two_runs_are_equal_byte_for_byte_but_for_times() -> None:

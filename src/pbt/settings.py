@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -39,9 +40,9 @@ class Wanted(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     strategy: StrategyRecord | None = None
     synchronous: bool | None = None
     seed: Count | None = None
-    start: tuple[Values, ...] | None = None
+    initial: tuple[Values, ...] | None = None
     quorum: Count | None = None
-    turn: Count | None = None
+    turn_steps: Count | None = None
     barrier_timeout: float | None = None
     checkpoints: str | None = None
     overrides: tuple[Word, ...] | None = None
@@ -67,26 +68,28 @@ class Wanted(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 def wanted(
     space: Space | Mapping[str, Any] | None = None,
     strategy: Any = None,
-    start: Iterable[Mapping[str, Any]] | None = None,
+    initial: Iterable[Mapping[str, Any]] | None = None,
     **given: Any,
 ) -> Wanted:
     """What a script or a command line asks for, checked and in the recorded types.
 
     Raises:
         SettingsError: for an unknown name or a value of the wrong type or range.
-        SpaceError: for a malformed space, or a configuration of `start` outside it.
+        SpaceError: for a malformed space, or a configuration of `initial` outside it.
     """
     known = {*Wanted.__struct_fields__} - {"overrides"}
     for name in given.keys() - known:
-        raise SettingsError(f"no setting {name!r}: known are {', '.join(sorted(known))}")
+        meant = difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean {meant[0]!r}? Known" if meant else "known"
+        raise SettingsError(f"no setting {name!r}: {hint} are {', '.join(sorted(known))}")
     parsed = None if space is None else Space.of(space)
     first = None
-    if start is not None:
-        first = tuple(_configuration(v, i, parsed) for i, v in enumerate(_several(start)))
+    if initial is not None:
+        first = tuple(_configuration(v, i, parsed) for i, v in enumerate(_several(initial)))
     asked = Wanted(
         space=parsed,
         strategy=None if strategy is None else record(strategy),
-        start=first,
+        initial=first,
         **{name: _PARSE[name](value, name, SettingsError) for name, value in given.items() if value is not None},
     )
     _check_ranges(asked)
@@ -94,23 +97,25 @@ def wanted(
 
 
 _PARSE: dict[str, Callable[[Any, str, type[PBTError]], Any]] = {
-    **dict.fromkeys(("members", "steps", "interval", "seed", "quorum", "turn"), whole),
+    **dict.fromkeys(("members", "steps", "interval", "seed", "quorum", "turn_steps"), whole),
     **dict.fromkeys(("goal", "barrier_timeout"), measured),
     **dict.fromkeys(("open", "maximize", "synchronous"), flag),
     "checkpoints": text,
 }
 
 
-def _several(start: Any) -> Iterable[Any]:
-    if isinstance(start, str | bytes | Mapping) or not isinstance(start, Iterable):
-        raise SettingsError(f"start is {short(start)}: it must be a list of dicts, one for each of the first members")
-    return start
+def _several(initial: Any) -> Iterable[Any]:
+    if isinstance(initial, str | bytes | Mapping) or not isinstance(initial, Iterable):
+        raise SettingsError(
+            f"initial is {short(initial)}: it must be a list of dicts, one for each of the first members"
+        )
+    return initial
 
 
 def _configuration(given: Any, i: int, space: Space | None) -> Values:
     if space is not None:
-        return space.check(given, f"start[{i}]")
-    return named(given, f"start[{i}]", readable)
+        return space.check(given, f"initial[{i}]")
+    return named(given, f"initial[{i}]", readable)
 
 
 def resolve(asked: Wanted) -> Settings:
@@ -128,9 +133,9 @@ def resolve(asked: Wanted) -> Settings:
         raise SettingsError("say how many members the population has: members=8, for example")
     if asked.members is not None and asked.open:
         raise SettingsError("a population is open, or has a number of members: give one of the two")
-    start = tuple(asked.space.check(values, f"start[{i}]") for i, values in enumerate(asked.start or ()))
-    if asked.members is not None and len(start) > asked.members:
-        raise SettingsError(f"start has {len(start)} configurations for {asked.members} members: give more members")
+    initial = tuple(asked.space.check(values, f"initial[{i}]") for i, values in enumerate(asked.initial or ()))
+    if asked.members is not None and len(initial) > asked.members:
+        raise SettingsError(f"initial has {len(initial)} configurations for {asked.members} members: give more members")
     interval = asked.interval or (math.ceil(asked.steps / ROUNDS) if asked.steps else 1)
     strategy = record(asked.strategy or "pbt")
     barrier = bare(strategy).needs_barrier
@@ -151,8 +156,8 @@ def resolve(asked: Wanted) -> Settings:
         seed=secrets.randbelow(_SEED_LIMIT) if asked.seed is None else asked.seed,
         interval=interval,
         strategy=strategy,
-        start=start,
-        turn=asked.turn or interval,
+        initial=initial,
+        turn_steps=asked.turn_steps or interval,
         checkpoints=place_below(asked.checkpoints or OWN),
         **given,
     )
@@ -205,8 +210,8 @@ def _differences(settings: Settings, asked: Wanted) -> Iterator[tuple[str, Any, 
             have = getattr(settings, name)
         if name == "strategy":
             want = record(want)
-        if name == "start":
-            want = tuple(settings.space.check(values, f"start[{i}]") for i, values in enumerate(want))
+        if name == "initial":
+            want = tuple(settings.space.check(values, f"initial[{i}]") for i, values in enumerate(want))
         if have != want and not (name == "checkpoints" and same_place(have, want)):
             yield name, have, want
 
@@ -227,7 +232,7 @@ def _differ(name: str, have: Any, want: Any, where: str) -> None:
 
 
 def _check_ranges(asked: Wanted) -> None:
-    for name, low in (("members", 1), ("steps", 1), ("interval", 1), ("quorum", 1), ("turn", 1), ("seed", 0)):
+    for name, low in (("members", 1), ("steps", 1), ("interval", 1), ("quorum", 1), ("turn_steps", 1), ("seed", 0)):
         value = getattr(asked, name)
         if value is not None and value < low:
             raise SettingsError(f"{name} is {value}: it must be {low} or more")

@@ -353,7 +353,7 @@ def seeds(name: str) -> list[bytes]:
 
 
 _JOURNAL = """
-{"time":1.0,"event":{"kind":"created","settings":{"space":{"domains":{"lr":{"kind":"float","min":0.1,"max":1.0}}},"maximize":true,"seed":7,"interval":1,"strategy":{"name":"pbt","parameters":{"quantile":0.2}},"members":2,"steps":9,"goal":null,"start":[],"quorum":null,"synchronous":false,"barrier_timeout":600.0,"turn":1,"checkpoints":"own"}},"decisions":[{"member":0,"ready":1,"start":"fresh","hyperparameters":{"lr":0.5}}]}
+{"time":1.0,"event":{"kind":"created","settings":{"space":{"domains":{"lr":{"kind":"float","min":0.1,"max":1.0}}},"maximize":true,"seed":7,"interval":1,"strategy":{"name":"pbt","parameters":{"quantile":0.2}},"members":2,"steps":9,"goal":null,"initial":[],"quorum":null,"synchronous":false,"barrier_timeout":600.0,"turn_steps":1,"checkpoints":"own"}},"decisions":[{"member":0,"ready":1,"start":"fresh","hyperparameters":{"lr":0.5}}]}
 {"time":1.0,"event":{"kind":"leased","member":0,"number":1,"nonce":"n","sign":"here"}}
 {"time":1.0,"event":{"kind":"reported","reports":[{"member":0,"lease":1,"seq":1,"decided":1,"step":1,"score":"nan","checkpoint":"0/1-1","metrics":{"a":1.0}}]},"decisions":[{"member":0,"ready":2,"why":{"rank":1,"of":2}}]}
 {"time":1.0,"event":{"kind":"explored","entry":3,"values":{"0":{"lr":0.5}}}}

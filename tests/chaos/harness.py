@@ -28,7 +28,7 @@ TERM = 3.0
 WORKER = Path(__file__).with_name("worker.py")
 STRATEGIES: list[dict[str, Any]] = [
     {"strategy": {"name": "pbt"}},
-    {"strategy": {"name": "pbt", "quantile": 0.5}, "turn": 6},
+    {"strategy": {"name": "pbt", "quantile": 0.5}, "turn_steps": 6},
     {"strategy": {"name": "tests.deferring:Deferring"}},
     {"strategy": {"name": "pbt"}, "synchronous": True},
     {"strategy": {"name": "tests.deferring:Deferring"}, "synchronous": True},

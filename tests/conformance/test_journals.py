@@ -90,9 +90,9 @@ def test_reading_may_begin_in_the_middle_of_an_append(opened: Open) -> None:
 
 def test_turns_can_be_taken_within_turns(opened: Open) -> None:
     journal = opened()
-    with journal.turn(), journal.turn():
+    with journal.fair_turn(), journal.fair_turn():
         journal.append(0, [b"one"])
-    with opened().turn():
+    with opened().fair_turn():
         pass
 
 

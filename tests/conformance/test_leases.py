@@ -84,9 +84,9 @@ def test_an_exploit_does_not_end_the_lease(world: World) -> None:
 
 
 def test_settings_of_a_later_joiner_are_compared(world: World) -> None:
-    Script(world, strategy=pbt.PBT(quantile=0.2), start=[{"lr": 0.5}], goal=5)
+    Script(world, strategy=pbt.PBT(quantile=0.2), initial=[{"lr": 0.5}], goal=5)
     coordinator = world.coordinator()
-    same = {"strategy": pbt.PBT(), "start": ({"lr": 0.5},), "goal": 5.0}
+    same = {"strategy": pbt.PBT(), "initial": ({"lr": 0.5},), "goal": 5.0}
     coordinator.join("same", wanted(space=SPACE, members=4, interval=1, **same))
     for given, says in [
         ({"members": 8}, "members=4, but members=8"),
@@ -121,7 +121,7 @@ def test_a_dead_member_of_an_open_population_ranks_no_longer(world: World) -> No
 
 
 def test_a_turn_is_over_when_another_member_is_further_behind(world: World) -> None:
-    s = Script(world, members=2, turn=2)
+    s = Script(world, members=2, turn_steps=2)
     s.join(0, turn=True)
     assert not s.report(0, 1.0).released
     assert s.report(0, 1.0).released

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pbt.coordinator.coordinator import Coordinator
-from pbt.coordinator.snapshot import FOLD, load
+from pbt.coordinator.snapshot import load
 from pbt.journals.memory import MemoryJournal
 from pbt.liveness.liveness import SameProcess
 from pbt.opening import folder as folders
@@ -41,7 +41,6 @@ def test_it_opens_and_folds_to_what_it_folded_to(old: Path) -> None:
 def test_its_snapshot_is_ignored_or_the_very_same_fold(old: Path) -> None:
     """If this fails, the fold or its types have changed: raise FOLD in pbt/coordinator/snapshot.py."""
     found = load((old / "snapshot").read_bytes(), build)
-    assert found is None or FOLD == 1
     if found is not None:
         bodies = list(folders.reader(old).read(0))
         afresh = Coordinator(MemoryJournal(bodies), SameProcess())

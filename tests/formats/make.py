@@ -44,7 +44,9 @@ def asynchronous(**more: Any) -> Script:
     s.coordinator.tell(Lost(3, 1, m.checkpoint.id))
     s.coordinator.tell(Steered({"steps": 12}, by="pbt run", nonce="first"))
     why = Why(note="by hand", more={"who": ["a", 1]})
-    s.coordinator.tell(Steered({}, by="hand", nonce="second"), [Decision(4, 6, hyperparameters=m.former, why=why)])
+    s.coordinator.tell(
+        Steered({"again": [4]}, by="hand", nonce="second"), [Decision(4, 6, hyperparameters=m.former, why=why)]
+    )
     s.coordinator.tell(Released(0, 1, failed=True))
     s.coordinator.finish(2, 1)
     return s

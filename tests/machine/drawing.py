@@ -75,9 +75,9 @@ class Drawing:
             synchronous=self.chance(40),
             goal=self.choice((None, None, None, goal)),
             quorum=self.choice((None, 1)),
-            turn=self.choice((None, 2)),
+            turn_steps=self.choice((None, 2)),
             barrier_timeout=self.choice((600.0, 1e-9)),
-            start=[{"lr": 0.5}] if self.chance(30) else None,
+            initial=[{"lr": 0.5}] if self.chance(30) else None,
         )
         return asked, strategy
 

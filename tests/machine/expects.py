@@ -108,7 +108,7 @@ def _is_in_order(model: Model, m: Member, r: Report) -> bool:
 
 def _turn_is_over(model: Model, gone: Gone, m: Member, r: Report) -> bool:
     assert m.lease is not None and model.settings is not None
-    if not m.lease.turn or r.checkpoint is None or r.step < m.lease.began + model.settings.turn:
+    if not m.lease.turn or r.checkpoint is None or r.step < m.lease.began + model.settings.turn_steps:
         return False
     return any(o is not m and o.saved_step < r.step for o in model.available(gone))
 

@@ -65,7 +65,7 @@ class Raced:
         self.full: str | None = None
         self.was_full = False
 
-    def turn(self, meanwhile: Any = None) -> AbstractContextManager[object]:
+    def fair_turn(self, meanwhile: Any = None) -> AbstractContextManager[object]:
         """None: an append without it is safe, too."""
         return contextlib.nullcontext()
 

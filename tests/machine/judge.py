@@ -110,9 +110,9 @@ class _Case:
         assert d.start == "fresh" and d.parents == ()
         assert d.hyperparameters in self.settings.space
         assert d.ready == max(self.settings.interval, self.strategy.burn_in)
-        if d.member < len(self.settings.start):
+        if d.member < len(self.settings.initial):
             assert d.hyperparameters is not None
-            assert self.settings.start[d.member].items() <= d.hyperparameters.items()
+            assert self.settings.initial[d.member].items() <= d.hyperparameters.items()
 
     def _exploit(self, parents: list[Member]) -> None:
         d, m = self.decision, self.m

@@ -59,7 +59,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(away, "_LAST", 0.02)
 
 
-def member(world: MemoryWorld, tmp_path: Path, when_away: Any = "go on", **given: Any) -> tuple[Member, Cut]:
+def member(world: MemoryWorld, tmp_path: Path, when_away: Any = "continue", **given: Any) -> tuple[Member, Cut]:
     cut = Cut(world.coordinator())
     settings = {"space": SPACE, "members": 1, "steps": 100, "interval": 10, "maximize": True, "seed": 1} | given
     cut.create(wanted(**settings))
@@ -127,7 +127,7 @@ def test_an_exploit_decided_meanwhile_is_obeyed_and_drops_what_came_after_it(
 ) -> None:
     good, _ = member(world, tmp_path, members=2, interval=1, quorum=1)
     bad = Cut(world.coordinator())
-    poor = Member(bad, FolderStore(tmp_path), bad.join("other"), "go on")
+    poor = Member(bad, FolderStore(tmp_path), bad.join("other"), "continue")
     good.report(1.0, step=1, save=save)
     bad.cut = "after"
     poor.report(0.0, step=1, save=save)
@@ -312,5 +312,5 @@ def test_a_history_beyond_all_bounds_is_refused(world: MemoryWorld, tmp_path: Pa
 
 
 def test_only_two_words_are_known(tmp_path: Path) -> None:
-    with pytest.raises(pbt.SettingsError, match="'wait' or 'go on'"):
+    with pytest.raises(pbt.SettingsError, match="'wait' or 'continue'"):
         pbt.join(tmp_path / "p", when_away="sleep")  # type: ignore[arg-type]

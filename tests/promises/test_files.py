@@ -74,7 +74,7 @@ from pbt.journals.files.journal import FilesJournal
 from pbt.journals.journal import Raced
 journal, n, mine = FilesJournal(Path(sys.argv[1])), 0, 0
 while True:
-    with journal.turn():
+    with journal.fair_turn():
         n += len(journal.read(n))
         bodies = [b"%d %d" % (os.getpid(), mine + i) for i in range(1 + mine % 3)]
         try:
@@ -376,7 +376,7 @@ def test_nobody_starves(folder: Path) -> None:
     def work(i: int) -> None:
         journal, n = FilesJournal(folder), 0
         while time.monotonic() < end:
-            with journal.turn():
+            with journal.fair_turn():
                 n += len(list(journal.read(n)))
                 try:
                     journal.append(n, [b"x"])

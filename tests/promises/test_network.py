@@ -95,7 +95,7 @@ def test_a_link_that_is_cut_costs_time_and_nothing_else(
 
 
 def test_with_go_on_training_does_not_even_wait(hosts: Hosts, server: str, tmp_path: Path) -> None:
-    goes_on = TURNS.replace("maximize=True)", 'maximize=True, when_away="go on")').replace(
+    goes_on = TURNS.replace("maximize=True)", 'maximize=True, when_away="continue")').replace(
         "members=8, steps=20, interval=2", "members=2, steps=120, interval=30"
     )
     goes_on = goes_on.replace("member.report(", 'open(f"steps-{member.id}", "a").write(f"{step}\\n"); member.report(')

@@ -83,7 +83,8 @@ def score(w: list[float], rng: random.Random | None = None) -> float:
 
 
 def run(strategy: Toy | str, seed: int, **given: object) -> pbt.Result[list[float]]:
-    options = {"members": 2, "rounds": STEPS // INTERVAL, "interval": INTERVAL, "synchronous": True, "start": START}
+    options = {"members": 2, "steps": STEPS, "interval": INTERVAL, "synchronous": True, "initial": START,
+               "maximize": True}  # fmt: skip
     return pbt.train(weights, step, score, SPACE, strategy=strategy, seed=seed, **(options | given))  # type: ignore[arg-type]
 
 

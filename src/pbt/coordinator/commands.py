@@ -83,7 +83,7 @@ class ReportCommand:
         lease = population.members[report.member].lease
         if lease is None or not lease.turn or report.checkpoint is None or report.release:
             return report
-        over = report.step >= lease.began + population.settings.turn
+        over = report.step >= lease.began + population.settings.turn_steps
         if over and further_behind(population, report.member, report.step, self._alive):
             return replace(report, release=True)
         return report

@@ -49,7 +49,7 @@ class Coordinator:
         self, journal: Journal, alive: Liveness, *, build: Builder = build, clock: Callable[[], float] = time.time
     ) -> None:
         self.journal = journal
-        self._turn = journal.turn(weakly(self._next_in_line))
+        self._turn = journal.fair_turn(weakly(self._next_in_line))
         self._lock = threading.RLock()  # a turn keeps other processes out, not other threads
         self.alive = alive
         self._build = build

@@ -98,7 +98,7 @@ def _train(
     began = time.monotonic()
     asked = wanted(
         space=SPACE, members=members, steps=ROUNDS, interval=1, maximize=True, seed=seed, strategy=strategy,
-        turn=ROUNDS if members > MEMBERS else 1,
+        turn_steps=ROUNDS if members > MEMBERS else 1,
     )  # fmt: skip
     opened = open_population(str(folder))
     opened.coordinator.create(asked)

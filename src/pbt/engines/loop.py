@@ -11,16 +11,17 @@ from typing import Any, Generic, TypeVar
 
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.coordinator import Coordinator
-from pbt.errors import PBTError, SettingsError
+from pbt.errors import PBTError
 from pbt.journals.memory import MemoryJournal
 from pbt.liveness.liveness import SameProcess
 from pbt.population.chance import Chance
 from pbt.population.entries import Checkpoint, Entry, Report
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
+from pbt.population.recorded import Settings
 from pbt.population.schedule import Schedule, schedule
 from pbt.settings import wanted
-from pbt.space.numbers import real, scores, whole
+from pbt.space.numbers import real, scores
 from pbt.space.space import Space, Values
 
 S = TypeVar("S")
@@ -71,21 +72,21 @@ def train(
     space: Space | Mapping[str, Any],
     *,
     members: int = 16,
-    rounds: int = 40,
-    interval: int = 5,
+    steps: int,
+    interval: int | None = None,
     strategy: Any = "pbt",
     seed: int | None = None,
-    maximize: bool = True,
+    maximize: bool,
     copy: Callable[[S], S] = copying.deepcopy,
     goal: float | None = None,
-    start: Any = None,
+    initial: Any = None,
     synchronous: bool = False,
     quorum: int | None = None,
 ) -> Result[S]:
     """Train a population in this process.
 
-    Each member is trained `interval` steps, scored and reported, one member after the other, `rounds`
-    times.
+    Each member is trained `interval` steps, scored and reported, one member after the other, until all have done
+    `steps`.
 
     Args:
         init: ``init(rng) -> state``.
@@ -93,14 +94,14 @@ def train(
         score: ``score(state, rng) -> float``, or a list of evaluations.
         space: name to domain.
         members: how many models.
-        rounds: decisions per member.
-        interval: steps between two decisions.
+        steps: calls of `step` for each member.
+        interval: steps between two decisions; by default a fortieth of `steps`, rounded up.
         strategy: a name, a dict with "name" and parameters, or a strategy.
         seed: of all chance; drawn if None. The same seed gives the same run.
         maximize: whether a higher score is better.
         copy: how a state is copied at an exploit, and when it is the best so far.
         goal: a score that ends the run.
-        start: configurations with which the first members begin.
+        initial: configurations with which the first members begin.
         synchronous: decide for all members at once, after every round.
         quorum: see `pbt.Settings`.
 
@@ -108,22 +109,19 @@ def train(
         SettingsError, SpaceError: for arguments out of their range.
         PBTError: if no member ever had a finite score.
     """
-    members, rounds, interval = (
-        whole(n, what, SettingsError) for n, what in ((members, "members"), (rounds, "rounds"), (interval, "interval"))
-    )
     asked = wanted(
-        space=space, strategy=strategy, start=start, members=members, steps=rounds * interval, interval=interval,
+        space=space, strategy=strategy, initial=initial, members=members, steps=steps, interval=interval,
         seed=secrets.randbelow(2**32) if seed is None else seed, maximize=maximize, goal=goal,
         synchronous=synchronous, quorum=quorum,
     )  # fmt: skip
     coordinator = Coordinator(MemoryJournal(), SameProcess())
     settings = coordinator.create(asked)
-    seats = [_Seat(coordinator, id, init, settings.seed) for id in range(members)]
+    seats = [_Seat(coordinator, id, init, settings.seed) for id in range(settings.members or 0)]
     best: list[S] = []
     while any(seat.trains for seat in seats):
         for seat in filter(lambda seat: seat.trains, seats):
             before = coordinator.population.best
-            seat.train(step, score, interval)
+            seat.train(step, score, settings)
             if coordinator.population.best is not before:
                 best = [copy(seat.state)]
             _exchange(seats, copy, init)
@@ -155,11 +153,15 @@ class _Seat(Generic[S]):
         return Chance(self._seed, a.member, a.decisions).generator(purpose)
 
     def train(
-        self, step: Callable[[S, Values, random.Random], S], score: Callable[[S, random.Random], Any], n: int
+        self,
+        step: Callable[[S, Values, random.Random], S],
+        score: Callable[[S, random.Random], Any],
+        settings: Settings,
     ) -> None:
-        """`n` steps, a score, a report."""
+        """The steps up to the next decision, or to the end; a score, a report."""
         a = self._answer
         assert a.member is not None
+        n = settings.interval if settings.steps is None else min(settings.interval, settings.steps - a.step)
         for i in range(a.step + 1, a.step + n + 1):
             self.state = step(self.state, dict(a.hyperparameters), self._rng(f"step/{i}"))
         now = a.step + n

@@ -42,7 +42,7 @@ class Journal(Reads, Protocol):
         """
         ...
 
-    def turn(self, meanwhile: Callable[[], None] | None = None) -> AbstractContextManager[object]:
+    def fair_turn(self, meanwhile: Callable[[], None] | None = None) -> AbstractContextManager[object]:
         """A fair turn among writers. Fairness only: an append without it is safe too.
 
         Args:

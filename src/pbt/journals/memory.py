@@ -28,7 +28,7 @@ class MemoryJournal:
                 raise Raced
             self.entries.extend(entries)
 
-    def turn(self, meanwhile: Callable[[], None] | None = None) -> AbstractContextManager[object]:
+    def fair_turn(self, meanwhile: Callable[[], None] | None = None) -> AbstractContextManager[object]:
         """A lock between threads."""
         return self._lock
 

@@ -123,7 +123,7 @@ class PostgresJournal:
             )
         raise Raced
 
-    def turn(self, meanwhile: Callable[[], None] | None = None) -> AbstractContextManager[object]:
+    def fair_turn(self, meanwhile: Callable[[], None] | None = None) -> AbstractContextManager[object]:
         """Nothing: a server that hangs with a turn in its hands would stop the one that is to replace it.
 
         Who loses a race asks again; workers ask one server as long as it lives, so races are rare.

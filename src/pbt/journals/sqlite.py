@@ -101,7 +101,7 @@ class SQLiteJournal:
                 self._db.execute("ROLLBACK")
             raise
 
-    def turn(self, meanwhile: Callable[[], None] | None = None) -> AbstractContextManager[object]:
+    def fair_turn(self, meanwhile: Callable[[], None] | None = None) -> AbstractContextManager[object]:
         """A fair turn among the processes of this machine."""
         self._turn.meanwhile = meanwhile
         return self._turn

@@ -39,12 +39,12 @@ class Settings(Part, frozen=True, gc=False, kw_only=True, omit_defaults=False):
         interval: steps between decisions.
         steps: how many each member is to do; None: until a goal or `finish`.
         goal: a score that ends the run.
-        start: values with which the first members are born.
+        initial: values with which the first members are born.
         quorum: nobody is exploited for a low rank before this many members are ranked;
             None: max(2, half of the members that are not done).
         synchronous: decide for all members at once, at a barrier.
         barrier_timeout: seconds without a living holder after which the barrier goes on without a member.
-        turn: steps that a worker trains a member before it may go to one further behind.
+        turn_steps: steps that a worker trains a member before it may go to one further behind.
         checkpoints: "own": kept and collected in the population's folder; a URL: kept and collected in the object
             store there; "foreign": strings that only the user understands.
         overrides: names of the settings that a command line decided, which scripts say nothing about any longer;
@@ -59,11 +59,11 @@ class Settings(Part, frozen=True, gc=False, kw_only=True, omit_defaults=False):
     members: int | None = None
     steps: int | None = None
     goal: float | None = None
-    start: tuple[Values, ...] = ()
+    initial: tuple[Values, ...] = ()
     quorum: int | None = None
     synchronous: bool = False
     barrier_timeout: float = 600.0
-    turn: int = 1
+    turn_steps: int = 1
     checkpoints: str = OWN
     overrides: tuple[Word, ...] | msgspec.UnsetType = msgspec.UNSET
 

@@ -51,7 +51,7 @@ def join(
         space: name to domain; the first to join creates the population with it.
         member: a certain one.
         wait: whether to wait while all members are in the hands of living workers.
-        when_away: what to do while the server is away or the disk full: ``"wait"``, or ``"go on"`` training; then
+        when_away: what to do while the server is away or the disk full: ``"wait"``, or ``"continue"`` training; then
             what could not be said is kept in order and said once the server is back, and a decision that it took
             meanwhile is obeyed late.
         settings: `members`, `steps`, `interval`, `maximize`, `goal`, `strategy`, … as in `pbt.Settings`;
@@ -100,7 +100,7 @@ def turns(
 
 def _check(when_away: str) -> None:
     if when_away not in get_args(WhenAway):
-        raise SettingsError(f"when_away is {when_away!r}: 'wait' or 'go on'")
+        raise SettingsError(f"when_away is {when_away!r}: 'wait' or 'continue'")
 
 
 def _hired(where: str | os.PathLike[str] | None, space: Any, settings: Mapping[str, Any]) -> _Worker:

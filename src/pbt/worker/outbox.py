@@ -1,6 +1,6 @@
 """What a worker does while its coordinator can not record: it waits, or it goes on and says everything later.
 
-Either way a report that was once sent is sent again, the same bytes, until it is answered. With ``"go on"``,
+Either way a report that was once sent is sent again, the same bytes, until it is answered. With ``"continue"``,
 what comes meanwhile is kept in order and travels as the `history` of the next report. It is kept in memory: a
 worker that dies can say nothing more under its lease.
 """
@@ -24,7 +24,7 @@ from pbt.errors import Stopped, Unavailable, Unreachable
 from pbt.population.entries import Past, Report, size_of
 from pbt.worker.waits import for_a_decision
 
-WhenAway = Literal["wait", "go on"]
+WhenAway = Literal["wait", "continue"]
 ANSWER_TIMEOUT = 2.0
 """Seconds for which a report that may go on without its answer is waited for."""
 _FIRST, _LAST = 0.1, 5.0
@@ -40,7 +40,7 @@ class Outbox:
 
     def __init__(self, coordinator: AnyCoordinator, when_away: WhenAway = "wait") -> None:
         self._coordinator = coordinator
-        self._goes_on = when_away == "go on"
+        self._goes_on = when_away == "continue"
         self._under_way: _Asking | None = None
         self._past: list[Past] = []
         self._size = 0

@@ -47,8 +47,8 @@ class Standing(Mapping[str, Value]):
     def __setitem__(self, name: str, value: object) -> NoReturn:
         raise TypeError(
             f"member[{name!r}] can not be set: hyperparameters are decided by the population. A value of your own: a "
-            f"constant in the space, or start=[{{{name!r}: …}}] for the first members; what the training code made of "
-            f"it: report(…, used={{{name!r}: …}})"
+            f"constant in the space, or initial=[{{{name!r}: …}}] for the first members; what the training code made "
+            f"of it: report(…, used={{{name!r}: …}})"
         )
 
     def __iter__(self) -> Iterator[str]:

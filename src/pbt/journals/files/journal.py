@@ -231,7 +231,7 @@ class FilesJournal:
         self._packer = threading.Thread(target=pack, args=(self._folder, block), name="pack", daemon=True)
         self._packer.start()
 
-    def turn(self, meanwhile: Callable[[], None] | None = None) -> AbstractContextManager[object]:
+    def fair_turn(self, meanwhile: Callable[[], None] | None = None) -> AbstractContextManager[object]:
         """No lock: who won lately lets the others have a try."""
         return self._patience
 
