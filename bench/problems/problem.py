@@ -44,8 +44,8 @@ def solve(problem: Problem, strategy: Any, members: int, seed: int, **settings: 
     interval = settings.pop("interval")
     result = pbt.train(
         problem.init, problem.step, problem.score, problem.space, members=members, strategy=strategy, seed=seed,
-        rounds=problem.steps // interval, interval=interval, maximize=problem.maximize,
-        start=list(problem.initial[:members]), **settings,
+        steps=problem.steps, interval=interval, maximize=problem.maximize,
+        initial=list(problem.initial[:members]), **settings,
     )  # fmt: skip
     sign = 1 if problem.maximize else -1
     scored = [m for m in result.population.members if m.score is not None and math.isfinite(float(m.score))]
