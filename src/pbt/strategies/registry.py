@@ -23,6 +23,8 @@ KNOWN = {
     "pb2-rand": "pbt.strategies.pb2_choices:PB2Rand",
     "pb2-mult": "pbt.strategies.pb2_choices:PB2Mult",
     "pb2-mix": "pbt.strategies.pb2_choices:PB2Mix",
+    "mf-pbt": "pbt.strategies.mf_pbt:MFPBT",
+    "plans": "pbt.strategies.plans:Plans",
     ORIGINAL: "pbt.strategies.original:Original",
 }
 """Strategies by the short name that a journal records."""

@@ -1,0 +1,166 @@
+"""Multiple-frequencies PBT, MF-PBT (Doulazmi et al. 2025, arXiv 2506.03225).
+
+Sub-populations of equal size evolve at different frequencies: group k decides in every f_k-th interval, so that what
+pays off late is not bred out by what pays off at once. In a round in which a group evolves, its members are ranked
+among themselves, from one snapshot of all:
+
+* the last quarter take over weights and hyperparameters of the first quarter, in order, and explore;
+* the third quarter is open to migrants: the best members of the other groups, each for one member that scores less.
+  Weights are the migrant's. Hyperparameters are the migrant's too if it comes from a slower group; from a faster one
+  only weights come, with the hyperparameters of the best of the group itself (asymmetric migration).
+
+All groups are scored in every interval, behind a barrier: migration compares them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from msgspec.structs import replace
+
+from pbt.errors import SettingsError, StrategyError
+from pbt.population.entries import Checkpoint, Decision, Why
+from pbt.population.member import MemberState
+from pbt.population.population import Population
+from pbt.population.ranking import Ranked
+from pbt.population.rules import bad, ranked_in
+from pbt.space.space import Values
+from pbt.strategies.birth import birth
+from pbt.strategies.explore import perturb_or_resample
+from pbt.strategies.strategy import Memory, Strategy
+
+
+class MFPBT(Strategy, frozen=True):
+    """Sub-populations that evolve at different frequencies.
+
+    Args:
+        frequencies: in intervals, one for each group, the smallest first; the members are dealt out in equal groups
+            of at least four, by id. Groups that would be smaller are left out, the slowest first.
+        factors: what perturbation multiplies by.
+        resample: probability, per hyperparameter, of a new draw instead of a perturbation, in [0, 1].
+        migration: "asymmetric", or "symmetric": hyperparameters always come with the weights (a control).
+        tune: False: nobody's hyperparameters ever change, so that selection alone acts (a control).
+    """
+
+    needs_barrier: ClassVar[bool] = True
+
+    frequencies: tuple[int, ...] = (1, 2, 5, 10)
+    factors: tuple[float, ...] = (0.8, 1.25)
+    resample: float = 0.25
+    migration: Literal["asymmetric", "symmetric"] = "asymmetric"
+    tune: bool = True
+
+    def check(self) -> None:
+        """Parameters in their ranges."""
+        if not self.frequencies or list(self.frequencies) != sorted(set(self.frequencies)) or self.frequencies[0] < 1:
+            raise SettingsError(
+                f"frequencies are {list(self.frequencies)}: different numbers of intervals, the smallest first"
+            )
+        if not self.factors or not all(math.isfinite(f) and f > 0 for f in self.factors):
+            raise SettingsError(f"factors are {list(self.factors)}: give positive numbers, such as 0.8 and 1.25")
+        if not 0 <= self.resample <= 1:
+            raise SettingsError(f"resample is {self.resample:g}: a probability from 0 to 1")
+
+    def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> list[Decision]:
+        """Births, and what a round means for each group that evolves in it."""
+        members = [population.members[id] for id in due]
+        taken = self._evolved(population, members) if not all(m.unborn for m in members) else {}
+        return [self._birth(population, m) if m.unborn else taken.get(m.id) or _go_on(population, m) for m in members]
+
+    def groups(self, members: int) -> tuple[int, ...]:
+        """The frequencies of the groups that so many members make."""
+        return self.frequencies[: max(1, min(len(self.frequencies), members // 4))]
+
+    def _birth(self, population: Population, m: MemberState) -> Decision:
+        groups = self.groups(len(population.members))
+        frequency = groups[m.id * len(groups) // len(population.members)]
+        return replace(birth(population, m.id, population.settings.interval), role=f"every {frequency}")
+
+    def _evolved(self, population: Population, members: Sequence[MemberState]) -> dict[int, Decision]:
+        taken: dict[int, Decision] = {}
+        for role in sorted({m.role for m in members if m.role is not None}, key=_frequency):
+            group = [m for m in members if m.role == role]
+            if any(_round(population, m) % _frequency(role) == 0 for m in group):
+                ranked = ranked_in(population, role)
+                taken.update({d.member: d for d in self._losers(population, ranked)})
+                taken.update({d.member: d for d in self._migrations(population, role, ranked)})
+        return {id: d for id, d in taken.items() if id in {m.id for m in members}}
+
+    def _losers(self, population: Population, ranked: Ranked) -> list[Decision]:
+        """The j-th of the last quarter takes over the j-th of the first; whose score is not finite, the first."""
+        n = len(ranked)
+        quarter = min(max(1, n // 4), n // 2)
+        found = []
+        for place, (_, id) in enumerate(ranked, 1):
+            m = population.members[id]
+            j = place - (n - quarter) - 1
+            if j < 0 and not bad(m):
+                continue
+            better, winner = ranked[max(j, 0)]
+            parent = population.members[winner].checkpoint
+            if (
+                parent is None
+                or not math.isfinite(better)
+                or winner == id
+                or not (bad(m) or better < ranked[place - 1][0])
+            ):
+                continue
+            values, operations = self._explored(population, m, parent)
+            why = Why(place, n, quarter, True, max(j, 0) + 1, operations)
+            found.append(_copy(population, m, parent, values, why))
+        return found
+
+    def _migrations(self, population: Population, role: str, ranked: Ranked) -> list[Decision]:
+        """Migrants for the third quarter, best first on both sides."""
+        n = len(ranked)
+        quarter = max(1, n // 4)
+        others = [(key, id) for key, id in population.ranked if population.members[id].role != role]
+        best = population.members[ranked[0][1]] if ranked else None
+        found = []
+        for place in range(n - 2 * quarter + 1, n - quarter + 1) if n >= 4 else ():
+            key, id = ranked[place - 1]
+            m = population.members[id]
+            if not others or bad(m) or not others[0][0] < key:
+                continue
+            migrant = population.members[others.pop(0)[1]]
+            if migrant.checkpoint is None or best is None:
+                continue
+            slower = _frequency(migrant.role) > _frequency(role)
+            donor = migrant if slower or self.migration == "symmetric" else best
+            values = donor.hyperparameters if self.tune else m.hyperparameters
+            if values is None:
+                continue
+            note = f"migrant of the group {migrant.role}" + ("" if donor is migrant else "; weights alone")
+            found.append(_copy(population, m, migrant.checkpoint, values, Why(place, n, quarter, note=note)))
+        return found
+
+    def _explored(self, population: Population, m: MemberState, parent: Checkpoint) -> tuple[Values, dict[str, str]]:
+        if not self.tune:
+            return m.hyperparameters or parent.hyperparameters, {}
+        space, chance = population.settings.space, population.chance(m.id)
+        return perturb_or_resample(space, parent.hyperparameters, chance, self.factors, self.resample)
+
+
+def _frequency(role: str | None) -> int:
+    if role is None or not role.startswith("every "):
+        raise StrategyError(f"a member has the role {role!r}, which is no frequency")
+    return int(role.removeprefix("every "))
+
+
+def _round(population: Population, m: MemberState) -> int:
+    return m.step // population.settings.interval
+
+
+def _go_on(population: Population, m: MemberState) -> Decision:
+    ranked = ranked_in(population, m.role)
+    place = next((i for i, (_, id) in enumerate(ranked, 1) if id == m.id), 0)
+    return Decision(m.id, m.step + population.settings.interval, why=Why(place, len(ranked)))
+
+
+def _copy(population: Population, m: MemberState, parent: Checkpoint, values: Values, why: Why) -> Decision:
+    space = population.settings.space
+    shaped = {name: values[name] if d.explore else parent.hyperparameters[name] for name, d in space.domains.items()}
+    ready = parent.step + population.settings.interval
+    return Decision(m.id, ready, start="copy", parents=(parent,), hyperparameters=shaped, why=why)
