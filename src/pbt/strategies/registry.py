@@ -24,6 +24,7 @@ KNOWN = {
     "pb2-mult": "pbt.strategies.pb2_choices:PB2Mult",
     "pb2-mix": "pbt.strategies.pb2_choices:PB2Mix",
     "mf-pbt": "pbt.strategies.mf_pbt:MFPBT",
+    "scout": "pbt.strategies.scout:Scout",
     "plans": "pbt.strategies.plans:Plans",
     ORIGINAL: "pbt.strategies.original:Original",
 }
