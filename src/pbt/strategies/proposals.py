@@ -6,6 +6,8 @@ the median of their round and divided by 1.48 times their median deviation. Need
 
 from __future__ import annotations
 
+import itertools
+import math
 import random
 from collections.abc import Collection, Sequence
 
@@ -13,7 +15,7 @@ import numpy as np
 
 from pbt.population.population import Population
 from pbt.space.space import Values
-from pbt.strategies.gp import Array, Bounds, Process, Rows, fit
+from pbt.strategies.gp import Array, Parameters, Process, Rows, covariance, likelihood
 from pbt.strategies.rows import Row
 from pbt.strategies.surrogate import Variables
 
@@ -22,7 +24,8 @@ WINDOW, LEAST_WINDOW = 0.25, 6
 WEIGHT = 0.7
 """Of the standard deviation in the bound."""
 _ANYWHERE, _NEAR, _SPREADS, _SAME_CHOICE = 100, 60, (0.05, 0.15), 0.8
-_BOUNDS = Bounds(scale=(0.04, 6.0), fading=(1e-4, 0.5), noise=(0.02, 1.0))
+_LENGTHS, _MEMORIES, _NOISES = (0.2, 0.5, 1.2), (0.15, 1.0), (0.05, 0.5)
+"""What is compared: lengths in units of the square root of the dimension, memories in shares of all rounds, noise."""
 
 
 class Proposals:
@@ -49,7 +52,7 @@ class Proposals:
         self._process: Process | None = None
         if gains is not None:
             points = self._points(times.astype(float), [r.values for r in rows])
-            self._parameters = fit(points, gains, _BOUNDS)
+            self._parameters = _of_greatest_evidence(points, gains, rounds)
             self._process, self._rows, self._gains = Process(self._parameters, points, gains), points, gains
         self._others = [
             m.hyperparameters for m in population.members if m.living and m.id not in waiting and m.hyperparameters
@@ -114,6 +117,25 @@ class Proposals:
 
 def _round(row: Row, interval: int) -> int:
     return row.ended // interval
+
+
+def _of_greatest_evidence(rows: Rows, gains: Array, rounds: int) -> Parameters:
+    """Of a few parameters, whose variance is profiled, those of the greatest marginal likelihood.
+
+    So few rows would let a search by gradients explain all by chance, or nothing.
+    """
+    n, d = len(gains), max(1, rows.x.shape[1])
+    found: tuple[float, Parameters] = (-math.inf, Parameters())
+    for length, memory, noise in itertools.product(_LENGTHS, _MEMORIES, _NOISES):
+        fading = 1.0 - math.exp(-2.0 / (memory * rounds))
+        p = Parameters(1.0, 2.0 * length**2 * d, fading, noise, 1.0, fading)
+        k = covariance(p, rows, rows) + noise * np.eye(n)
+        variance = float(gains @ np.linalg.solve(k, gains)) / n + 1e-12
+        p = p._replace(variance=variance, noise=noise * variance, category_variance=variance)
+        value, _ = likelihood(p, rows, gains)
+        if value > found[0]:
+            found = value, p
+    return found[1]
 
 
 def _robust(times: Array, gains: Array) -> Array | None:

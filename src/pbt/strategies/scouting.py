@@ -90,8 +90,13 @@ class Stint(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Scouted(msgspec.Struct, frozen=True):
-    """The memory. `won` and `lost` are the parameters of a Beta distribution over a probe's outcome; `perturbed` and
-    `modelled` count how often an operator's first interval gained more than the median, and how often not.
+    """The memory.
+
+    Attributes:
+        won, lost: the parameters of a Beta distribution over a probe's outcome.
+        perturbed, modelled: how often the first interval after each operator gained more than the median of the
+            others, and how often not; fading.
+        rows: what intervals gained.
     """
 
     stints: dict[int, Stint] = {}
