@@ -95,12 +95,14 @@ def test_the_rng_depends_on_nobody_else() -> None:
 
 def test_only_bad_scores_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(pbt.PBTError, match="finite score"):
-        pbt.train(lambda rng: 0, lambda s, h, rng: s, lambda s, rng: float("nan"), SPACE, steps=2, maximize=True)
+        pbt.train(
+            lambda rng: 0, lambda s, h, rng: s, lambda s, rng: float("nan"), SPACE, members=16, steps=2, maximize=True
+        )
 
 
 def test_a_score_that_is_no_number_is_refused() -> None:
     with pytest.raises(pbt.Invalid, match="score is 'good'"):
-        pbt.train(lambda rng: 0, lambda s, h, rng: s, lambda s, rng: "good", SPACE, steps=2, maximize=True)  # type: ignore[arg-type, return-value]
+        pbt.train(lambda rng: 0, lambda s, h, rng: s, lambda s, rng: "good", SPACE, members=16, steps=2, maximize=True)  # type: ignore[arg-type, return-value]
 
 
 def test_journals_of_two_runs_are_equal_byte_for_byte_but_for_times() -> None:

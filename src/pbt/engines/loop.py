@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy as copying
 import random
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, Unpack
 
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.coordinator import Coordinator
-from pbt.errors import PBTError
+from pbt.errors import PBTError, SettingsError
 from pbt.journals.memory import MemoryJournal
 from pbt.liveness.liveness import SameProcess
 from pbt.population.chance import Chance
@@ -20,7 +19,7 @@ from pbt.population.lineage import Lineage
 from pbt.population.population import Population
 from pbt.population.recorded import Settings
 from pbt.population.schedule import Schedule, schedule
-from pbt.settings import wanted
+from pbt.settings import RunSettings, wanted
 from pbt.space.numbers import real, scores
 from pbt.space.space import Space, Values
 
@@ -71,17 +70,8 @@ def train(
     score: Callable[[S, random.Random], float],
     space: Space | Mapping[str, Any],
     *,
-    members: int = 16,
-    steps: int,
-    interval: int | None = None,
-    strategy: Any = "pbt",
-    seed: int | None = None,
-    maximize: bool,
     copy: Callable[[S], S] = copying.deepcopy,
-    goal: float | None = None,
-    initial: Any = None,
-    synchronous: bool = False,
-    quorum: int | None = None,
+    **settings: Unpack[RunSettings],
 ) -> Result[S]:
     """Train a population in this process.
 
@@ -91,37 +81,39 @@ def train(
     Args:
         init: ``init(rng) -> state``.
         step: ``step(state, hyperparameters, rng) -> state``; it may change the state in place.
-        score: ``score(state, rng) -> float``, or a list of evaluations.
-        space: name to domain.
-        members: how many models.
-        steps: calls of `step` for each member.
-        interval: steps between two decisions; by default a fortieth of `steps`, rounded up.
-        strategy: a name, a dict with "name" and parameters, or a strategy.
-        seed: of all chance; drawn if None. The same seed gives the same run.
-        maximize: whether a higher score is better.
+        score: ``score(state, rng) -> float``, or a list of evaluations, whose mean is the score.
+        space: hyperparameters by name: `pbt.Float`, `pbt.Int`, `pbt.Ordinal`, `pbt.Choice`, or a constant.
         copy: how a state is copied at an exploit, and when it is the best so far.
-        goal: a score that ends the run.
-        initial: configurations with which the first members begin.
-        synchronous: decide for all members at once, after every round.
-        quorum: see `pbt.Settings`.
+        members: how many models, 1 or more. Needed.
+        steps: calls of `step` for each member, 1 or more. Needed, unless there is a goal.
+        interval: steps between two decisions on a member, 1 or more. By default a fortieth of `steps`, rounded up.
+        maximize: whether a higher score is better. Needed.
+        goal: a finite score that ends the run.
+        strategy: a name, a dict with a "name" and parameters, or an object. By default ``"pbt"``.
+        seed: of all chance, 0 or more. By default drawn. The same seed gives the same run.
+        initial: hyperparameters of the first members, a dict each; those left out are drawn from the space.
+        quorum: members that must be ranked before a low rank has consequences, 1 or more. By default half of those
+            that still train, at least 2.
+        synchronous: decide on all members at once, after every round. By default False.
+
+    Returns:
+        The best member, the lineage, and every entry of the journal.
 
     Raises:
-        SettingsError, SpaceError: for arguments out of their range.
+        SettingsError, SpaceError: for arguments out of their range, unknown or missing.
         PBTError: if no member ever had a finite score.
     """
-    asked = wanted(
-        space=space, strategy=strategy, initial=initial, members=members, steps=steps, interval=interval,
-        seed=secrets.randbelow(2**32) if seed is None else seed, maximize=maximize, goal=goal,
-        synchronous=synchronous, quorum=quorum,
-    )  # fmt: skip
+    asked = wanted(RunSettings, space=space, **settings)
+    if asked.steps is None and asked.goal is None:
+        raise SettingsError("say how many steps each member is trained: steps=200, for example")
     coordinator = Coordinator(MemoryJournal(), SameProcess())
-    settings = coordinator.create(asked)
-    seats = [_Seat(coordinator, id, init, settings.seed) for id in range(settings.members or 0)]
+    created = coordinator.create(asked)
+    seats = [_Seat(coordinator, id, init, created.seed) for id in range(created.members or 0)]
     best: list[S] = []
     while any(seat.trains for seat in seats):
         for seat in filter(lambda seat: seat.trains, seats):
             before = coordinator.population.best
-            seat.train(step, score, settings)
+            seat.train(step, score, created)
             if coordinator.population.best is not before:
                 best = [copy(seat.state)]
             _exchange(seats, copy, init)
