@@ -20,6 +20,7 @@ from pbt.coordinator.follower import Follower
 from pbt.opening import folder as folders
 from pbt.population.entries import Leased, Released, Report, decode
 from pbt.population.fold import refold
+from pbt.population.lineage import Lineage
 from pbt.views.status import Status, status_of
 
 SPACE = {"lr": pbt.Float(1e-3, 1.0, log=True)}
@@ -189,8 +190,12 @@ def test_a_schedule_that_passes_the_parents_value_later_is_no_load_that_brought_
     follower, seen = Follower(folders.reader(where)), Status(str(where))
     follower.listen(seen.hear)
     follower.catch_up()
-    assert not [w for w in status_of(follower.population, seen)["warnings"] if "lr" in w]
+    assert not [w for w in status_of(follower.population, seen, lineage_of(where))["warnings"] if "lr" in w]
     second.close()
+
+
+def lineage_of(where: Path) -> Lineage:
+    return Lineage.of(decode(body) for body in folders.reader(where).read(0))
 
 
 def test_a_value_that_the_load_brought_back_is_warned_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -214,7 +219,7 @@ def test_a_value_that_the_load_brought_back_is_warned_of_once(tmp_path: Path, ca
     follower, seen = Follower(folders.reader(where)), Status(str(where))
     follower.listen(seen.hear)
     follower.catch_up()
-    warnings = status_of(follower.population, seen)["warnings"]
+    warnings = status_of(follower.population, seen, lineage_of(where))["warnings"]
     assert len([w for w in warnings if "lr" in w]) == 1
     second.close()
     first.close()

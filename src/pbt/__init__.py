@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from pbt.space.space import Space as Space
     from pbt.strategies.pbt import PBT as PBT
     from pbt.strategies.strategy import Strategy as Strategy
+    from pbt.views.run import Run as Run
+    from pbt.views.run import load as load
     from pbt.worker.join import join as join
     from pbt.worker.join import turns as turns
     from pbt.worker.member import Member as Member
@@ -69,6 +71,7 @@ _HOME = {
     "pbt.space.space": ("Space",),
     "pbt.strategies.pbt": ("PBT",),
     "pbt.strategies.strategy": ("Strategy",),
+    "pbt.views.run": ("Run", "load"),
     "pbt.worker.turns": ("Turn", "Turns"),
 }  # fmt: skip
 _WHERE = {name: module for module, names in _HOME.items() for name in names}

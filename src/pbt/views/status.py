@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pbt.population.entries import Entry, Leased, Lost, Report, Reported
+from pbt.population.lineage import Lineage
 from pbt.population.population import Population
+from pbt.population.schedule import schedule
 from pbt.population.used import undone
 from pbt.views.judge import judge_for, lacking_a_worker, notes_on, states_of
 from pbt.views.summary import checkpoint_path, fetch_command
@@ -48,7 +50,7 @@ class Status:
                 )
 
 
-def status_of(population: Population, seen: Status) -> dict[str, Any]:
+def status_of(population: Population, seen: Status, lineage: Lineage) -> dict[str, Any]:
     """Members, best, state, who waits for a worker, warnings; names as in docs/journal.md."""
     states = states_of(population, judge_for(seen.where))
     best = population.best
@@ -77,7 +79,8 @@ def status_of(population: Population, seen: Status) -> dict[str, Any]:
         else {"score": best.score, "member": best.member, "step": best.step, "checkpoint": best.id,
               "path": checkpoint_path(seen.where, population.settings, best),
               "fetch": fetch_command(seen.where, population.settings),
-              "hyperparameters": best.hyperparameters},
+              "hyperparameters": best.hyperparameters,
+              "schedule": [{"step": step, "hyperparameters": values} for step, values in schedule(lineage, best)]},
         "members": members,
         "waiting_for_a_worker": lacking_a_worker(population, states),
         "warnings": [*seen.warnings.values(), *(f"{note.what}; {note.do}" for note in notes_on(population))],
