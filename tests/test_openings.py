@@ -16,7 +16,7 @@ from pbt.opening import folder as folders
 from pbt.population.entries import Decision, Why, decode
 from pbt.population.population import Population
 from pbt.population.rules import cut, parents, quorum, rank, ranked_by, ranked_in
-from pbt.strategies.birth import birth
+from pbt.strategies.births import birth
 from tests.deferring import Deferring
 from tests.support.population import Script
 from tests.support.worlds import World
