@@ -69,7 +69,7 @@ def test_a_database_that_lost_entries_is_an_error_and_no_race_for_ever(schema: s
     journal.append(0, [b"one", b"two"])
     with psycopg.connect(schema) as connection:
         connection.execute("DELETE FROM pbt_entries WHERE number = 2")
-    with pytest.raises(pbt.Unavailable, match="has lost entries: p ends with number 1, where number 2"):
+    with pytest.raises(pbt.errors.Unavailable, match="has lost entries: p ends with number 1, where number 2"):
         journal.append(2, [b"three"])
     with pytest.raises(Raced):
         another.append(2, [b"three"])
@@ -81,7 +81,7 @@ def test_what_is_read_only_says_so(schema: str) -> None:
     journal = PostgresJournal(schema, "p")
     journal.append(0, [b"one"])
     standby = PostgresJournal(f"{schema}%20-cdefault_transaction_read_only%3Don", "p")
-    with pytest.raises(pbt.Unavailable, match=r"nothing was recorded.*read-only"):
+    with pytest.raises(pbt.errors.Unavailable, match=r"nothing was recorded.*read-only"):
         standby.append(1, [b"two"])
     assert list(standby.read(0)) == [b"one"]
     for one in (journal, standby):
@@ -299,7 +299,7 @@ def test_serve_says_what_is_wrong_with_its_database_and_never_the_password(tmp_p
 def test_nothing_logs_the_password(schema: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     session = Session("postgresql://pbt:hunter2@127.0.0.1:1/none")
-    with pytest.raises(pbt.Unavailable) as caught:
+    with pytest.raises(pbt.errors.Unavailable) as caught:
         session.ask("SELECT 1", {})
     journal = PostgresJournal("postgresql://pbt:hunter2@127.0.0.1:1/none", "p")
     journal.save_snapshot(b"")

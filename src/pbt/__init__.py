@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from pbt.engines.loop import Result as Result
     from pbt.engines.loop import train as train
     from pbt.errors import CheckpointError as CheckpointError
-    from pbt.errors import Conflict as Conflict
     from pbt.errors import Forbidden as Forbidden
     from pbt.errors import Invalid as Invalid
     from pbt.errors import JournalError as JournalError
@@ -23,10 +22,10 @@ if TYPE_CHECKING:
     from pbt.errors import NotLoaded as NotLoaded
     from pbt.errors import OutOfReach as OutOfReach
     from pbt.errors import PBTError as PBTError
+    from pbt.errors import ReadOnly as ReadOnly
     from pbt.errors import SettingsError as SettingsError
     from pbt.errors import SpaceError as SpaceError
     from pbt.errors import StrategyError as StrategyError
-    from pbt.errors import Unavailable as Unavailable
     from pbt.errors import UnknownMember as UnknownMember
     from pbt.errors import Unreachable as Unreachable
     from pbt.errors import Untrusted as Untrusted
@@ -57,9 +56,9 @@ _HOME = {
     "pbt.client.original": ("PBTClient",),
     "pbt.server.original": ("PBTServer",),
     "pbt.errors": (
-        "CheckpointError", "Conflict", "Forbidden", "Invalid", "JournalError", "LeaseLost", "NobodyFree", "NotLoaded",
-        "OutOfReach", "PBTError", "SettingsError", "SpaceError", "StrategyError", "Unavailable", "UnknownMember",
-        "ReadOnly", "Unreachable", "Untrusted",
+        "CheckpointError", "Forbidden", "Invalid", "JournalError", "LeaseLost", "NobodyFree", "NotLoaded", "OutOfReach",
+        "PBTError", "ReadOnly", "SettingsError", "SpaceError", "StrategyError", "UnknownMember", "Unreachable",
+        "Untrusted",
     ),
     "pbt.worker.join": ("join", "turns"),
     "pbt.engines.loop": ("Result", "train"),

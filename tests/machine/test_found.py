@@ -49,7 +49,7 @@ def test_seq_counts_from_one(seq: int) -> None:
     """An answer's seq of 0 says that nothing was committed."""
     s = Script()
     s.join(0)
-    with pytest.raises(pbt.Conflict, match="comes after report 0"):
+    with pytest.raises(pbt.errors.Conflict, match="comes after report 0"):
         s.report(0, 1.0, seq=seq)
 
 

@@ -284,7 +284,7 @@ def test_a_link_that_fails_records_nothing_and_says_so(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "link", full)
-    with pytest.raises(pbt.Unavailable, match="nothing was recorded"):
+    with pytest.raises(pbt.errors.Unavailable, match="nothing was recorded"):
         journal.append(0, [b"mine"])
     monkeypatch.undo()
     assert not list((folder / "journal").iterdir())

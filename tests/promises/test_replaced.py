@@ -136,9 +136,9 @@ def test_a_commit_whose_end_is_unknown_is_not_made_again_by_whoever_asks_again(s
     coordinator.create(wanted(space=SPACE, members=2, steps=10, maximize=True))
     answer = coordinator.join("n", member=0)
     report = Report(member=0, lease=answer.lease, seq=1, decided=1, step=1, score=77.0, checkpoint="0/1-1")
-    with pytest.raises(pbt.Unavailable):
+    with pytest.raises(pbt.errors.Unavailable):
         coordinator.report(report)
-    with pytest.raises(pbt.Unavailable):
+    with pytest.raises(pbt.errors.Unavailable):
         coordinator.report(report)
     cutter.shut = False
     (again,) = coordinator.report(report)
@@ -194,10 +194,10 @@ def test_the_database_away_is_said_without_its_password_and_is_found_again(tmp_p
     journal.append(0, [b"one"])
     pg.stop()
     for work in (lambda: journal.append(1, [b"x"]), lambda: list(journal.read(0))):
-        with pytest.raises(pbt.Unavailable, match="PostgreSQL postgres at") as caught:
+        with pytest.raises(pbt.errors.Unavailable, match="PostgreSQL postgres at") as caught:
             work()
         assert "very-secret" not in str(caught.value)
-    with pytest.raises(pbt.Unavailable, match="nothing was recorded"):
+    with pytest.raises(pbt.errors.Unavailable, match="nothing was recorded"):
         journal.append(1, [b"x"])
     assert journal.snapshot() is None
     journal.save_snapshot(b"lost, and no harm")
