@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import msgspec
 
 from pbt.errors import SettingsError
-from pbt.population.entries import Checkpoint, Entry, Explored, Past, Report, Reported, Why, evaluations, score_of
+from pbt.population.entries import Entry, Explored, Past, Report, Reported, Why, evaluations, score_of
 from pbt.population.population import Population
 from pbt.space.numbers import real
 from pbt.space.space import Values
@@ -124,20 +124,22 @@ class Recorded:
     def hear(self, entry: Entry, before: Population | None) -> None:
         """Listen to one entry; see `Follower.listen`."""
         number = 1 if before is None else before.count + 1
-        steps = {m.id: m.step for m in before.members} if before is not None and entry.decisions else {}
+        members = () if before is None else before.members
+        reported: dict[int, int] = {}
         if isinstance(entry.event, Reported) and before is not None:
             self._report(number, entry.time, entry.event, before)
-            steps |= {report.member: report.step for report in entry.event.reports}
+            reported = {report.member: report.step for report in entry.event.reports}
         elif isinstance(entry.event, Explored) and before is not None:
             self._explore(entry.event, before)
         for d in entry.decisions:
-            source = d.source or Checkpoint("", -1, 0, 0.0, {})
+            source = d.source
+            step = members[d.member].step if d.member < len(members) else 0
             if d.owed:
                 self._owed[d.member] = len(self.decisions)
             self.decisions.append(
                 DecisionRow(
-                    number, entry.time, d.member, steps.get(d.member, 0), d.start,
-                    None if d.source is None else source.member, None if d.source is None else source.id,
+                    number, entry.time, d.member, reported.get(d.member, step), d.start,
+                    None if source is None else source.member, None if source is None else source.id,
                     d.hyperparameters, d.stop, d.failed, d.role, d.why,
                 )
             )  # fmt: skip

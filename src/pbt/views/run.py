@@ -11,7 +11,8 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from pbt.coordinator.follower import Follower
-from pbt.opening.opening import open_journal
+from pbt.opening.folder import path_of
+from pbt.opening.opening import names_server, open_journal
 from pbt.population.entries import Entry
 from pbt.population.lineage import Lineage
 from pbt.population.member import MemberState
@@ -47,7 +48,8 @@ def load(where: str | os.PathLike[str]) -> Run:
         PBTError: nothing was created there yet.
         Unreachable: no server answers.
     """
-    return Run(os.fspath(where))
+    place = os.fspath(where)
+    return Run(place if names_server(place) else str(path_of(place)))
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Run:
     """A run as it stood when it was loaded.
 
     Attributes:
-        where: the folder, or the URL.
+        where: the folder, absolute, or the URL.
         population: all that its journal folds to.
         lineage: who took over whose weights, when.
         reports: every report, in order; ``reports.to_pandas()`` is a table of them.
