@@ -65,7 +65,7 @@ def test_it_reads_a_run_from_everywhere(world: World) -> None:
     assert run.best is not None
     best = s.population.best
     assert (run.best.score, run.best.step, run.best.checkpoint) == (best.score, best.step, best.id)
-    assert run.best.hyperparameters == run.schedule()[-1][1] == best.hyperparameters
+    assert run.best.hyperparameters == run.best.schedule[-1][1] == best.hyperparameters
     assert where(world) in repr(run)
 
 
@@ -83,7 +83,7 @@ def test_it_reads_while_others_write(world: World) -> None:
 def test_a_population_that_has_not_begun_has_nothing_to_show(world: World) -> None:
     Script(world, members=None, open=True, steps=None)
     run = pbt.load(where(world))
-    assert (run.members, run.best, run.schedule(), run.reports, run.decisions) == ((), None, [], [], [])
+    assert (run.members, run.best, run.reports, run.decisions) == ((), None, [], [])
     assert "0 members" in repr(run)
     assert "no checkpoint" in repr(run)
     with pytest.raises(pbt.UnknownMember):
@@ -148,7 +148,8 @@ def test_a_members_schedule_ends_with_the_values_in_force(tmp_path: Path) -> Non
         assert [step for step, _ in found] == sorted({step for step, _ in found})
         assert found[-1][1] == m.hyperparameters
     assert s.population.best.member == 0
-    assert run.schedule() == run.schedule(0)
+    assert run.best is not None
+    assert run.best.schedule == run.schedule(0)
     world.close()
 
 
@@ -171,8 +172,9 @@ def test_status_as_json_has_the_bests_schedule(tmp_path: Path) -> None:
     world = FolderWorld(tmp_path)
     trained(world)
     found = status(world.folder, tmp_path)["best"]["schedule"]
-    said = [{"step": step, "hyperparameters": values} for step, values in pbt.load(world.folder).schedule()]
-    assert found == said
+    best = pbt.load(world.folder).best
+    assert best is not None
+    assert found == [{"step": step, "hyperparameters": values} for step, values in best.schedule]
     world.close()
 
 

@@ -64,3 +64,37 @@ def test_a_strategys_author_imports_no_framework_and_no_server() -> None:
         "assert not any(m.startswith(('pbt.server', 'pbt.worker')) for m in sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=environment())
+
+
+USES = """
+import pbt
+from pbt.strategies import Decision, Population, Strategy, birth
+
+
+class Mine(Strategy, frozen=True):
+    share: float = 0.2
+
+
+space = {"lr": pbt.Float(0, 1)}
+for member in pbt.turns("x", space, members=3, maximize=True, turn_steps=3, strategy=Mine(), initial=[{"lr": 1}]):
+    member.report(1.0)
+result = pbt.train(lambda g: 0.0, lambda x, h, g: x, lambda x, g: x, space, steps=3, members=2, maximize=True)
+state: float = result.best.state
+score: float = pbt.load("x").reports[0].score
+pbt.join("x", when_away="continue", seed=None)
+pbt.turns("x", turn=3)  # wrong
+pbt.join("x", steps="many")  # wrong
+pbt.join("x", when_away="go on")  # wrong
+pbt.train(lambda g: 0.0, lambda x, h, g: x, lambda x, g: x, space, checkpoints="foreign")  # wrong
+"""
+
+
+@pytest.mark.slow
+def test_a_type_checker_knows_every_setting(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(USES)
+    code = [sys.executable, "-m", "mypy", "--strict", "--config-file", "", "--cache-dir", tmp_path / "cache", script]
+    done = subprocess.run(code, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    found = {int(line.split(":")[1]) for line in done.stdout.splitlines() if " error: " in line}
+    wrong = {n for n, line in enumerate(USES.splitlines(), 1) if line.endswith("# wrong")}
+    assert found == wrong, done.stdout + done.stderr

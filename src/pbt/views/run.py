@@ -58,7 +58,8 @@ class Best:
 
     Attributes:
         score: as reported; evaluate afresh before you publish it, since the best of many noisy scores is biased.
-        hyperparameters: with which its last steps were trained; `Run.schedule` has those before.
+        hyperparameters: with which its last steps were trained.
+        schedule: (from step, hyperparameters) pairs that led to it, the first from step 0.
         checkpoint: its id.
         path: the folder in which it lies on this machine; None: elsewhere, see ``pbt fetch``.
     """
@@ -67,6 +68,7 @@ class Best:
     member: int
     step: int
     hyperparameters: Values
+    schedule: Schedule
     checkpoint: str
     path: Path | None
 
@@ -122,33 +124,22 @@ class Run:
         best = self.population.best
         if best is None:
             return None
-        path = checkpoint_path(self.where, self.settings, best)
-        own = path is not None and not self.settings.foreign
+        path = None if self.settings.foreign else checkpoint_path(self.where, self.settings, best)
         return Best(
-            real(best.score),
-            best.member,
-            best.step,
-            best.hyperparameters,
-            best.id,
-            Path(path) if own and path else None,
-        )
+            real(best.score), best.member, best.step, best.hyperparameters, schedule(self.lineage, best), best.id,
+            None if path is None else Path(path),
+        )  # fmt: skip
 
-    def schedule(self, member: int | None = None) -> Schedule:
-        """The hyperparameters by the step from which they held, along a lineage from its beginning.
-
-        Args:
-            member: up to those with which this member is trained now; None: those that led to the best checkpoint.
+    def schedule(self, member: int) -> Schedule:
+        """The hyperparameters along a member's lineage, from its beginning to those with which it is trained now.
 
         Returns:
-            (from step, hyperparameters) pairs, the first from step 0; empty if there is nothing yet.
+            (from step, hyperparameters) pairs, the first from step 0; empty if they are still owed.
 
         Raises:
             UnknownMember: there is no such member.
         """
-        if member is not None:
-            return schedule_of_member(self.lineage, self.population.member(member).id)
-        best = self.population.best
-        return [] if best is None else schedule(self.lineage, best)
+        return schedule_of_member(self.lineage, self.population.member(member).id)
 
     def __rich__(self) -> RenderableType:
         return Group(
@@ -176,9 +167,9 @@ class Run:
         best = self.population.best
         if best is None:
             return ["no checkpoint with a finite score yet"]
-        pieces = len(self.schedule())
+        pieces = len(schedule(self.lineage, best))
         return [
             f"best score {number_text(best.score)}: member {best.member} at step {best.step}",
             *(f"  {line}" for line in how_to_load(self.where, self.settings, best)),
-            f"  its schedule of hyperparameters has {pieces} {'piece' if pieces == 1 else 'pieces'}: schedule()",
+            f"  its schedule of hyperparameters has {pieces} {'piece' if pieces == 1 else 'pieces'}: best.schedule",
         ]
