@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from pbt.population.entries import Leased
 from tests.promises.test_killed import journal
+from tests.support.population import Script
 from tests.support.scripts import ROOT, environment, status, write
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -102,6 +104,21 @@ def test_the_code_runs(tmp_path: Path, code: str) -> None:
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_the_strategy_of_the_docs_takes_over_only_what_is_better(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a module of its own, as the page says."""
+    page = (ROOT / "docs" / "strategies.md").read_text()
+    module = ModuleType("tournament")
+    monkeypatch.setitem(sys.modules, "tournament", module)
+    exec(next(m[2] for m in FENCE.finditer(page) if m[1] == "python"), module.__dict__)
+    s = Script(members=4, strategy="tournament:Tournament")
+    for n in range(5):
+        s.round(*(10 * n - member for member in range(4)))
+    copies = [d for e in s.entries for d in e.decisions if d.start == "copy"]
+    assert copies
+    assert all(d.parents[0].member < d.member and d.why.note == f"beaten by {d.parents[0].member}" for d in copies)
+    assert all(d.why.operations["lr"] != "resample" for d in copies)
 
 
 @runs(
