@@ -127,6 +127,7 @@ def test_a_decision_that_names_a_checkpoint_of_nobody_is_refused_with_a_reason(m
     s.report(0, 1.0)
     known = s.population.members[0].checkpoint
     gone = replace(known, id=f"{member}/1-1", member=member)
-    decision = Decision(1, 5, "copy", (gone,), known.hyperparameters)
+    decided = s.population.members[1].decisions
+    decision = Decision(1, 5, "copy", (gone,), known.hyperparameters, decided=decided)
     with pytest.raises(pbt.Invalid, match="which does not exist"):
-        s.coordinator.tell(Steered({"again": [1]}), (decision,))
+        s.coordinator.tell(Steered({"set": [1]}), (decision,))

@@ -14,7 +14,7 @@ from typing import Any
 from pbt.client.remote import Remote
 from pbt.coordinator.answer import Answer
 from pbt.errors import Invalid, PBTError, SettingsError, refuses
-from pbt.population.entries import ORIGINAL, Report
+from pbt.population.entries import Decision, Report, Why
 from pbt.settings import Wanted
 from pbt.space.domains import Float, Int
 from pbt.space.numbers import measured, number, plain, short, text
@@ -22,7 +22,7 @@ from pbt.space.reading import read_space
 from pbt.space.space import Values
 from pbt.strategies.explore import perturb
 from pbt.strategies.original import Original
-from pbt.strategies.registry import record
+from pbt.strategies.registry import ORIGINAL, record
 
 _log = logging.getLogger("pbt")
 
@@ -90,7 +90,7 @@ class PBTClient:
         self._process = os.getpid()
         self._seq = 0
         self._took = False
-        self._pending: Report | None = None
+        self._pending: tuple[Report, Decision | None] | None = None
         self._values: Values = dict(self._answer.hyperparameters)
 
     def _here(self) -> None:
@@ -116,22 +116,39 @@ class PBTClient:
         self._send_again()
         a = self._answer
         assert a.member is not None
+        score, decision = number(metric_value, "metric_value"), self._decided()
         self._seq += 1
-        self._pending = Report(
-            member=a.member, lease=a.lease, seq=self._seq, decided=a.decisions, step=0,
-            score=number(metric_value, "metric_value"), checkpoint=path, took=self._took,
-            hyperparameters=dict(self._values),
+        report = Report(
+            member=a.member, lease=a.lease, seq=self._seq, decided=a.decisions + (decision is not None), step=0,
+            score=score, checkpoint=path,
         )  # fmt: skip
+        self._pending = report, decision
         self._send_again()
         return PBTCheckpoint(a.member, metric_value, dict(self._values), path)
 
+    def _decided(self) -> Decision | None:
+        """What became of the member since its last save; None: nothing, it went on."""
+        a = self._answer
+        assert a.member is not None
+        if self._took and a.offer is not None:
+            return Decision(
+                a.member, a.offer.step + 1, start="copy", parents=(a.offer,), hyperparameters=dict(self._values),
+                why=Why(note="taken by its client"), decided=a.decisions,
+            )  # fmt: skip
+        if self._values != a.hyperparameters:
+            return Decision(
+                a.member, a.ready, hyperparameters=dict(self._values), why=Why(note="changed by its client"),
+                decided=a.decisions,
+            )  # fmt: skip
+        return None
+
     def _send_again(self) -> None:
         """Send the save that is under way: the same bytes, also after an exception that lost the answer."""
-        report = self._pending
-        if report is None:
+        if self._pending is None:
             return
+        report, decision = self._pending
         try:
-            (self._answer,) = self._remote.report(report)
+            self._answer = self._remote.save(report, decision)
         except PBTError as error:
             if refuses(error):
                 self._pending = None

@@ -19,10 +19,6 @@ from pbt.space.numbers import real as real
 from pbt.space.space import Values
 from pbt.space.values import Value
 
-ORIGINAL = "original"
-"""The strategy behind the original client."""
-
-
 FORMAT = 1
 """Version of the entries that this code writes; it opens every earlier one."""
 
@@ -70,6 +66,8 @@ class Decision(Part, frozen=True, gc=False):
         role: set at birth by strategies that know several kinds of members.
         contends: whether its checkpoints may become the best of the run and reach the goal; None: as before. A member
             contends from its birth unless that says otherwise.
+        decided: of a decision told from outside: how many decisions on the member its teller knew of. It holds for
+            that member as it then stood and for no other, so that told twice it is applied once.
     """
 
     member: Count
@@ -82,6 +80,7 @@ class Decision(Part, frozen=True, gc=False):
     role: Word | None = None
     why: Why = Why()
     contends: bool | None = None
+    decided: Count | None = None
 
     @property
     def source(self) -> Checkpoint | None:
@@ -120,8 +119,6 @@ class Report(Part, frozen=True, gc=False, kw_only=True):
         history: what it could not say before, since the coordinator was away; in order, all before `step`.
         score: a number, or several evaluations whose mean is the score.
         used: hyperparameters read back from the training code.
-        took: the original client alone: whether it took over the checkpoint that it was offered.
-        hyperparameters: the original client alone: those in force.
     """
 
     member: Count
@@ -134,8 +131,6 @@ class Report(Part, frozen=True, gc=False, kw_only=True):
     used: dict[str, Value] = {}
     metrics: dict[str, Number] = {}
     release: bool = False
-    took: bool | None = None
-    hyperparameters: Values | None = None
     history: tuple[Past, ...] = ()
 
 
@@ -236,7 +231,7 @@ def canonical(event: Event) -> Event:
     """
     if type(event) is Reported:
         for r in event.reports:
-            if type(r.score) is not float or r.used or r.metrics or r.hyperparameters is not None or r.history:
+            if type(r.score) is not float or r.used or r.metrics or r.history:
                 break
         else:
             return event
