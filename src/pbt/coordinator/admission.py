@@ -145,9 +145,9 @@ def _check_history(report: Report, reached: int) -> None:
 
 
 def _check_size(report: Report) -> None:
-    said = (report.used, report.metrics)
+    said = (report.used, report.metrics, report.score if isinstance(report.score, dict) else {})
     size = sum(len(name) + len(str(value)) for part in said for name, value in part.items())
-    size += len(report.checkpoint or "") + (8 * len(report.score) if isinstance(report.score, tuple) else 0)
+    size += len(report.checkpoint or "") + (8 * len(report.score) if isinstance(report.score, tuple | dict) else 0)
     if size > VALUES_LIMIT:
         raise Invalid(
             f"member {report.member}: the report is {size} characters long, at most {VALUES_LIMIT} are journalled"

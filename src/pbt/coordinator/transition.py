@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from pbt.coordinator.commands import Command, Proposal
 from pbt.errors import Invalid, PBTError, StrategyError
-from pbt.population.entries import Decision, Entry, canonical, decode, encode
+from pbt.population.entries import Decision, Entry, Reported, canonical, decode, encode
 from pbt.population.fold import apply, apply_all, decided, happened
 from pbt.population.population import Population
 from pbt.strategies.strategy import Memory, Strategy
@@ -57,6 +57,8 @@ def decide(before: Fold | None, proposal: Proposal, strategy: Strategy, time: fl
     population, memory = before if before is not None else (None, None)
     event, decisions = canonical(proposal.event), proposal.decisions
     remembers = strategy.remembers
+    if isinstance(event, Reported) and not strategy.several_objectives:
+        _check_one_objective(event)
     seen = happened(population, event)
     decisions = _checked_outside(seen, decisions)
     view = decided(seen, decisions) if decisions else seen
@@ -84,6 +86,15 @@ def fold_all(before: Fold | None, entries: Sequence[Entry], strategy: Strategy) 
 def owes(entry: Entry) -> bool:
     """Whether a decision of the entry owes hyperparameters."""
     return any(d.hyperparameters is None and d.owed for d in entry.decisions)
+
+
+def _check_one_objective(event: Reported) -> None:
+    for report in event.reports:
+        if isinstance(report.score, dict) or any(isinstance(past.score, dict) for past in report.history):
+            raise Invalid(
+                f"member {report.member}: score is a mapping, and this population's strategy ranks one number: "
+                "report one, or a list of evaluations"
+            )
 
 
 def _decide(strategy: Strategy, view: Population, memory: Memory) -> Sequence[Decision]:

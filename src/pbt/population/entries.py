@@ -26,6 +26,13 @@ Ready = Annotated[int, msgspec.Meta(ge=-LARGEST, le=2 * LARGEST)]
 """A step and an interval."""
 
 
+Score = Number | tuple[Number, ...] | dict[str, Number]
+"""What is reported: a number, several evaluations whose mean is the score, or several objectives by name.
+
+Objectives are reserved: strategies that rank one number, as all do that come with the package, refuse them.
+"""
+
+
 class Checkpoint(Part, frozen=True, gc=False):
     """The whole training state of a member at one report, and what was known of it then."""
 
@@ -107,7 +114,7 @@ class Past(Part, frozen=True, gc=False):
     """What a worker would have reported while its coordinator was away: curve, without a checkpoint."""
 
     step: int
-    score: Number | tuple[Number, ...]
+    score: Score
     metrics: dict[str, Number] = {}
 
 
@@ -117,7 +124,7 @@ class Report(Part, frozen=True, gc=False, kw_only=True):
     Attributes:
         decided: how many decisions this worker knows of for its member.
         history: what it could not say before, since the coordinator was away; in order, all before `step`.
-        score: a number, or several evaluations whose mean is the score.
+        score: see `Score`.
         used: hyperparameters read back from the training code.
     """
 
@@ -126,7 +133,7 @@ class Report(Part, frozen=True, gc=False, kw_only=True):
     seq: Count
     decided: Count
     step: Count
-    score: Number | tuple[Number, ...]
+    score: Score
     checkpoint: str | None = None
     used: dict[str, Value] = {}
     metrics: dict[str, Number] = {}
@@ -287,12 +294,12 @@ def size_of(past: Past) -> int:
 def evaluations(report: Report | Past) -> tuple[Number, ...]:
     """The evaluations in a report: a number counts as a list of one."""
     score = report.score
-    return score if type(score) is tuple else (score,)  # type: ignore[return-value]
+    return score if isinstance(score, tuple) else (score_of(report),)
 
 
 def score_of(report: Report | Past) -> Number:
-    """The score in a report: the number, or the mean of the list."""
+    """The score in a report: the number, the mean of the list, or the first of several objectives."""
     score = report.score
-    if not isinstance(score, tuple):
-        return score
-    return mean(score)
+    if isinstance(score, tuple):
+        return mean(score)
+    return next(iter(score.values()), "nan") if isinstance(score, dict) else score
