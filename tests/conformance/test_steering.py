@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import pbt
 from pbt.coordinator.commands import SaveCommand
@@ -97,7 +98,7 @@ def test_a_save_brings_its_decision_and_its_report_together() -> None:
         (answers,) = teller.serve([command])
         assert [a.hyperparameters for a in answers] == [GOOD]
     steered, reported = s.entries[n:]
-    assert (steered.event, steered.decisions[0]) == (Steered({"set": [0]}, by="client"), decision)
+    assert (steered.event, steered.decisions[0]) == (Steered({"set": [0]}, "client", "0/1-2"), decision)
     assert isinstance(reported.event, Reported)
 
 
@@ -116,3 +117,79 @@ def test_a_save_decides_on_its_own_member_alone() -> None:
     s.round(1, 2, 3, 4)
     (refused,) = s.coordinator.serve([saved(s, changed(s, 1))])
     assert isinstance(refused, pbt.Invalid)
+
+
+@pytest.mark.parametrize("weights", [False, True])
+def test_a_save_does_not_pass_a_decision_for_its_own_that_somebody_else_took_meanwhile(weights: bool) -> None:
+    s = Script(MemoryWorld())
+    s.round(1, 2, 3, 4)
+    command = saved(s, changed(s, 0))
+    other = changed(s, 0)
+    if weights:
+        best = s.population.best
+        other = replace(other, start="copy", parents=(best,), ready=best.step + 1)
+    s.coordinator.tell(Steered({"set": [0]}, by="hand"), [other])
+    n = len(s.entries)
+    (answers,) = s.coordinator.serve([command])
+    assert len(s.entries) == n
+    assert [(a.seq, a.decisions) for a in answers] == [(1, 3)]
+
+
+def test_a_save_decides_nothing_once_the_goal_is_reached() -> None:
+    s = Script(MemoryWorld(), goal=4.0)
+    s.round(1, 2, 3, 4)
+    n = len(s.entries)
+    (answers,) = s.coordinator.serve([saved(s, changed(s, 0))])
+    assert len(s.entries) == n
+    assert answers[0].stop
+
+
+def test_a_save_does_not_begin_a_stopped_member_anew() -> None:
+    s = Script(MemoryWorld())
+    s.round(1, 2, 3, 4)
+    s.answers[0] = s.coordinator.finish(0, 1)
+    n, best = len(s.entries), s.population.best
+    (answers,) = s.coordinator.serve([saved(s, replace(changed(s, 0), start="copy", parents=(best,)))])
+    assert len(s.entries) == n
+    assert s.population.members[0].stopped and answers[0].stop
+
+
+def test_a_save_does_not_pass_a_barrier() -> None:
+    s = Script(MemoryWorld(), synchronous=True)
+    s.round(1, 2)
+    n = len(s.entries)
+    (refused,) = s.coordinator.serve([saved(s, changed(s, 0))])
+    assert isinstance(refused, pbt.Conflict)
+    assert len(s.entries) == n
+
+
+@pytest.mark.parametrize(
+    ("change", "members"),
+    [
+        ({}, []),
+        ({"finish": 2}, []),
+        ({"set": []}, []),
+        ({"set": [1, "a"]}, [1]),
+        ({"set": [1, 1]}, [1, 1]),
+        ({"again": [1], "set": [2]}, [2]),
+        ({"again": [1], "steps": 150}, []),
+    ],
+)
+def test_a_change_carries_the_decisions_that_it_names_or_is_refused(
+    world: World, change: dict[str, Any], members: list[int]
+) -> None:
+    s = Script(world)
+    s.round(1, 2, 3, 4)
+    n = len(s.entries)
+    with pytest.raises(pbt.Invalid, match=r"a change from outside|names|are on the members that are named"):
+        s.coordinator.tell(Steered(change), [changed(s, member) for member in members])
+    assert len(s.entries) == n
+
+
+def test_two_launchers_raise_the_steps_once(world: World) -> None:
+    s = Script(world)
+    s.round(1, 2, 3, 4)
+    n = len(s.entries)
+    for nonce, teller in (("a", s.coordinator), ("b", world.coordinator())):
+        teller.tell(Steered({"steps": 150}, by="pbt run", nonce=nonce))
+    assert (len(s.entries), s.population.settings.steps) == (n + 1, 150)

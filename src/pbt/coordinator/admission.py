@@ -29,17 +29,10 @@ def admit(population: Population, report: Report) -> Report | None:
         Conflict, LeaseLost, Invalid: why it is refused.
     """
     m = population.member(report.member)
-    if is_repeat(population, m, report):
+    if not is_new(population, m, report, report.decided):
         return None
-    check_lease(m, report)
     if _uncounted(population, report):
         report = replace(report, step=m.step + 1)
-    if report.decided < m.given or population.reached:
-        return None
-    if m.waits:
-        raise Conflict(
-            f"member {m.id} waits for a decision: ask for it with the report that is due, not with a new one"
-        )
     _check_step(population, m, report)
     if report.used or report.metrics or type(report.score) is not float:
         _check_size(report)
@@ -49,6 +42,28 @@ def admit(population: Population, report: Report) -> Report | None:
     if report.history:
         _check_history(report, m.step)
     return report
+
+
+def is_new(population: Population, m: MemberState, report: Report, known: int) -> bool:
+    """Whether a report, or what its worker did before it, can change how the member stands.
+
+    Args:
+        known: how many decisions on the member were known to the worker when it did.
+
+    Raises:
+        Conflict: it has a number that was used, or the member waits for a decision.
+        LeaseLost: another lease is the newest.
+    """
+    if is_repeat(population, m, report):
+        return False
+    _check_lease(m, report)
+    if known < m.given or population.reached:
+        return False
+    if m.waits:
+        raise Conflict(
+            f"member {m.id} waits for a decision: ask for it with the report that is due, not with a new one"
+        )
+    return True
 
 
 def outdated(population: Population, report: Report) -> bool:
@@ -81,7 +96,7 @@ def is_repeat(population: Population, m: MemberState, report: Report) -> bool:
     return True
 
 
-def check_lease(m: MemberState, report: Report) -> None:
+def _check_lease(m: MemberState, report: Report) -> None:
     """The report comes under the member's newest lease, and after the others of it.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
-from pbt.coordinator.admission import admit, check_lease, is_repeat, outdated
+from pbt.coordinator.admission import admit, is_new, outdated
 from pbt.coordinator.answer import Answer, answer, nobody
 from pbt.coordinator.leasing import available, further_behind, held, round_lacks_free
 from pbt.errors import Invalid, NobodyFree
@@ -112,17 +112,28 @@ class SaveCommand:
         self._decision = decision
 
     def propose(self, population: Population) -> Proposal | None:
-        """First the decision, then the report."""
+        """First the decision, then the report; neither, if the member was decided on by somebody else meanwhile."""
         report, decision = self._report, self._decision
         m = population.member(report.member)
         if decision is not None:
-            if (decision.member, report.decided) != (m.id, (decision.decided or 0) + 1):
-                raise Invalid(f"member {m.id}: a save tells a decision on its own member, and counts it in its report")
-            if m.decisions == decision.decided and not is_repeat(population, m, report):
-                check_lease(m, report)
-                return Proposal(Steered({"set": [m.id]}, by="client"), (decision,), more=True)
+            known = self._check(decision)
+            told = f"{m.id}/{report.lease}-{report.seq}"
+            if population.steered != told:
+                if not is_new(population, m, report, known) or m.stopped or m.decisions != known:
+                    return None
+                return Proposal(Steered({"set": [m.id]}, "client", told), (decision,), more=True)
         admitted = admit(population, report)
         return None if admitted is None else Proposal(Reported((admitted,)))
+
+    def _check(self, decision: Decision) -> int:
+        """How many decisions its teller knew of before this one."""
+        report, known = self._report, decision.decided
+        if decision.member != report.member or known is None or report.decided != known + 1 or decision.stop:
+            raise Invalid(
+                f"member {report.member}: the decision of a save is on its own member and does not stop it, and the "
+                f"report's decided is one more than the decision's; not {report.decided} and {known}"
+            )
+        return known
 
     def answers(self, population: Population) -> list[Answer]:
         """How the member stands."""

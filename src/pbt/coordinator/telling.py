@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -11,6 +12,7 @@ from pbt.coordinator.commands import Proposal
 from pbt.errors import Conflict, Invalid
 from pbt.population.entries import LARGEST, Absent, Decision, Event, Lost, Released, Steered, Why
 from pbt.population.population import Population
+from pbt.space.numbers import short
 from pbt.strategies.cure import again
 
 
@@ -24,7 +26,7 @@ class TellCommand:
     def propose(self, population: Population) -> Proposal | None:
         """The event, if it still says something new."""
         event = self._event
-        _check_named(event, self._decisions)
+        _check_named(population, event, self._decisions)
         if isinstance(event, Released | Lost):
             m = population.member(event.member)
             if m.lease is None or m.lease.number != event.lease or m.lease.ended:
@@ -43,7 +45,8 @@ class TellCommand:
         elif isinstance(event, Steered):
             if event.nonce and event.nonce == population.steered:
                 return None
-            _check_change(population, event)
+            if "steps" in event.change and not _is_longer(population, event.change["steps"]):
+                return None
             if "again" in event.change:
                 return _tried_again(population, event)
             if _is_known(population, self._decisions):
@@ -90,24 +93,33 @@ def _is_known(population: Population, decisions: Sequence[Decision]) -> bool:
     return bool(stale)
 
 
-def _check_named(event: Event, decisions: Sequence[Decision]) -> None:
-    named = event.change.get("set", []) if isinstance(event, Steered) else []
-    if not isinstance(named, list) or sorted(d.member for d in decisions) != sorted(named):
+def _check_named(population: Population, event: Event, decisions: Sequence[Decision]) -> None:
+    """A change is one of steps, again and set; decisions come with set alone, one on each member that it names."""
+    change = event.change if isinstance(event, Steered) else {}
+    if isinstance(event, Steered) and (len(change) != 1 or not change.keys() <= {"steps", "again", "set"}):
+        raise Invalid(f"a change from outside is one of steps, again and set; not {short(change)}")
+    members = range(len(population.members))
+    for name in change.keys() & {"again", "set"}:
+        named = change[name]
+        if not isinstance(named, list) or any(type(id) is not int or id not in members for id in named):
+            raise Invalid(f"{name} names members, 0 to {len(members) - 1}; not {named!r:.40}")
+        if not named or len(set(named)) < len(named):
+            raise Invalid(f"{name} names at least one member, and each of them once; not {named!r:.40}")
+    named = change.get("set", [])
+    if sorted(d.member for d in decisions) != sorted(named):
         raise Invalid(f"decisions from outside are on the members that are named, set={named!r:.40}, and no others")
 
 
-def _check_change(population: Population, event: Steered) -> None:
-    members = range(len(population.members))
-    for name in ("again", "set"):
-        named = event.change.get(name, [])
-        if not isinstance(named, list) or any(type(id) is not int or id not in members for id in named):
-            raise Invalid(f"{name} names members, 0 to {len(members) - 1}; not {named!r:.40}")
-    steps, now = event.change.get("steps"), population.settings.steps
-    if "steps" in event.change and (type(steps) is not int or now is None or not now <= steps <= LARGEST):
+def _is_longer(population: Population, steps: Any) -> bool:
+    """Whether these are more steps than the population has; as many were raised to already.
+
+    Raises:
+        Invalid: they are fewer, or no steps at all.
+    """
+    now = population.settings.steps
+    if type(steps) is not int or now is None or not now <= steps <= LARGEST:
         raise Invalid(f"steps can be raised from {now}, to an integer up to {LARGEST}; not to {steps!r:.40}")
-    for name in event.change:
-        if name not in ("steps", "again", "set", "finish"):
-            raise Invalid(f"nobody knows how to steer {name!r:.40}")
+    return steps > now
 
 
 class FinishCommand:

@@ -164,7 +164,7 @@ class App:
 
     async def _save(self, served: ServedPopulation, saved: Save, asker: object) -> Answer:
         (answer,) = await served.ask(SaveCommand(saved.report, saved.decision), asker)
-        if self._verbose is not None:
+        if self._verbose is not None and answer.seq == saved.report.seq:
             self._verbose.saved(saved)
         return answer
 
