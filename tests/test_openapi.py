@@ -94,6 +94,7 @@ def test_real_answers_and_real_errors_are_as_the_document_says(
 
     bodies: dict[str, Any] = {
         "report": json.loads(msgspec.json.encode([report])),
+        "save": {"report": json.loads(msgspec.json.encode(report))},
         "join": {"nonce": "m"},
         "beat": NUMBERS,
         "stand": NUMBERS,

@@ -135,13 +135,14 @@ def to_join(model: Model, gone: Gone, nonce: str, wish: int | None, turn: bool) 
     return [Leased(free[0].id, 1 if newest is None else newest.number + 1, nonce, turn)]
 
 
-def to_told(model: Model, event: Any) -> Expected:
-    """`released`, `lost`, `absent`: of a lease that is over, nothing is left to say."""
+def to_told(model: Model, event: Any, decisions: Sequence[Decision] = ()) -> Expected:
+    """`released`, `lost`, `absent` of a lease that is over say nothing new; nor a decision on one decided on since."""
     if isinstance(event, Absent):
         still = tuple(pair for pair in event.members if _can_be_missed(model, *pair))
         return [Absent(still)] if still else []
     if isinstance(event, Steered):
-        return [] if model.steered == event.nonce else [event]
+        stale = any(d.decided != model.members[d.member].decisions for d in decisions)
+        return [] if stale or model.steered == event.nonce else [event]
     assert isinstance(event, Released | Lost)
     m = model.members[event.member]
     if m.lease is None or m.lease.number != event.lease or m.lease.ended:

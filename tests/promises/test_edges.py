@@ -16,7 +16,8 @@ from pbt.checkpoints.cache import Cache
 from pbt.checkpoints.folder import FolderStore
 from pbt.checkpoints.upload import UploadStore
 from pbt.client.remote import Remote
-from pbt.coordinator.commands import StandCommand, TellCommand
+from pbt.coordinator.commands import StandCommand
+from pbt.coordinator.telling import TellCommand
 from pbt.errors import OutOfReach, Unavailable
 from pbt.opening import folder as folders
 from pbt.opening.opening import open_population
@@ -194,12 +195,17 @@ def test_a_cure_that_waits_for_a_round_does_not_clear_the_count() -> None:
 def test_what_is_told_from_outside_is_checked(world: World) -> None:
     s = Script(world)
     s.round(1, 2, 3, 4)
-    n = len(s.entries)
+    n, now = len(s.entries), s.population.members[0].decisions
+    good = {"lr": 0.5, "layers": 1, "act": "a"}
     told: list[tuple[dict[str, Any], list[Decision]]] = [
-        ({"again": [0]}, [Decision(-1, 5, hyperparameters={"lr": 1e9})]),
-        ({"again": [0]}, [Decision(99, 5)]),
-        ({"again": [0]}, [Decision(0, 5, hyperparameters={"lr": 1e9})]),
-        ({"again": [0]}, [Decision(0, 5, start="copy", hyperparameters={"lr": 0.5, "layers": 1, "act": "a"})]),
+        ({"set": [0]}, [Decision(-1, 5, hyperparameters={"lr": 1e9}, decided=now)]),
+        ({"set": [0]}, [Decision(99, 5, decided=now)]),
+        ({"set": [0]}, [Decision(0, 5, hyperparameters={"lr": 1e9}, decided=now)]),
+        ({"set": [0]}, [Decision(0, 5, start="copy", hyperparameters=good, decided=now)]),
+        ({"set": [0]}, [Decision(0, 5, hyperparameters=good)]),
+        ({"set": [0]}, [Decision(0, 5, hyperparameters=good, decided=now + 1)]),
+        ({"set": [0, 1]}, [Decision(0, 5, hyperparameters=good, decided=now)]),
+        ({"again": [0]}, [Decision(0, 5, hyperparameters=good, decided=now)]),
         ({"steps": 250.5}, []),
         ({"steps": "x"}, []),
         ({"steps": 1}, []),
@@ -208,9 +214,6 @@ def test_what_is_told_from_outside_is_checked(world: World) -> None:
     for change, decisions in told:
         with pytest.raises(pbt.PBTError):
             s.coordinator.tell(Steered(change), decisions)
-    for hyperparameters in ({"lr": "boom"}, {"lr": 0.5, "layers": 1, "act": "a"}):
-        with pytest.raises(pbt.Invalid, match="original client"):
-            s.report(0, 1.0, hyperparameters=hyperparameters)
     first, second = s.draft(0, 1.0, step=9), s.draft(0, 1.0, step=3)
     with pytest.raises(pbt.Invalid, match="two reports of one member"):
         s.coordinator.report(first, second)
@@ -225,9 +228,9 @@ def test_what_one_ask_is_refused_does_not_touch_the_others() -> None:
     s = Script(world)
     s.round(1, 2, 3, 4)
     s.report(0, 5)
-    steered = Steered({"again": [1]})
-    decision = Decision(1, 9, hyperparameters={"lr": 0.5, "layers": 1, "act": "a"})
+    steered = Steered({"set": [1]})
     before = s.population.members[1].decisions
+    decision = Decision(1, 9, hyperparameters={"lr": 0.5, "layers": 1, "act": "a"}, decided=before)
     outcomes = s.coordinator.serve(
         [
             TellCommand(steered, [decision]),

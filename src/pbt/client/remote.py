@@ -39,7 +39,7 @@ from pbt.population.entries import Decision, Event, Report
 from pbt.population.recorded import Settings
 from pbt.settings import Wanted
 from pbt.wire.keys import KEY_ENV, key_beside, seat_is_left, wire_form
-from pbt.wire.messages import HOLD, Failure, Holder, Join, PopulationFolder, Tell, raised
+from pbt.wire.messages import HOLD, Failure, Holder, Join, PopulationFolder, Save, Tell, raised
 
 _log = logging.getLogger("pbt")
 FIRST_TIMEOUT = 10.0
@@ -110,6 +110,10 @@ class Remote:
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise Invalid(f"the report can not be written: {error}") from None
         return self._post("report", body, _answers, held=True)
+
+    def save(self, report: Report, decision: Decision | None = None) -> Answer:
+        """See `pbt.coordinator.commands.SaveCommand`."""
+        return self._post("save", _encode(Save(report, decision)), _answer)
 
     def tell(self, event: Event, decisions: Sequence[Decision] = ()) -> Answer:
         """See `Coordinator.tell`."""

@@ -11,19 +11,16 @@ from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
-from pbt.coordinator.admission import admit, outdated
+from pbt.coordinator.admission import admit, is_new, outdated
 from pbt.coordinator.answer import Answer, answer, nobody
 from pbt.coordinator.leasing import available, further_behind, held, round_lacks_free
 from pbt.errors import Invalid, NobodyFree
 from pbt.liveness.liveness import Liveness
 from pbt.population.entries import (
-    LARGEST,
-    Absent,
     Decision,
     Event,
     Explored,
     Leased,
-    Lost,
     Released,
     Report,
     Reported,
@@ -32,14 +29,18 @@ from pbt.population.entries import (
 )
 from pbt.population.population import Population
 from pbt.space.space import Values
-from pbt.strategies.cure import again
 
 
 class Proposal(NamedTuple):
-    """An event, with decisions that it brings along; the strategy adds its own."""
+    """An event, with decisions that it brings along; the strategy adds its own.
+
+    Attributes:
+        more: the command has more to propose, on the fold that includes this; all is appended together or nothing.
+    """
 
     event: Event
     decisions: tuple[Decision, ...] = ()
+    more: bool = False
 
 
 class Command(Protocol):
@@ -98,6 +99,45 @@ class ReportCommand:
     def answers(self, population: Population) -> list[Answer]:
         """How each of the members stands."""
         return [answer(population, r.member, r.lease) for r in self._reports]
+
+
+class SaveCommand:
+    """A report, and what its script decided on its member since the last one: a decision in an entry of its own.
+
+    Of the original client, which takes over what it was offered, or does not, and explores by itself.
+    """
+
+    def __init__(self, report: Report, decision: Decision | None = None) -> None:
+        self._report = report
+        self._decision = decision
+
+    def propose(self, population: Population) -> Proposal | None:
+        """First the decision, then the report; neither, if the member was decided on by somebody else meanwhile."""
+        report, decision = self._report, self._decision
+        m = population.member(report.member)
+        if decision is not None:
+            known = self._check(decision)
+            told = f"{m.id}/{report.lease}-{report.seq}"
+            if population.steered != told:
+                if not is_new(population, m, report, known) or m.stopped or m.decisions != known:
+                    return None
+                return Proposal(Steered({"set": [m.id]}, "client", told), (decision,), more=True)
+        admitted = admit(population, report)
+        return None if admitted is None else Proposal(Reported((admitted,)))
+
+    def _check(self, decision: Decision) -> int:
+        """How many decisions its teller knew of before this one."""
+        report, known = self._report, decision.decided
+        if decision.member != report.member or known is None or report.decided != known + 1 or decision.stop:
+            raise Invalid(
+                f"member {report.member}: the decision of a save is on its own member and does not stop it, and the "
+                f"report's decided is one more than the decision's; not {report.decided} and {known}"
+            )
+        return known
+
+    def answers(self, population: Population) -> list[Answer]:
+        """How the member stands."""
+        return [answer(population, self._report.member, self._report.lease)]
 
 
 class JoinCommand:
@@ -164,93 +204,6 @@ class JoinCommand:
         """How the leased member stands, or that nobody is to be had."""
         mine = self._mine(population)
         return [nobody(population) if mine is None else answer(population, *mine)]
-
-
-class TellCommand:
-    """`released`, `lost`, `absent` or `steered`; told twice is told once."""
-
-    def __init__(self, event: Event, decisions: Sequence[Decision] = ()) -> None:
-        self._event = event
-        self._decisions = tuple(decisions)
-
-    def propose(self, population: Population) -> Proposal | None:
-        """The event, if it still says something new."""
-        event = self._event
-        if isinstance(event, Released | Lost):
-            m = population.member(event.member)
-            if m.lease is None or m.lease.number != event.lease or m.lease.ended:
-                return None
-            if isinstance(event, Lost) and (m.checkpoint is None or m.checkpoint.id != event.checkpoint or m.broken):
-                return None
-        elif isinstance(event, Absent):
-            still = tuple(
-                (id, number)
-                for id, number in event.members
-                if (m := population.member(id)).living and not m.due and m.newest == number
-            )
-            if not still:
-                return None
-            event = Absent(still)
-        elif isinstance(event, Steered):
-            if event.nonce and event.nonce == population.steered:
-                return None
-            _check_change(population, event, self._decisions)
-            if "again" in event.change and not self._decisions:
-                return _tried_again(population, event)
-        else:
-            raise Invalid("only released, lost, absent and steered can be told")
-        return Proposal(event, self._decisions)
-
-    def answers(self, population: Population) -> list[Answer]:
-        """How the member of the event stands, where it has one."""
-        if isinstance(self._event, Released | Lost):
-            return [answer(population, self._event.member, self._event.lease)]
-        return [nobody(population)]
-
-
-def _tried_again(population: Population, event: Steered) -> Proposal | None:
-    """Another beginning for those of the named members that have failed, and still have when this is decided."""
-    failed = [population.members[id] for id in event.change["again"] if population.members[id].failed]
-    if not failed or population.reached:
-        return None
-    change = event.change | {"again": [m.id for m in failed]}
-    note = f"tried again by {event.by}" if event.by else "tried again"
-    return Proposal(replace(event, change=change), tuple(again(population, m, note) for m in failed))
-
-
-def _check_change(population: Population, event: Steered, decisions: Sequence[Decision]) -> None:
-    named = event.change.get("again", [])
-    members = range(len(population.members))
-    if not isinstance(named, list) or any(type(id) is not int or id not in members for id in named):
-        raise Invalid(f"again names members, 0 to {len(members) - 1}; not {named!r:.40}")
-    if decisions and sorted(d.member for d in decisions) != sorted(named):
-        raise Invalid(f"decisions from outside are on the members that are named, again={named!r:.40}, and no others")
-    steps, now = event.change.get("steps"), population.settings.steps
-    if "steps" in event.change and (type(steps) is not int or now is None or not now <= steps <= LARGEST):
-        raise Invalid(f"steps can be raised from {now}, to an integer up to {LARGEST}; not to {steps!r:.40}")
-    for name in event.change:
-        if name not in ("steps", "again", "finish"):
-            raise Invalid(f"nobody knows how to steer {name!r:.40}")
-
-
-class FinishCommand:
-    """The worker says that its member has been trained enough: a `stop` decision."""
-
-    def __init__(self, member: int, lease: int) -> None:
-        self._member = member
-        self._lease = lease
-
-    def propose(self, population: Population) -> Proposal | None:
-        """A steered entry with the decision, unless the member is done or the lease is over."""
-        m = population.member(self._member)
-        if m.done or m.lease is None or m.lease.number != self._lease or m.lease.ended:
-            return None
-        stop = Decision(m.id, m.ready, stop=True, why=Why(note="finished by its worker"))
-        return Proposal(Steered({"finish": m.id}, by="worker"), (stop,))
-
-    def answers(self, population: Population) -> list[Answer]:
-        """How the member stands."""
-        return [answer(population, self._member, self._lease)]
 
 
 class StandCommand:

@@ -90,12 +90,7 @@ class Lineage:
         event = entry.event
         if isinstance(event, Reported):
             for report in event.reports:
-                offer = before.members[report.member].offer if before is not None else None
-                if report.took and offer is not None:
-                    self._begin(report.member, offer, report.hyperparameters, after.count)
                 segment = self.current[report.member]
-                if report.hyperparameters is not None and before is not None:
-                    self._change(segment, before.members[report.member].step, report.hyperparameters)
                 segment.end = report.step
                 segment.scores.extend((past.step, score_of(past)) for past in report.history)
                 segment.scores.append((report.step, score_of(report)))

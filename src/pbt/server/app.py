@@ -20,11 +20,12 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from pbt.coordinator.answer import Answer
-from pbt.coordinator.commands import FinishCommand, StandCommand, TellCommand
+from pbt.coordinator.commands import SaveCommand, StandCommand
 from pbt.coordinator.coordinator import Coordinator
+from pbt.coordinator.telling import FinishCommand, TellCommand
 from pbt.errors import UNREADABLE, Invalid, NotFound, PBTError, SettingsError, TooLarge, WrongMethod, plainly
 from pbt.opening.folder import read_mark
-from pbt.population.entries import ORIGINAL, Released, Report
+from pbt.population.entries import Released, Report
 from pbt.server.access import RequestCheck
 from pbt.server.checkpoints import FILE_LIMIT, ReceivedCheckpoints
 from pbt.server.openapi import document
@@ -33,7 +34,19 @@ from pbt.server.routes import JSON, LINES, ROUTES, Route
 from pbt.server.served import ServedPopulation
 from pbt.server.verbose import Verbose
 from pbt.settings import Wanted
-from pbt.wire.messages import BODY_LIMIT, MEMBERS_LIMIT, PAGE, Failure, Holder, Join, Nothing, PopulationFolder, Tell
+from pbt.strategies.registry import ORIGINAL
+from pbt.wire.messages import (
+    BODY_LIMIT,
+    MEMBERS_LIMIT,
+    PAGE,
+    Failure,
+    Holder,
+    Join,
+    Nothing,
+    PopulationFolder,
+    Save,
+    Tell,
+)
 
 _log = logging.getLogger("pbt.server")
 _encode = msgspec.json.Encoder().encode
@@ -148,6 +161,12 @@ class App:
         if self._verbose is not None:
             self._verbose.reported(reports, answers, served.coordinator.population)
         return answers
+
+    async def _save(self, served: ServedPopulation, saved: Save, asker: object) -> Answer:
+        (answer,) = await served.ask(SaveCommand(saved.report, saved.decision), asker)
+        if self._verbose is not None and answer.seq == saved.report.seq:
+            self._verbose.saved(saved)
+        return answer
 
     async def _join(self, served: ServedPopulation, asked: Join, asker: object) -> Answer:
         def join() -> Answer:

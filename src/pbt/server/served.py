@@ -12,9 +12,10 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from pbt.coordinator.answer import Answer
-from pbt.coordinator.commands import Command, ReportCommand, TellCommand
+from pbt.coordinator.commands import Command, ReportCommand
 from pbt.coordinator.coordinator import Coordinator, Outcome
 from pbt.coordinator.leasing import held
+from pbt.coordinator.telling import TellCommand
 from pbt.errors import PBTError
 from pbt.population.entries import Report
 from pbt.server.backends import Stored

@@ -138,14 +138,16 @@ def readable(value: Any, what: str) -> bool | int | float | str | None:
     return whole(value, what) if type(value) is int else number(value, what)
 
 
-def scores(score: Any) -> Number | tuple[Number, ...]:
-    """A score as it is written: a number, or the evaluations of a list, a vector, or anything else of several.
+def scores(score: Any) -> Number | tuple[Number, ...] | dict[str, Number]:
+    """A score as it is written: a number, the evaluations of a list, a vector or the like, or objectives by name.
 
     Raises:
         Invalid: if it is neither, or empty.
     """
     if isinstance(score, Mapping):
-        raise Invalid("score is a mapping: no strategy here takes several objectives; report one number or a list")
+        if not score:
+            raise Invalid("score is an empty mapping: give at least one objective")
+        return named(score, "score", number)
     if type(score) is float or not isinstance(score, Iterable) or isinstance(score, str | bytes | bytearray):
         return number(score)
     if type(plain(score)) in (int, float):

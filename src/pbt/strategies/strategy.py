@@ -26,12 +26,15 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         remembers: whether it has a memory of its own; who has none pays nothing for it.
         needs_barrier: it decides for all members at once: its populations are synchronous.
+        several_objectives: it takes scores that are mappings of several objectives; else they are refused. Where it
+            does, ranking, best and goal go by the first, and it finds the others in `MemberState.last`.
         memory_type: its type, of plain values and structs, so that a snapshot can hold it; None: then none is
             taken, and start-up folds the whole journal.
     """
 
     remembers: ClassVar[bool] = False
     needs_barrier: ClassVar[bool] = False
+    several_objectives: ClassVar[bool] = False
     memory_type: ClassVar[Any] = None
 
     def __init_subclass__(cls, **config: Any) -> None:
@@ -110,6 +113,11 @@ class Wrapper(Strategy, frozen=True):
     def remembers(self) -> bool:  # type: ignore[override]
         """As the inner one."""
         return self.inner.remembers
+
+    @property
+    def several_objectives(self) -> bool:  # type: ignore[override]
+        """As the inner one."""
+        return self.inner.several_objectives
 
     @property
     def memory_type(self) -> Any:

@@ -60,7 +60,7 @@ class EventFiles:
                 for past in report.history:
                     writer.add_scalar("score", real(score_of(past)), past.step, entry.time)
                 writer.add_scalar("score", real(score_of(report)), report.step, entry.time)
-                for name, value in (report.hyperparameters or m.hyperparameters or {}).items():
+                for name, value in (m.hyperparameters or {}).items():
                     height = _height(before, name, value)
                     writer.add_scalar(f"hyperparameters/{name}", height, report.step, entry.time)
         self._mark.written = self._count

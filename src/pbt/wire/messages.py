@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from pbt.errors import PBTError, family
-from pbt.population.entries import Absent, Decision, Lost, Released, Steered
+from pbt.population.entries import Absent, Decision, Lost, Released, Report, Steered
 from pbt.population.recorded import Count, Word
 from pbt.settings import Wanted
 
@@ -37,6 +37,13 @@ class Tell(msgspec.Struct, frozen=True, omit_defaults=True):
 
     event: Released | Lost | Absent | Steered
     decisions: tuple[Decision, ...] = ()
+
+
+class Save(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A report, and what its script decided on its member since the last one."""
+
+    report: Report
+    decision: Decision | None = None
 
 
 class Holder(msgspec.Struct, frozen=True):
