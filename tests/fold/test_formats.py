@@ -57,11 +57,11 @@ def test_a_cure_that_an_earlier_rule_did_not_decide_ends_with_a_checkpoint() -> 
     s = Script(members=2, steps=1000, interval=100)
     s.report(0, 1.0, step=1)
     entries: list[Entry] = []
-    for number in range(1, 5):
-        entries.append(Entry(0.0, Leased(1, number, str(number))))
-        if number < 4:
-            entries.append(Entry(0.0, Released(1, number, failed=True)))
-        entries.append(Entry(0.0, Reported((s.draft(0, 1.0, step=1 + number, seq=1 + number),))))
+    for n in range(1, 5):
+        entries.append(Entry(0.0, Leased(1, n, str(n))))
+        if n < 4:
+            entries.append(Entry(0.0, Released(1, n, failed=True)))
+        entries.append(Entry(0.0, Reported((s.draft(0, 1.0, step=1 + n, seq=1 + n),))))
     sick = apply_all(s.population, entries)
     assert sick.members[1].cure
     well = Report(member=1, lease=4, seq=1, decided=1, step=1, score=0.0, checkpoint="1/4-1")

@@ -39,13 +39,15 @@ Expected = Refused | list[Any]
 
 
 def to_reports(model: Model, gone: Gone, given: Sequence[Report]) -> Expected:
-    """One report, or several at once: all are taken, or none."""
+    """One report, or several at once: all are taken, or none; of several, those whose lease is lost are passed over."""
     if len({r.member for r in given}) < len(given):
         return Refused(Invalid)
     taken: list[Report] = []
     released: list[Released] = []
     for report in given:
         verdict = _to_report(model, gone, canonical(Reported((report,))).reports[0])  # type: ignore[union-attr]
+        if isinstance(verdict, Refused) and len(given) > 1 and verdict.error is LeaseLost:
+            continue
         if isinstance(verdict, Refused):
             return verdict
         if isinstance(verdict, Report):

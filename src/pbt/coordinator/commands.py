@@ -6,6 +6,8 @@ effect on the population, and an answer is read from it only after the commit.
 
 from __future__ import annotations
 
+import itertools
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
@@ -14,7 +16,7 @@ from msgspec.structs import replace
 from pbt.coordinator.admission import admit, is_new, outdated
 from pbt.coordinator.answer import Answer, answer, nobody
 from pbt.coordinator.leasing import available, further_behind, held, round_lacks_free
-from pbt.errors import Invalid, NobodyFree
+from pbt.errors import Invalid, LeaseLost, NobodyFree
 from pbt.liveness.liveness import Liveness
 from pbt.population.entries import (
     Decision,
@@ -27,8 +29,12 @@ from pbt.population.entries import (
     Steered,
     Why,
 )
+from pbt.population.member import MemberState
 from pbt.population.population import Population
 from pbt.space.space import Values
+
+Seat = tuple[int, int]
+"""A member, and the number of a lease on it."""
 
 
 class Proposal(NamedTuple):
@@ -56,7 +62,7 @@ class Command(Protocol):
 
 
 class ReportCommand:
-    """One worker's report, or a block of them in one entry."""
+    """One worker's report, or a block of them in one entry; whose lease is lost is answered `released`."""
 
     __slots__ = ("_alive", "_reports")
 
@@ -70,7 +76,7 @@ class ReportCommand:
             raise Invalid("a block has two reports of one member: one report in flight per member")
         new: list[Report] = []
         for report in self._reports:
-            admitted = admit(population, report)
+            admitted = self._admitted(population, report)
             if admitted is not None:
                 new.append(self._at_turns_end(population, admitted))
         if new:
@@ -79,6 +85,15 @@ class ReportCommand:
             if (report.release and outdated(population, report)) or self._blocks_round(population, report):
                 return Proposal(Released(report.member, report.lease))
         return None
+
+    def _admitted(self, population: Population, report: Report) -> Report | None:
+        """The report as it is recorded; None: nothing is to be. A block goes on without members whose lease is lost."""
+        try:
+            return admit(population, report)
+        except LeaseLost:
+            if len(self._reports) == 1:
+                raise
+            return None
 
     def _at_turns_end(self, population: Population, report: Report) -> Report:
         lease = population.members[report.member].lease
@@ -141,69 +156,98 @@ class SaveCommand:
 
 
 class JoinCommand:
-    """A worker looks for a member. The nonce makes the retries of one call one join."""
+    """A worker looks for a member, or for several at once. The nonce makes the retries of one call one join.
 
-    def __init__(self, nonce: str, alive: Liveness, member: int | None = None, turn: bool = False) -> None:
+    Args:
+        nonce: drawn for the call.
+        member: the one that is asked for; None: the available one furthest behind.
+        turn: the lease is taken for a turn.
+        seats: how many members; as many as are free, all leased in one append.
+    """
+
+    def __init__(
+        self, nonce: str, alive: Liveness, member: int | None = None, turn: bool = False, seats: int = 1
+    ) -> None:
         self._nonce = nonce
         self._alive = alive
         self._wish = member
         self._turn = turn
-        self._held: tuple[int, int] | None = None
+        self._wanted = seats
+        self._block = secrets.token_hex(8) if seats > 1 else ""
+        self._held: list[Seat] = []
+        self._mine: list[Seat] = []
+        self._free: Iterator[Seat] = iter(())
+        self._count = 0
 
     def propose(self, population: Population) -> Proposal | None:
-        """A lease on the member furthest behind; nothing if this nonce has one, or nobody is free."""
-        if self._mine(population) is not None or (population.finished and not self._makes_one_more(population)):
+        """A lease on the next free member; nothing where this nonce has as many as it wants, or nobody is free."""
+        if not self._goes_on(population):
+            self._begin(population)
+        if len(self._mine) >= self._wanted:
             return None
-        taken = self._take(population)
-        if taken is None:
-            return None
-        return Proposal(Leased(taken[0], taken[1], self._nonce, self._turn, self._alive.kind))
-
-    def _mine(self, population: Population) -> tuple[int, int] | None:
-        """The member and the number of the lease that carries this nonce."""
-        for m in population.members:
-            if m.lease is not None and m.lease.nonce == self._nonce and not m.lease.ended:
-                return m.id, m.lease.number
+        for member, number in self._free:
+            sign = self._alive.hold(member, number, self._block)
+            if sign:
+                self._held.append((member, number))
+                self._mine.append((member, number))
+                self._count = population.count + 1
+                leased = Leased(member, number, self._nonce, self._turn, sign)
+                return Proposal(leased, more=len(self._mine) < self._wanted)
         return None
+
+    def _goes_on(self, population: Population) -> bool:
+        """Whether this fold is the last one that was proposed for, with the lease that was proposed then."""
+        if population.count != self._count or not self._mine or self._mine[-1][0] >= len(population.members):
+            return False
+        member, number = self._mine[-1]
+        return self._is_mine(population.members[member]) and population.members[member].newest == number
+
+    def _begin(self, population: Population) -> None:
+        """Look at everybody anew: what was proposed before was not appended, or this is the beginning."""
+        self.give_up(population)
+        self._mine = self._leased(population)
+        finished = population.finished and not self._makes_one_more(population)
+        self._free = iter(()) if finished else self._candidates(population)
+
+    def _is_mine(self, m: MemberState) -> bool:
+        return m.lease is not None and m.lease.nonce == self._nonce and not m.lease.ended
+
+    def _leased(self, population: Population) -> list[Seat]:
+        return [(m.id, m.newest) for m in population.members if self._is_mine(m)]
 
     @staticmethod
     def _makes_one_more(population: Population) -> bool:
         return population.settings.members is None and not population.reached
 
-    def _take(self, population: Population) -> tuple[int, int] | None:
-        for member, number in self._free(population):
-            if self._held == (member, number) or self._alive.hold(member, number):
-                if self._held is not None and self._held[0] != member:
-                    self._alive.let_go(self._held[0])
-                self._held = (member, number)
-                return self._held
-        return None
-
-    def _free(self, population: Population) -> Iterator[tuple[int, int]]:
+    def _candidates(self, population: Population) -> Iterator[Seat]:
         """Members that could be leased, with the numbers that their leases would have."""
         if self._wish is not None:
-            m = population.member(self._wish)
-            if m.done:
-                raise Invalid(f"member {m.id} is done: there is nothing left to train in it")
-            mine = (m.id, m.newest + 1)  # its sign of life may be mine already, from an append that was raced
-            if m.due or (self._held != mine and held(m, self._alive)):
-                raise NobodyFree(f"member {m.id} waits for a decision, or is trained by a living worker")
-            yield mine
+            if not self._mine:
+                yield self._wished(population, population.member(self._wish))
         elif self._makes_one_more(population):
-            yield len(population.members), 1
+            yield from ((member, 1) for member in itertools.count(len(population.members)))
         else:
             for m in available(population, self._alive):
                 yield m.id, m.newest + 1
 
+    def _wished(self, population: Population, m: MemberState) -> Seat:
+        if m.done:
+            raise Invalid(f"member {m.id} is done: there is nothing left to train in it")
+        if m.due or held(m, self._alive):
+            raise NobodyFree(f"member {m.id} waits for a decision, or is trained by a living worker")
+        return m.id, m.newest + 1
+
     def give_up(self, population: Population) -> None:
-        """Take back the sign of life of a lease that did not come about."""
-        if self._held is not None and self._held != self._mine(population):
-            self._alive.let_go(self._held[0])
+        """Take back the signs of life of leases that did not come about."""
+        mine = self._leased(population)
+        for seat in self._held:
+            if seat not in mine:
+                self._alive.let_go(seat[0])
+        self._held = [seat for seat in self._held if seat in mine]
 
     def answers(self, population: Population) -> list[Answer]:
-        """How the leased member stands, or that nobody is to be had."""
-        mine = self._mine(population)
-        return [nobody(population) if mine is None else answer(population, *mine)]
+        """How the leased members stand, or that nobody is to be had."""
+        return [answer(population, *seat) for seat in self._leased(population)] or [nobody(population)]
 
 
 class StandCommand:

@@ -171,6 +171,24 @@ class Coordinator:
             command.give_up(self.population)
         return self._settled(answer)
 
+    def join_block(self, nonce: str, seats: int, asked: Wanted | None = None) -> list[Answer]:
+        """Lease up to so many members in one append, for one process that trains them all at once.
+
+        Args:
+            nonce: as of `join`.
+            seats: how many members, at least 1.
+
+        Returns:
+            How each of them stands; of nobody, as `join`, where none is to be had.
+        """
+        self._create_or_find(asked)
+        command = JoinCommand(nonce, self.alive, seats=seats)
+        try:
+            answers = self._one(command)
+        finally:
+            command.give_up(self.population)
+        return [self._settled(answer) for answer in answers]
+
     def _create_or_find(self, asked: Wanted | None) -> None:
         if asked is None:
             self.catch_up()

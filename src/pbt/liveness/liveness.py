@@ -12,8 +12,15 @@ class Liveness(Protocol):
 
     kind: str
 
-    def hold(self, member: int, number: int) -> bool:
-        """Begin to give a sign of life for a lease that is about to be taken; False: another living holder."""
+    def hold(self, member: int, number: int, block: str = "") -> str:
+        """Begin to give a sign of life for a lease that is about to be taken.
+
+        Args:
+            block: a name for members that one process trains at once, which may then give one sign for all of them.
+
+        Returns:
+            The sign as the lease names it; "": another living holder has the member.
+        """
         ...
 
     def beat(self, member: int, number: int) -> None:
@@ -34,9 +41,9 @@ class SameProcess:
 
     kind = "here"
 
-    def hold(self, member: int, number: int) -> bool:
+    def hold(self, member: int, number: int, block: str = "") -> str:
         """Always."""
-        return True
+        return self.kind
 
     def beat(self, member: int, number: int) -> None:
         """Nothing to do."""

@@ -123,12 +123,12 @@ class PostgresLiveness:
         self._beats: dict[Key, int] = {}
         self._new = New(set(), set())
 
-    def hold(self, member: int, number: int) -> bool:
+    def hold(self, member: int, number: int, block: str = "") -> str:
         """A lease is about to be given."""
         with self._lock:
             self._new.given.add((member, number))
         self.beat(member, number)
-        return True
+        return self.kind
 
     def beat(self, member: int, number: int) -> None:
         """Its holder lives."""
