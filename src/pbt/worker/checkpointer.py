@@ -19,6 +19,7 @@ from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.admission import checkpoint_due
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.interface import AnyCoordinator
+from pbt.coordinator.seat import Seat
 from pbt.errors import CheckpointError, Conflict, DiskFull, Invalid, OutOfReach
 from pbt.population.entries import Checkpoint, Lost, Released, Report, score_of
 from pbt.space.numbers import text
@@ -85,7 +86,7 @@ class Checkpointer:
             DiskFull: for want of room, which some file systems only say when files are synced.
         """
         store, staging = self._seen(), None
-        id = f"{report.member}/{report.lease}-{report.seq}"
+        id = report.checkpoint_id
         parent = answer.checkpoint.id if answer.checkpoint is not None else None
         of = Checkpoint(id, report.member, report.step, score_of(report), answer.hyperparameters)
         try:
@@ -137,20 +138,17 @@ class Checkpointer:
         if id is not None and self._store is not None and id == self._published and id not in answer.keep:
             self._store.delete(id)
 
-    def whole(self, answer: Answer, have: str | None) -> tuple[Answer, Path | None]:
-        """How the member stands, with the folder to load unless this worker has it, once that is there and whole.
+    def whole(self, answer: Answer, seat: Seat) -> tuple[Answer, Path | None]:
+        """How the member stands, with the folder that its worker lacks, once that is there and whole.
 
         A lost one is told and cured.
-
-        Args:
-            have: the checkpoint that this worker wrote or loaded last.
 
         Raises:
             OutOfReach: the store can not be read now; the member was given back.
         """
         while True:
-            checkpoint = answer.checkpoint
-            if checkpoint is None or answer.stop or answer.released or checkpoint.id == have:
+            checkpoint = seat.lacks(answer)
+            if checkpoint is None:
                 return answer, None
             try:
                 return answer, self.fetch(answer, checkpoint)

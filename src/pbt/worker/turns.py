@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pbt import preempt
+from pbt.coordinator.seat import Outcome
 from pbt.errors import LeaseLost, PBTError
 from pbt.population.fold import FAILED_AFTER
-from pbt.worker.member import Member, Outcome
+from pbt.worker.member import Member
 
 _Stands = tuple[str | None, int]
 """Where a member stands: its current checkpoint, and its count of decisions."""
@@ -26,8 +27,7 @@ class Turn(Member):
         preempt.renew()
         self._exploited = self._through = False
         while not self._ends() and not self._exploited:
-            self._step += 1
-            yield self._step
+            yield self._next_step()
         self._through = True
 
     @property
