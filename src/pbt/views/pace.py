@@ -40,8 +40,8 @@ class Pace:
         self._reported: set[int] = set()
         self.exploits = 0
 
-    def hear(self, entry: Entry, before: Population | None) -> None:
-        """Listen to one entry; see `Follower.listen`."""
+    def hear(self, before: Population | None, entry: Entry, after: Population) -> None:
+        """A listener: see `pbt.coordinator.follower.Listener`."""
         if isinstance(entry.event, Reported):
             self._reported.update(r.member for r in entry.event.reports)
         for decision in entry.decisions:

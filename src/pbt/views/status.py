@@ -21,8 +21,8 @@ class Status:
         self.warnings: dict[str, str] = {}
         self._given: set[int] = set()
 
-    def hear(self, entry: Entry, before: Population | None) -> None:
-        """Listen to one entry; see `Follower.listen`."""
+    def hear(self, before: Population | None, entry: Entry, after: Population) -> None:
+        """A listener: see `pbt.coordinator.follower.Listener`."""
         note_exploits(entry, self.exploited)
         if isinstance(entry.event, Reported) and before is not None:
             for report in entry.event.reports:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os.path
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 
 from pbt.checkpoints.location import names_server as names_store
 from pbt.opening.opening import names_server
-from pbt.population.entries import Checkpoint, Entry
+from pbt.population.entries import Checkpoint
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
 from pbt.population.recorded import Settings
@@ -17,7 +16,7 @@ from pbt.population.schedule import Schedule, schedule
 from pbt.views.table import number_text
 
 
-def report_of(population: Population, entries: Sequence[Entry], where: str, logs: Path) -> str:
+def report_of(population: Population, lineage: Lineage, where: str, logs: Path) -> str:
     """The end of a run: the best member, the schedule that led to it, and where everything lies."""
     lines: list[str] = []
     best = population.best
@@ -26,12 +25,11 @@ def report_of(population: Population, entries: Sequence[Entry], where: str, logs
     else:
         lines.append(f"best score {number_text(best.score)}: member {best.member} at step {best.step}")
         lines.extend(f"  {line}" for line in how_to_load(where, population.settings, best))
-        found = schedule(Lineage.of(entries), best)
+        found = schedule(lineage, best)
         lines.append(f"  its schedule of hyperparameters ({len(found)} {'piece' if len(found) == 1 else 'pieces'}):")
         lines.extend("  " + line for line in schedule_lines(found))
-    exploits = sum(d.source is not None for e in entries for d in e.decisions)
     lines.append(
-        f"{population.reports} reports and {exploits} exploits of {len(population.members)} members, in {where}"
+        f"{population.reports} reports and {lineage.exploits} exploits of {len(population.members)} members, in {where}"
     )
     failed = [m.id for m in population.members if m.failed]
     if failed:
