@@ -10,14 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
+from pbt import preempt
 
 _log = logging.getLogger("pbt")
-FIRST_POLL, LAST_POLL = 0.02, 1.0
-"""Seconds between two questions of who waits; they grow from the first to the last."""
+FIRST_POLL, LAST_POLL, _GROWTH = 0.02, 1.0, 1.5
+"""Seconds between two attempts, which grow from the first to the last by this factor."""
 FIRST, EVERY = 2.0, 60.0
 """Seconds of waiting after which something is said, and said again. A launcher's table shows who waits: there, once."""
 LAUNCHED = "PBT_RUN"
@@ -25,16 +23,35 @@ LAUNCHED = "PBT_RUN"
 
 
 class Waiting:
-    """One wait, told by whoever does the waiting, or with `tick` by what it calls.
+    """One wait: attempts with growing pauses in between, told to the user, with `tick` also by what it calls.
 
     Args:
         what: is waited for.
         after: seconds until it is told.
+        first: seconds of the first pause.
+        last: seconds of the longest pause.
     """
 
-    def __init__(self, what: str | Callable[[], str], after: float = FIRST) -> None:
+    def __init__(
+        self, what: str | Callable[[], str] = "", after: float = FIRST, first: float = FIRST_POLL,
+        last: float = LAST_POLL,
+    ) -> None:  # fmt: skip
         self.what = what
-        self._next = time.monotonic() + after
+        self._began = time.monotonic()
+        self._next = self._began + after
+        self._pause, self._last = first, last
+
+    def over(self, patience: float | None = None) -> bool:
+        """This process was asked to stop, or one more pause would end later than `patience` seconds after the first."""
+        late = patience is not None and time.monotonic() - self._began + self._pause > patience
+        return late or preempt.requested()
+
+    def pause(self, what: str | None = None) -> None:
+        """Tell what is waited for, if it is time to, and sleep until the next attempt."""
+        self.what = self.what if what is None else what
+        self.tell()
+        time.sleep(self._pause)
+        self._pause = min(self._last, self._pause * _GROWTH)
 
     def tell(self) -> None:
         """It goes on."""

@@ -6,7 +6,6 @@ import logging
 import os
 import secrets
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Unpack, get_args
@@ -16,7 +15,7 @@ from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.interface import AnyCoordinator
 from pbt.disk import stdio
-from pbt.disk.waiting import FIRST_POLL, LAST_POLL, Waiting
+from pbt.disk.waiting import Waiting
 from pbt.errors import NobodyFree, PBTError, SettingsError
 from pbt.opening.folder import fresh_folder
 from pbt.opening.opening import open_population
@@ -195,9 +194,9 @@ class _Worker:
 
     def next(self, turn: bool, member: int | None = None, wait: bool = True) -> Answer:
         """A member; without one there is nothing left to train, or this process was asked to stop."""
-        nonce, pause, waiting = self._nonce(), FIRST_POLL, Waiting(lambda: self._reason(member))
+        nonce, waiting = self._nonce(), Waiting(lambda: self._reason(member))
         while True:
-            if preempt.requested():
+            if waiting.over():
                 return Answer(stop=True)
             try:
                 answer = self.coordinator.join(nonce, None, member, turn)
@@ -224,9 +223,7 @@ class _Worker:
                 return answer
             if not wait:
                 raise NobodyFree("every member is in the hands of a living worker: start more members, or wait")
-            waiting.tell()
-            time.sleep(pause)
-            pause = min(LAST_POLL, pause * 1.5)
+            waiting.pause()
 
     def _reason(self, wish: int | None) -> str:
         """Why no member can be had."""

@@ -6,7 +6,6 @@ import atexit
 import logging
 import os
 import sys
-import time
 import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -177,7 +176,7 @@ class Member(Standing):
 
         If the lease was lost while saving, the new holder has deleted the staging folder: that is said, not the error.
         """
-        waiting = Waiting("", after=0)
+        waiting = Waiting(after=0, first=LAST_POLL, last=LAST_POLL)
         while True:
             try:
                 return self._checkpointer.with_checkpoint(report, self._answer, save, checkpoint)
@@ -187,9 +186,7 @@ class Member(Standing):
                         f"member {self.id}: another worker has taken it while this one was saving"
                     ) from error
                 if isinstance(error, DiskFull) and not self.interrupted:
-                    waiting.what = f"member {self.id} waits: {error}"
-                    waiting.tell()
-                    time.sleep(LAST_POLL)
+                    waiting.pause(f"member {self.id} waits: {error}")
                     continue
                 raise
 

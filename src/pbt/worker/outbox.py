@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from typing import Literal
 
 from msgspec.structs import replace
 
-from pbt import preempt
 from pbt.coordinator.admission import HISTORY_LIMIT, ends
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.interface import AnyCoordinator
-from pbt.disk.waiting import FIRST_POLL, LAST_POLL, Waiting, tick
+from pbt.disk.waiting import Waiting, tick
 from pbt.errors import Stopped, Unavailable, Unreachable
 from pbt.population.entries import Past, Report, size_of
 from pbt.worker.waits import for_a_decision
@@ -58,7 +56,6 @@ class Outbox:
             Stopped: this process was asked to stop while a decision was waited for.
             PBTError: see `ask`.
         """
-        pause = FIRST_POLL
         with Waiting(lambda: for_a_decision(self._coordinator, report.member)) as waiting:
             while True:
                 answer = self.ask(report, go_on)
@@ -66,9 +63,7 @@ class Outbox:
                     return answer
                 if asked_to_stop():
                     raise Stopped(f"member {report.member} waits for a decision, and this process was asked to stop")
-                waiting.tell()
-                time.sleep(pause)
-                pause = min(LAST_POLL, pause * 1.5)
+                waiting.pause()
 
     def ask(self, report: Report, go_on: bool) -> Answer | None:
         """The answer to `report`; None if training may `go_on` and there is none yet.
@@ -117,19 +112,20 @@ class Outbox:
 
 
 def until_recorded(coordinator: AnyCoordinator, report: Report) -> Answer:
-    """Send until there is an answer, however long nothing can be recorded; who is asked to stop gives up."""
-    pause, waiting = _FIRST, Waiting("", after=0)
+    """Send until there is an answer, however long nothing can be recorded, unless this process is asked to stop.
+
+    Raises:
+        PBTError: the report is refused; or nothing could be recorded, and this process was asked to stop.
+    """
+    waiting = Waiting(after=0, first=_FIRST, last=_LAST)
     while True:
         try:
             (answer,) = coordinator.report(report)
             return answer
         except (Unavailable, Unreachable) as error:
-            if preempt.requested():
+            if waiting.over():
                 raise
-            waiting.what = f"member {report.member} waits: {error}"
-            waiting.tell()
-            time.sleep(pause)
-            pause = min(_LAST, pause * 1.5)
+            waiting.pause(f"member {report.member} waits: {error}")
 
 
 class _Asking:
