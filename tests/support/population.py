@@ -76,7 +76,7 @@ class Recorded:
     """Entries in memory, to be read like a journal."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        self._bodies = [encode(entry) for entry in entries]
+        self.bodies = [encode(entry) for entry in entries]
 
     def read(self, after: int) -> list[bytes]:
-        return self._bodies[after:]
+        return self.bodies[after:]

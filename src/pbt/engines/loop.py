@@ -50,11 +50,11 @@ class Best(Generic[S]):
 
 @dataclass(frozen=True)
 class Result(Generic[S]):
-    """What a run of `pbt.train` found.
+    """The result of a run of `pbt.train`.
 
     Attributes:
         best: the best member so far.
-        lineage: who took over whose weights, when.
+        lineage: the tree of segments: which member took over whose weights, and when.
         journal: every entry, in order.
         population: how it stands at the end.
         states: the members' training states at the end, by id.
@@ -87,7 +87,7 @@ def train(
         score: ``score(state, rng) -> float``, or a list of evaluations, whose mean is the score.
         space: hyperparameters by name: `pbt.Float`, `pbt.Int`, `pbt.Ordinal`, `pbt.Choice`, or a constant.
         copy: how a state is copied before it is trained on. The states that decisions may name are kept: of each
-            member its current one and the one before, the best, and what a strategy holds besides.
+            member its current one and the one before, the best, and those of teachers.
         members: how many models, 1 or more. Needed.
         steps: calls of `step` for each member, 1 or more. Needed, unless there is a goal.
         interval: steps between two decisions on a member, 1 or more. By default a fortieth of `steps`, rounded up.
@@ -117,7 +117,7 @@ def train(
 
 
 class _Calls(NamedTuple, Generic[S]):
-    """What the user's code does."""
+    """The user's functions."""
 
     init: Callable[[random.Random], S]
     step: Callable[[S, Values, random.Random], S]
@@ -192,7 +192,7 @@ class _Loop(Generic[S]):
         return Chance(self._settings.seed, answer.member, answer.decisions).generator(purpose)
 
     def result(self) -> Result[S]:
-        """What was found.
+        """The result of the run.
 
         Raises:
             PBTError: no member ever had a finite score.

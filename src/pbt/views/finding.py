@@ -26,7 +26,7 @@ class Finding(NamedTuple):
 
     Attributes:
         what: how it is.
-        do: what to do about it; "" where nothing is wrong.
+        do: the remedy; "" where nothing is wrong.
     """
 
     level: Literal["ok", "warning", "problem"]
@@ -35,7 +35,7 @@ class Finding(NamedTuple):
 
 
 class History:
-    """The journal, read once from its beginning, and read on for what others add meanwhile."""
+    """The journal, read once from its beginning, and then only for new entries."""
 
     def __init__(self, journal: Reads) -> None:
         self._follower = Follower(journal)
@@ -48,7 +48,7 @@ class History:
         return self._follower.population if self._follower.exists else None
 
     def read(self) -> Iterator[Finding]:
-        """Every entry decoded and folded; times that no clock can have given."""
+        """Decode and fold every entry; look for a strategy that can not be loaded, and for impossible times."""
         population = self.read_on()
         if population is not None:
             yield from _strategy(population.settings)

@@ -1,4 +1,4 @@
-"""A population's whole history, read once for pictures, and what is to be seen in it: bands, thinned curves, an ending.
+"""A population's whole history for pictures, read once, and its bands, thinned curves and ending.
 
 Needs NumPy, which comes with matplotlib.
 """
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _TOLD, _FORGET = 1000, 50_000
-"""Entries after which progress is told, and after which checkpoints that nobody can name any longer are forgotten."""
+"""Entries between two progress calls, and between two removals of checkpoints that no decision can name any longer."""
 _FAR = 1e300
 BINS = 240
 """Places along the steps at which quantiles are taken: more than are to be told apart in a picture."""
 
 
 class Ending(NamedTuple):
-    """What became of the member that wrote the best checkpoint, after it.
+    """The fate of the member that wrote the best checkpoint, after it.
 
     Attributes:
         segment: in which the best was written.
@@ -47,7 +47,7 @@ class Ending(NamedTuple):
 
 @dataclass
 class History:
-    """What pictures are drawn from."""
+    """The data of pictures: the population and its lineage."""
 
     population: Population
     lineage: Lineage
@@ -92,7 +92,7 @@ class History:
 
     @cached_property
     def ending(self) -> Ending | None:
-        """What became of who wrote the best checkpoint; None without one."""
+        """The fate of the member that wrote the best checkpoint; None without one."""
         way = self.way()
         if not way:
             return None
@@ -167,7 +167,7 @@ def band_of_points(points: Array, quantiles: Sequence[float]) -> Band:
 
 
 def places(last: int) -> Array:
-    """Steps at which what is in force is looked at."""
+    """Steps at which the values in force are sampled."""
     import numpy as np
 
     return np.arange(last) if last <= BINS else np.unique(np.linspace(0, last - 1, BINS).astype(int))

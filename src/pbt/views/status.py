@@ -13,7 +13,7 @@ from pbt.views.table import note_exploits, parent_of
 
 
 class Status:
-    """What only the entries tell: who exploited whom last, and what deserves a warning."""
+    """Facts that only the entries tell: each member's last exploit, and warnings."""
 
     def __init__(self, where: str) -> None:
         self.where = where
@@ -49,7 +49,7 @@ class Status:
 
 
 def status_of(population: Population, seen: Status) -> dict[str, Any]:
-    """Members, best, state, who waits for a worker, warnings; names as in docs/journal.md."""
+    """Members, best, state, members without a worker, warnings; names as in docs/journal.md."""
     states = states_of(population, judge_for(seen.where))
     best = population.best
     members = [

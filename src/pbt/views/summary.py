@@ -1,4 +1,4 @@
-"""What a population found, in words."""
+"""The outcome of a population, in words."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def how_to_load(where: str, settings: Settings, checkpoint: Checkpoint) -> list[
 
 
 def checkpoint_path(where: str, settings: Settings, checkpoint: Checkpoint) -> str | None:
-    """Where a checkpoint lies on this machine; None where it lies elsewhere. A foreign one is what its script says."""
+    """A checkpoint's path on this machine; None if it is kept elsewhere. A foreign checkpoint's id is its path."""
     if settings.foreign:
         return checkpoint.id
     if names_server(where) or names_store(settings.checkpoints):
@@ -58,7 +58,7 @@ def checkpoint_path(where: str, settings: Settings, checkpoint: Checkpoint) -> s
 
 
 def fetch_command(where: str, settings: Settings) -> str | None:
-    """What to type to have the best checkpoint in a folder of one's own; None for what only its script can find."""
+    """The command that copies the best checkpoint to a folder; None for foreign checkpoints."""
     return None if settings.foreign else shlex.join(["pbt", "fetch", where, "--to", "best"])
 
 

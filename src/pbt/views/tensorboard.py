@@ -47,7 +47,7 @@ class EventFiles:
             self._mark = msgspec.json.decode((logdir / MARK).read_bytes(), type=_Mark)
 
     def hear(self, before: Population | None, entry: Entry, after: Population) -> None:
-        """Write what one entry says, unless it is written already."""
+        """Write the reports of one entry, unless they are written already."""
         self._count += 1
         if self._count == 1:
             self._begin(entry)

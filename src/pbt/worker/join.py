@@ -137,7 +137,7 @@ def _check(when_away: str) -> None:
 
 
 def _hired(where: str | os.PathLike[str] | None, space: Any, settings: Mapping[str, Any]) -> _Worker:
-    """This process as a worker; what it is refused for is said without the frames in between."""
+    """This process as a worker; errors are raised without the frames in between."""
     try:
         return _Worker(where, space, settings)
     except PBTError as error:
@@ -171,7 +171,7 @@ class _Worker:
         self._store: CheckpointStore | None = None
 
     def store(self, answer: Answer) -> CheckpointStore | None:
-        """What keeps the checkpoints of a member just leased, opened once; it goes back if that can not be done."""
+        """The checkpoint store, opened for the first leased member; if that fails, the member is given back."""
         if self._store is None and answer.member is not None:
             try:
                 self._store = self._opened.store(answer.checkpoints)
@@ -182,7 +182,7 @@ class _Worker:
         return self._store
 
     def _give_back(self, answer: Answer) -> None:
-        """A member that failed for good, or that is cured and waits for the barrier's round: another one, please."""
+        """Release a member that can not be trained now (failed, or waiting at the barrier)."""
         assert answer.member is not None
         if answer.wait:
             self.coordinator.tell(Released(answer.member, answer.lease))

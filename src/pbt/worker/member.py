@@ -1,4 +1,4 @@
-"""`Member`: what a training script holds while it trains one member of a population."""
+"""`Member`: the handle of a training script on the member that it trains."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Member(Standing):
         metrics: Mapping[str, Any] | None = None,
         used: Mapping[str, Any] | None = None,
     ) -> Outcome:
-        """Report a score, and learn what becomes of the member.
+        """Report a score, and learn the decision on the member.
 
         Args:
             score: a number, or a list of evaluations whose mean is the score.
@@ -202,7 +202,7 @@ class Member(Standing):
             )
 
     def _send(self, report: Report, go_on: bool = False) -> Outcome | None:
-        """What a report led to; None: it is not answered yet, stays pending, and training may go on."""
+        """Send a report and take its answer; None: it has no answer yet and stays pending, and training may go on."""
         try:
             answer = self._answered(report, go_on)
         except PBTError as error:

@@ -1,7 +1,7 @@
-"""What a worker does while its coordinator can not record: it waits, or it goes on and says everything later.
+"""The outbox: reports while the coordinator can not record them; the worker waits, or goes on and reports later.
 
 Either way a report that was once sent is sent again, the same bytes, until it is answered. With ``"continue"``,
-what comes meanwhile is kept in order and travels as the `history` of the next report. It is kept in memory: a
+later reports are kept in order and travel as the `history` of the next report. They are kept in memory: a
 worker that dies can say nothing more under its lease.
 """
 
@@ -97,7 +97,7 @@ class Outbox:
         self._size += size_of(past)
 
     def with_history(self, report: Report) -> Report:
-        """The report, with what was kept."""
+        """The report, with the kept ones as its history."""
         if not self._past:
             return report
         report = replace(report, history=tuple(self._past))
@@ -105,7 +105,7 @@ class Outbox:
         return report
 
     def drop(self, why: str) -> None:
-        """What was kept is worth nothing: a decision was taken meanwhile."""
+        """Discard the kept reports, with a warning that says why."""
         if self._past:
             _log.warning("%d reports made while the coordinator was away are dropped: %s", len(self._past), why)
         self._past, self._size = [], 0

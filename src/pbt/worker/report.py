@@ -1,4 +1,4 @@
-"""From what a training loop says to a report, in the types that are recorded."""
+"""Reports from the arguments of a training loop, converted to the recorded types."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _known(used: Values, space: Values) -> Values:
 
 
 class Readings:
-    """What one member's worker reads back, held against what was decided.
+    """Compares the hyperparameters that one member's worker reads back with the decided ones.
 
     Only the first report after hyperparameters were given proves anything: later a schedule may pass any value.
     """

@@ -17,10 +17,10 @@ from pbt.space.values import Value
 
 
 class Standing(Mapping[str, Value]):
-    """What the coordinator's newest answer says of a member, and whether its checkpoint was loaded.
+    """A member's hyperparameters, step and checkpoint, from the coordinator's newest answer.
 
     Args:
-        seat: what is known of the member.
+        seat: follows the answers.
         fetch: the folder of an answer's checkpoint, once it is seen to be whole.
 
     Attributes:
@@ -116,7 +116,7 @@ class Standing(Mapping[str, Value]):
 
     @property
     def role(self) -> str | None:
-        """What kind of member it is, where its strategy knows several."""
+        """The member's kind, where its strategy knows several (such as sub-populations and evaluators)."""
         return self._answer.role
 
     @property

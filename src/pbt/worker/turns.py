@@ -58,7 +58,7 @@ class Turns(Iterator[Turn]):
     """The turns of one worker. However its loop is left, the member that it holds is given back.
 
     Args:
-        take: leases a member; the turn of one that is nobody has nothing to train.
+        take: leases a member; returns a Turn with id -1 when nothing is left to train.
     """
 
     def __init__(self, take: Callable[[], Turn]) -> None:
