@@ -48,9 +48,9 @@ def test_a_checkpoint_counts_as_loaded_once_its_path_is_used(tmp_path: Path, use
         member.report(1.0, step=step, save=save)
     member.close()
     again = pbt.join(tmp_path / "p", member=0)
-    assert again._unread
+    assert again._seat.unread
     (USES | LOOKS)[use](again.checkpoint)  # type: ignore[arg-type]
-    assert again._unread == (use in LOOKS)
+    assert again._seat.unread == (use in LOOKS)
     again.close()
 
 
@@ -63,10 +63,10 @@ def test_the_path_of_a_former_checkpoint_loads_nothing_new(tmp_path: Path) -> No
     former = again.checkpoint
     assert former is not None
     assert list(former.iterdir())
-    again._unread = True  # as after an exploit
-    again._answer = replace(again._answer, checkpoint=replace(again._answer.checkpoint, id="0/1-9"))
+    again._seat.unread = True  # as after an exploit
+    again._seat.answer = replace(again._answer, checkpoint=replace(again._answer.checkpoint, id="0/1-9"))
     assert former / "x"
-    assert again._unread
+    assert again._seat.unread
     again.close()
 
 

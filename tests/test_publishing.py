@@ -297,7 +297,7 @@ def test_a_worker_whose_numbers_were_given_again_replaces_nothing(tmp_path: Path
     """As one that lived on while the journal was restored from a copy, beside one that joined since."""
     member = pbt.join(tmp_path / "p", **SETTINGS)
     member.report(1.0, step=5, save=lambda folder: (folder / "state").write_text("old"))
-    member._seq = 0
+    member._seat.seq = 0
     with pytest.raises(CheckpointError, match="0/1-1 exists already: a report has named it"):
         member.report(1.0, step=10, save=lambda folder: (folder / "state").write_text("new"))
     assert read(tmp_path / "p" / "checkpoints" / "0" / "1-1")["state"] == b"old"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pbt.client import PBTClient as PBTClient
+    from pbt.coordinator.seat import Outcome as Outcome
     from pbt.engines.loop import Result as Result
     from pbt.engines.loop import train as train
     from pbt.errors import CheckpointError as CheckpointError
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from pbt.worker.join import join as join
     from pbt.worker.join import turns as turns
     from pbt.worker.member import Member as Member
-    from pbt.worker.member import Outcome as Outcome
     from pbt.worker.turns import Turn as Turn
     from pbt.worker.turns import Turns as Turns
 
@@ -62,7 +62,8 @@ _HOME = {
     ),
     "pbt.worker.join": ("join", "turns"),
     "pbt.engines.loop": ("Result", "train"),
-    "pbt.worker.member": ("Member", "Outcome"),
+    "pbt.coordinator.seat": ("Outcome",),
+    "pbt.worker.member": ("Member",),
     "pbt.population.entries": ("Checkpoint", "Decision"),
     "pbt.population.recorded": ("Settings",),
     "pbt.space.domains": ("Choice", "Float", "Int", "Ordinal"),

@@ -29,7 +29,7 @@ def command(where: str, as_json: bool) -> int:
     seen = Status(where)
     lineage = Lineage()
     follower.listen(seen.hear)
-    follower.listen(lambda entry, before: lineage.follow(before, entry, follower.population))
+    follower.listen(lineage.follow)
     follower.catch_up()
     found = status_of(follower.population, seen, lineage)
     if as_json:

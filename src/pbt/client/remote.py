@@ -172,7 +172,7 @@ class Remote:
 
     def again(self, attempt: Callable[[], tuple[int, bytes]]) -> bytes:
         """Attempt something, which gives an HTTP status and a body, until there is an answer."""
-        pause, since, tried, waiting = 0.05, time.monotonic(), 0, Waiting("", after=1.0)
+        tried, waiting = 0, Waiting(after=1.0, first=0.05, last=2.0)
         while True:
             try:
                 status, answer = attempt()
@@ -192,7 +192,7 @@ class Remote:
                 refused = self._refusal(status, answer)
                 if refused is None:
                     continue
-                restarting = self._restarting and time.monotonic() - since < FIRST_TIMEOUT
+                restarting = self._restarting and not waiting.over(FIRST_TIMEOUT)
                 if not (isinstance(refused, Unavailable) or restarting):
                     raise refused
                 trouble = refused
@@ -200,13 +200,9 @@ class Remote:
             tried += 1
             if tried % len(self._hosts):
                 continue
-            patience = self._patience if self._met else FIRST_TIMEOUT
-            if (patience is not None and time.monotonic() - since > patience) or preempt.requested():
+            if waiting.over(self._patience if self._met else FIRST_TIMEOUT):
                 raise trouble
-            waiting.what = f"{trouble}; trying again until it does"
-            waiting.tell()
-            time.sleep(pause)
-            pause = min(2.0, pause * 1.5)
+            waiting.pause(f"{trouble}; trying again until it does")
 
     def _once(self, method: str, path: str, body: bytes, held: bool) -> tuple[int, bytes]:
         with self._lock:

@@ -127,10 +127,8 @@ def _check_step(population: Population, m: MemberState, report: Report) -> None:
             raise Invalid(
                 f"member {m.id}, step {report.step}: a checkpoint is due ({reason}); report with save= or checkpoint="
             )
-    elif not population.settings.foreign and report.checkpoint != f"{report.member}/{report.lease}-{report.seq}":
-        raise Invalid(
-            f"checkpoint {report.checkpoint!r:.80} is not this report's, {report.member}/{report.lease}-{report.seq}"
-        )
+    elif not population.settings.foreign and report.checkpoint != report.checkpoint_id:
+        raise Invalid(f"checkpoint {report.checkpoint!r:.80} is not this report's, {report.checkpoint_id}")
 
 
 def checkpoint_due(report: Report, ready: int, steps: int | None, goal: float | None, maximize: bool) -> str:

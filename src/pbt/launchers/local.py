@@ -237,7 +237,7 @@ class LocalRun:
         newest = members[held[-1][0]].lease
         return newest is not None and newest.number != held[-1][1]
 
-    def _hear(self, entry: Entry, before: Population | None) -> None:
+    def _hear(self, before: Population | None, entry: Entry, after: Population) -> None:
         event = entry.event
         if isinstance(event, Released):
             self._given_back.add((event.member, event.lease))

@@ -140,6 +140,11 @@ class Report(Part, frozen=True, gc=False, kw_only=True):
     release: bool = False
     history: tuple[Past, ...] = ()
 
+    @property
+    def checkpoint_id(self) -> str:
+        """The id of a checkpoint that is saved for this report, where checkpoints are kept here."""
+        return f"{self.member}/{self.lease}-{self.seq}"
+
 
 class _Event(Part, frozen=True, gc=False, tag_field="kind"):
     pass

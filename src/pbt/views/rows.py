@@ -121,8 +121,8 @@ class Recorded:
         self.decisions = Rows(DecisionRow)
         self._owed: dict[int, int] = {}
 
-    def hear(self, entry: Entry, before: Population | None) -> None:
-        """Listen to one entry; see `Follower.listen`."""
+    def hear(self, before: Population | None, entry: Entry, after: Population) -> None:
+        """A listener: see `pbt.coordinator.follower.Listener`."""
         number = 1 if before is None else before.count + 1
         members = () if before is None else before.members
         reported: dict[int, int] = {}

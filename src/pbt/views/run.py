@@ -13,10 +13,8 @@ from rich.text import Text
 from pbt.coordinator.follower import Follower
 from pbt.opening.folder import path_of
 from pbt.opening.opening import names_server, open_journal
-from pbt.population.entries import Entry
 from pbt.population.lineage import Lineage
 from pbt.population.member import MemberState
-from pbt.population.population import Population
 from pbt.population.recorded import Settings
 from pbt.population.schedule import Schedule, schedule, schedule_of_member
 from pbt.space.numbers import real
@@ -93,12 +91,9 @@ class Run:
         self.decisions: Rows[DecisionRow] = recorded.decisions
         follower = Follower(open_journal(where))
 
-        def hear(entry: Entry, before: Population | None) -> None:
-            self.lineage.follow(before, entry, follower.population)
-            note_exploits(entry, self._exploited)
-            recorded.hear(entry, before)
-
-        follower.listen(hear)
+        follower.listen(self.lineage.follow)
+        follower.listen(recorded.hear)
+        follower.listen(lambda before, entry, after: note_exploits(entry, self._exploited))
         follower.catch_up()
         self.population = follower.population
         self._states = states_of(self.population, judge_for(where))

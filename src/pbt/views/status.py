@@ -15,7 +15,7 @@ from pbt.views.table import note_exploits, parent_of
 
 
 class Status:
-    """What only the entries tell: who exploited whom last, and what deserves a warning."""
+    """Facts that only the entries tell: each member's last exploit, and warnings."""
 
     def __init__(self, where: str) -> None:
         self.where = where
@@ -23,8 +23,8 @@ class Status:
         self.warnings: dict[str, str] = {}
         self._given: set[int] = set()
 
-    def hear(self, entry: Entry, before: Population | None) -> None:
-        """Listen to one entry; see `Follower.listen`."""
+    def hear(self, before: Population | None, entry: Entry, after: Population) -> None:
+        """A listener: see `pbt.coordinator.follower.Listener`."""
         note_exploits(entry, self.exploited)
         if isinstance(entry.event, Reported) and before is not None:
             for report in entry.event.reports:
@@ -51,7 +51,7 @@ class Status:
 
 
 def status_of(population: Population, seen: Status, lineage: Lineage) -> dict[str, Any]:
-    """Members, best, state, who waits for a worker, warnings; names as in docs/journal.md."""
+    """Members, best, state, members without a worker, warnings; names as in docs/journal.md."""
     states = states_of(population, judge_for(seen.where))
     best = population.best
     members = [

@@ -27,7 +27,7 @@ class _Mark(msgspec.Struct):
 class EventFiles:
     """Writes one run per member below `logdir`; a second call goes on after the last entry that is written.
 
-    Listen with `hear`; see `Follower.listen`.
+    `hear` is a listener: see `pbt.coordinator.follower.Listener`.
 
     Raises:
         PBTError: tensorboardX is missing, or `logdir` holds another population.
@@ -46,8 +46,8 @@ class EventFiles:
         if (logdir / MARK).exists():
             self._mark = msgspec.json.decode((logdir / MARK).read_bytes(), type=_Mark)
 
-    def hear(self, entry: Entry, before: Population | None) -> None:
-        """Write what one entry says, unless it is written already."""
+    def hear(self, before: Population | None, entry: Entry, after: Population) -> None:
+        """Write the reports of one entry, unless they are written already."""
         self._count += 1
         if self._count == 1:
             self._begin(entry)

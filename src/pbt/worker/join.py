@@ -6,7 +6,6 @@ import logging
 import os
 import secrets
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Unpack, get_args
@@ -16,7 +15,7 @@ from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.interface import AnyCoordinator
 from pbt.disk import stdio
-from pbt.disk.waiting import FIRST_POLL, LAST_POLL, Waiting
+from pbt.disk.waiting import Waiting
 from pbt.errors import NobodyFree, PBTError, SettingsError
 from pbt.opening.folder import fresh_folder
 from pbt.opening.opening import open_population
@@ -138,7 +137,7 @@ def _check(when_away: str) -> None:
 
 
 def _hired(where: str | os.PathLike[str] | None, space: Any, settings: Mapping[str, Any]) -> _Worker:
-    """This process as a worker; what it is refused for is said without the frames in between."""
+    """This process as a worker; errors are raised without the frames in between."""
     try:
         return _Worker(where, space, settings)
     except PBTError as error:
@@ -172,7 +171,7 @@ class _Worker:
         self._store: CheckpointStore | None = None
 
     def store(self, answer: Answer) -> CheckpointStore | None:
-        """What keeps the checkpoints of a member just leased, opened once; it goes back if that can not be done."""
+        """The checkpoint store, opened for the first leased member; if that fails, the member is given back."""
         if self._store is None and answer.member is not None:
             try:
                 self._store = self._opened.store(answer.checkpoints)
@@ -183,7 +182,7 @@ class _Worker:
         return self._store
 
     def _give_back(self, answer: Answer) -> None:
-        """A member that failed for good, or that is cured and waits for the barrier's round: another one, please."""
+        """Release a member that can not be trained now (failed, or waiting at the barrier)."""
         assert answer.member is not None
         if answer.wait:
             self.coordinator.tell(Released(answer.member, answer.lease))
@@ -195,9 +194,9 @@ class _Worker:
 
     def next(self, turn: bool, member: int | None = None, wait: bool = True) -> Answer:
         """A member; without one there is nothing left to train, or this process was asked to stop."""
-        nonce, pause, waiting = self._nonce(), FIRST_POLL, Waiting(lambda: self._reason(member))
+        nonce, waiting = self._nonce(), Waiting(lambda: self._reason(member))
         while True:
-            if preempt.requested():
+            if waiting.over():
                 return Answer(stop=True)
             try:
                 answer = self.coordinator.join(nonce, None, member, turn)
@@ -224,9 +223,7 @@ class _Worker:
                 return answer
             if not wait:
                 raise NobodyFree("every member is in the hands of a living worker: start more members, or wait")
-            waiting.tell()
-            time.sleep(pause)
-            pause = min(LAST_POLL, pause * 1.5)
+            waiting.pause()
 
     def _reason(self, wish: int | None) -> str:
         """Why no member can be had."""
