@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from pbt.population.entries import Leased
-from tests.promises.test_killed import journal
+from tests.support.checks import entries
 from tests.support.scripts import ROOT, environment, status, write
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -40,9 +40,9 @@ NOT_RUN = {
     "pbt plot runs/big": "see test_pictures.py",
     "pbt fetch runs/big --to best": "see test_fetch.py",
     "pip install 'pbtrain[objects]'": "installs packages",
-    "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… AWS_REGION=…": "somebody's own; see promises/test_travel.py",
-    "export AWS_ENDPOINT_URL=https://minio.example:9000": "somebody's own; see promises/test_travel.py",
-    "pbt run --checkpoints s3://bucket/prefix --members 16 runs/big -- python train.py": "see promises/test_travel.py",
+    "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… AWS_REGION=…": "see checkpoints/test_transfer.py",
+    "export AWS_ENDPOINT_URL=https://minio.example:9000": "see checkpoints/test_transfer.py",
+    "pbt run --checkpoints s3://bucket/prefix --members 16 runs/big -- python train.py": "see test_transfer.py",
     'curl -H "Authorization: Bearer $(cat runs/key.read)" http://127.0.0.1:7777/openapi.json': "see test_openapi.py",
     "export PBT_KEY=… PGPASSWORD=…": "somebody's own; see test_postgres.py",
     "pbt serve /shared/runs --host 0.0.0.0 --journal postgresql://pbt@db/pbt": "needs a database; see test_postgres.py",
@@ -162,7 +162,7 @@ def test_two_nodes_train_one_population_with_the_readmes_script(tmp_path: Path, 
         ended(node)
     found = status(tmp_path / "shared" / "runs" / "big", tmp_path)["members"]
     assert (len(found), {m["step"] for m in found}) == (6, {40})
-    nonces = [e.event.nonce for e in journal(tmp_path / "shared/runs/big") if isinstance(e.event, Leased)]
+    nonces = [e.event.nonce for e in entries(tmp_path / "shared/runs/big") if isinstance(e.event, Leased)]
     assert len({nonce.partition(".")[0] for nonce in nonces}) == 2
 
 

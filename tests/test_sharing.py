@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +12,7 @@ import pytest
 from pbt.disk.sharing import make_folder, open_shared
 from pbt.liveness.files import FilesLiveness
 from tests.support.scripts import environment
-
-NOBODY = 65534
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
+from tests.support.users import NOBODY, group_folder, needs_root
 
 WORK = """
 import os, sys
@@ -49,21 +45,6 @@ def work(where: Path, user: int, umask: str, kind: str) -> str:
         env=environment(HOME="/", PBT_JOURNAL=kind), check=False,
     )  # fmt: skip
     return done.stderr.strip().splitlines()[-1]
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as made:
-        Path(made).chmod(0o755)
-        yield Path(made)
-
-
-def group_folder(home: Path) -> Path:
-    folder = home / "group"
-    folder.mkdir()
-    os.chown(folder, 0, NOBODY)
-    folder.chmod(0o2775)
-    return folder
 
 
 @needs_root

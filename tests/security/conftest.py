@@ -16,13 +16,6 @@ from tests.support.worlds import KEY, ServerWorld
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[ServerWorld]:
-    made = ServerWorld(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def reading(tmp_path: Path) -> Iterator[ServerWorld]:
     """A server with two keys and one population."""
     made = ServerWorld(tmp_path)

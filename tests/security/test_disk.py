@@ -14,8 +14,8 @@ import pytest
 import pbt
 import pbt.server.timeouts
 from tests.security import RAW
+from tests.support.requests import request
 from tests.support.worlds import ServerWorld
-from tests.test_server import request
 
 _watched: list[str] | None = None
 

@@ -20,9 +20,9 @@ from pbt.settings import wanted
 from pbt.wire.keys import key_beside
 from tests.security import READ
 from tests.support.population import SPACE
+from tests.support.requests import request
 from tests.support.scripts import environment, pbt_run, write
 from tests.support.worlds import KEY, ServerWorld
-from tests.test_server import request
 
 
 @pytest.mark.parametrize("path", ["/", "/digits/journal", "/digits/journal?after=1", "/openapi.json"])
@@ -180,3 +180,27 @@ def test_a_key_file_that_is_a_trap_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "server.json")
     assert key_beside(str(tmp_path / "key"), "127.0.0.1", 7) is None, "who reads a pipe waits for ever"
     assert key_beside("\0", "127.0.0.1", 7) is None
+
+
+def test_a_key_is_given_to_the_very_server_of_its_folder_alone(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("secret\n")
+    key.chmod(0o600)
+
+    def seat(**fields: Any) -> None:
+        told = {"host": "127.0.0.1", "port": 7777, "pid": os.getpid()} | fields
+        (tmp_path / "server.json").write_text(json.dumps(told))
+
+    seat()
+    assert key_beside(str(key), "127.0.0.1", 7777) == "secret"
+    assert key_beside(str(key), "127.0.0.2", 7777) is None
+    assert key_beside(str(key), "10.1.2.3", 7777) is None
+    assert key_beside(str(key), "127.0.0.1", 7778) is None
+    seat(host="0.0.0.0")
+    assert key_beside(str(key), "127.0.0.1", 7777) == "secret"
+    assert key_beside(str(key), "10.1.2.3", 7777) is None
+    seat(pid=2**22 - 3)
+    assert key_beside(str(key), "127.0.0.1", 7777) is None
+    seat()
+    key.chmod(0o644)
+    assert key_beside(str(key), "127.0.0.1", 7777) is None

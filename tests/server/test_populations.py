@@ -27,9 +27,9 @@ from pbt.server.limits import Limits, limits
 from pbt.settings import wanted
 from tests.security import READ
 from tests.support.postgres import postgres
+from tests.support.requests import request
 from tests.support.scripts import PBT, environment
 from tests.support.worlds import KEY, ServerWorld
-from tests.test_server import request
 
 SETTINGS: dict[str, Any] = {"space": {"lr": pbt.Float(0, 1)}, "members": 2, "steps": 2, "interval": 1, "maximize": True}
 READING = {"Authorization": f"Bearer {READ}"}

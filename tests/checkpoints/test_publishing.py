@@ -19,9 +19,8 @@ from pbt.checkpoints.folder import FolderStore
 from pbt.checkpoints.store import MANIFEST
 from pbt.errors import CheckpointError
 from pbt.population.entries import Checkpoint
-from tests.conformance.test_stores import InFolder, InObjects, Kept, Uploaded, kept, publish, read
+from tests.support.stored import InFolder, InObjects, Kept, Uploaded, publish, read
 
-__all__ = ["kept"]
 SETTINGS: dict[str, Any] = {
     "space": {"lr": pbt.Float(0, 1)}, "members": 2, "steps": 100, "interval": 5, "maximize": True, "seed": 1,
     "quorum": 2,
