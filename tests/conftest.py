@@ -22,11 +22,14 @@ os.environ.pop("PBT_KEY", None)
 os.environ.pop("PBT_RUN", None)
 os.environ.pop("PBT_JOURNAL", None)
 os.environ.pop("PBT_JOURNAL_URL", None)
+_state = tempfile.TemporaryDirectory()
+os.environ["XDG_STATE_HOME"] = _state.name
 
 
 def pytest_sessionfinish() -> None:
     """Nothing that tests have started outlives them."""
     stop_postgres()
+    _state.cleanup()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -106,7 +106,7 @@ def test_the_same_journal_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_a_server_is_drawn_with_the_key_that_only_reads(tmp_path: Path) -> None:
     world = ServerWorld(tmp_path)
-    world.app._request_check.key = Key(KEY, reading=READ)
+    world.app.request_check.key = Key(KEY, reading=READ)
     try:
         script = Script(world, members=3)
         for scores in ((1, 2, 3), (4, 5, 6), (7, 8, 9)):

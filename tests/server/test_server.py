@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import signal
 import socket
@@ -187,23 +186,6 @@ def test_workers_find_the_key_by_themselves_and_train_through_a_server(tmp_path:
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
-    assert not (tmp_path / "s" / "server.json").exists()
-
-
-def test_a_key_file_of_a_server_at_another_port_is_not_read(tmp_path: Path) -> None:
-    """A server of somebody else may point at any file; ours is not sent there."""
-    world = ServerWorld(tmp_path, key="another key entirely")
-    victim = tmp_path / "victim"
-    victim.mkdir()
-    (victim / "key").write_text("the victim's key")
-    (victim / "key").chmod(0o600)
-    (victim / "server.json").write_text(json.dumps({"host": "127.0.0.1", "port": 1, "pid": os.getpid()}))
-    world.app._request_check.key.file = victim / "key"
-    remote = Remote(world.url)
-    with pytest.raises(pbt.Forbidden):
-        remote.open()
-    assert remote._key is None
-    world.close()
 
 
 def test_a_port_in_use_says_so(served: ServerWorld, tmp_path: Path) -> None:
@@ -246,39 +228,6 @@ def test_an_answer_cut_in_its_head_is_no_answer() -> None:
     threading.Thread(target=serve, daemon=True).start()
     remote = Remote(f"http://127.0.0.1:{listening.getsockname()[1]}/p", "key", patience=20.0)
     assert remote.stand(0, 1).member is None
-    remote.close()
-    listening.close()
-
-
-def test_a_server_killed_between_its_refusal_and_the_look_at_its_key_is_waited_for(tmp_path: Path) -> None:
-    """The seat's process is dead, so its key is given to nobody, until the server is back."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-    (folder / "key").write_text(KEY)
-    (folder / "key").chmod(0o600)
-    listening = socket.create_server(("127.0.0.1", 0))
-    port = listening.getsockname()[1]
-    (folder / "server.json").write_text(json.dumps({"host": "127.0.0.1", "port": port, "pid": 2**22 + 1}))
-    failure = json.dumps({"code": "forbidden", "error": "no key", "key_file": str(folder / "key")}).encode()
-    keys = []
-
-    def serve() -> None:
-        for _ in range(3):
-            connection, _ = listening.accept()
-            with connection:
-                asked = connection.recv(65536)
-                keys.append(KEY.encode() in asked)
-                head = b"200 OK" if keys[-1] else b"401 Unauthorized"
-                body = b"{}" if keys[-1] else failure
-                connection.sendall(b"HTTP/1.1 %s\r\ncontent-length: %d\r\n\r\n%s" % (head, len(body), body))
-            if len(keys) == 2:
-                seat = {"host": "127.0.0.1", "port": port, "pid": os.getpid()}
-                (folder / "server.json").write_text(json.dumps(seat))
-
-    threading.Thread(target=serve, daemon=True).start()
-    remote = Remote(f"http://127.0.0.1:{port}/p", patience=20.0)
-    assert remote.stand(0, 1).member is None
-    assert keys == [False, False, True]
     remote.close()
     listening.close()
 

@@ -1,17 +1,16 @@
-"""The server's two keys: where they come from, how they are compared, how a client on the same machine finds one."""
+"""The server's two keys: where they come from, and how they are compared."""
 
 from __future__ import annotations
 
 import enum
 import hmac
-import json
 import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
 
 from pbt.errors import SettingsError
-from pbt.wire.keys import KEY_ENV, KEY_FILE, LOOPBACK, READ_KEY_ENV, READ_KEY_FILE, SEAT_FILE, wire_form
+from pbt.wire.keys import KEY_ENV, KEY_FILE, LOOPBACK, READ_KEY_ENV, READ_KEY_FILE, wire_form
 
 SHORTEST = 16
 
@@ -124,10 +123,3 @@ def _make_once(file: Path) -> None:
             os.link(aside, file)
     finally:
         aside.unlink()
-
-
-def take_seat(folder: Path, host: str, port: int) -> Path:
-    """Note where this folder's server listens, so that a client gives the folder's key to no other server."""
-    seat = folder / SEAT_FILE
-    seat.write_text(json.dumps({"host": host, "port": port, "pid": os.getpid()}))
-    return seat

@@ -24,10 +24,10 @@ from pbt.server.served import ServedPopulation
 from pbt.server.tls import OWN
 from pbt.settings import Wanted
 from pbt.strategies.registry import KNOWN
-from pbt.wire.keys import KEY_FILE, READ_KEY_FILE, SEAT_FILE
+from pbt.wire.keys import KEY_FILE, READ_KEY_FILE
 
 _log = logging.getLogger("pbt.server")
-_RESERVED = frozenset((KEY_FILE, READ_KEY_FILE, SEAT_FILE, OWN))
+_RESERVED = frozenset((KEY_FILE, READ_KEY_FILE, OWN))
 """Files of the server's own, beside the populations."""
 IDLE = 600.0
 """Seconds after which a population that nobody trains or asks for is closed."""

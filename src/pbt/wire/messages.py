@@ -59,7 +59,6 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
 
     code: str
     error: str
-    key_file: str | None = None
 
 
 def raised(failure: Failure) -> PBTError:
