@@ -6,9 +6,9 @@ import enum
 import hmac
 import os
 import secrets
-from contextlib import suppress
 from pathlib import Path
 
+from pbt.disk.whole import PRIVATE, make_once
 from pbt.errors import SettingsError
 from pbt.wire.keys import KEY_ENV, KEY_FILE, LOOPBACK, READ_KEY_ENV, READ_KEY_FILE, wire_form
 
@@ -93,7 +93,7 @@ def _found(variable: str, named: Path | None, usual: Path, loopback: bool) -> tu
     if not secret:
         file = named or usual
         if named is None:
-            _make_once(file)
+            make_once(file, f"{secrets.token_hex(32)}\n".encode(), PRIVATE)
         secret = _read(file)
     if len(secret) < SHORTEST and not loopback:
         raise SettingsError(f"the key has {len(secret)} characters: off loopback it needs at least {SHORTEST}")
@@ -108,18 +108,3 @@ def _read(file: Path) -> str:
     if not secret:
         raise SettingsError(f"{file} is empty: write the key into it, or delete it and one is made")
     return secret
-
-
-def _make_once(file: Path) -> None:
-    """Made aside and linked: of several servers that start together on a folder, one makes it, and it is whole."""
-    if file.exists():
-        return
-    aside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(fd, "w") as out:
-        out.write(secrets.token_hex(32) + "\n")
-    try:
-        with suppress(FileExistsError):
-            os.link(aside, file)
-    finally:
-        aside.unlink()

@@ -13,6 +13,7 @@ from pbt.checkpoints.ids import checked, inside
 from pbt.checkpoints.manifest import decoded
 from pbt.checkpoints.store import MANIFEST, Manifest
 from pbt.checkpoints.upload import BLOCK, CHUNK, Commit
+from pbt.disk.whole import sync
 from pbt.errors import Damaged, Invalid
 
 MANIFEST_LIMIT = 64 * 1024 * 1024
@@ -47,11 +48,7 @@ class Piece:
 
     def sync(self) -> None:
         """On the disk before the commit, which then waits for nothing."""
-        fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        sync(self.path, os.O_NOFOLLOW)
 
     def sha256(self) -> str:
         """The hash of all that has come; read back, if the server was started anew in between."""

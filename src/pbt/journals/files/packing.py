@@ -11,9 +11,10 @@ import logging
 import os
 from pathlib import Path
 
+from pbt.disk.whole import sync, write_new
 from pbt.errors import PBTError
 from pbt.journals.files.frames import Frame, unframed
-from pbt.journals.files.names import ASIDE, aside, name, read_file, remove, sync_folder, write_file
+from pbt.journals.files.names import ASIDE, aside, name, read_file, remove
 
 _log = logging.getLogger("pbt")
 BLOCK = 64
@@ -62,11 +63,11 @@ def _frames(folder: Path, low: int, high: int) -> list[Frame]:
 
 def _replace(folder: Path, frames: list[Frame], sweep: bool) -> None:
     segment = aside(folder)
-    fd = write_file(segment, b"".join(frame.raw for frame in frames))
+    fd = write_new(segment, b"".join(frame.raw for frame in frames))
     try:
         for frame in frames:
             _rename_over(folder, segment, name(folder, frame.first))
-        sync_folder(folder)
+        sync(folder)
         if sweep:
             _sweep(folder, os.fstat(fd).st_mtime)
     finally:
