@@ -32,6 +32,17 @@ def pytest_sessionfinish() -> None:
     _state.cleanup()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow all but the first of the parameters of a test that is marked `slow_but_first`."""
+    seen = set()
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        if item.get_closest_marker("slow_but_first") and test in seen:
+            item.add_marker("slow")
+        seen.add(test)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """With $PBT_NO_SKIP, as in CI, a skip for want of a package is a failure."""

@@ -180,6 +180,7 @@ def test_a_store_that_can_not_be_written_is_said_by_the_report_that_needed_it(tm
     assert len(reports(tmp_path / "p")) == 1
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("harm", ["head", "middle", "truncated", "empty"])
 def test_a_damaged_database_is_a_clear_error_and_nothing_is_written_over_it(tmp_path: Path, harm: str) -> None:
     where = tmp_path / "p"
@@ -227,6 +228,7 @@ def test_a_clock_set_back_changes_nothing() -> None:
     assert Coordinator(journal, SameProcess(), clock=lambda: -1.0).create(wanted(**SETTINGS)).members == 2
 
 
+@pytest.mark.slow
 def test_a_server_without_descriptors_left_lives_on(tmp_path: Path) -> None:
     def few() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (48, 48))

@@ -90,6 +90,7 @@ def ended(running: subprocess.Popen[str], code: int = 0) -> str:
     return told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", BLOCKS)
 def test_the_code_runs(tmp_path: Path, code: str) -> None:
     (tmp_path / "train.py").write_text(code)

@@ -47,6 +47,7 @@ def work(where: Path, user: int, umask: str, kind: str) -> str:
     return done.stderr.strip().splitlines()[-1]
 
 
+@pytest.mark.slow_but_first
 @needs_root
 @pytest.mark.parametrize("kind", ["sqlite", "files"])
 @pytest.mark.parametrize("umask", ["002", "022"])
@@ -60,6 +61,7 @@ def test_two_users_train_in_turn_in_a_folder_of_their_group(home: Path, kind: st
     assert [p for p in ours if p.stat().st_mode & 0o060 != 0o060] == []
 
 
+@pytest.mark.slow_but_first
 @needs_root
 @pytest.mark.parametrize("kind", ["sqlite", "files"])
 def test_who_may_not_write_is_told_so_before_he_trains(home: Path, kind: str) -> None:
@@ -70,6 +72,7 @@ def test_who_may_not_write_is_told_so_before_he_trains(home: Path, kind: str) ->
     assert "chmod -R g+rwX" in said
 
 
+@pytest.mark.slow_but_first
 @needs_root
 @pytest.mark.parametrize(("kind", "sign"), [("files", "count"), ("sqlite", "lock")])
 def test_who_could_give_no_sign_of_life_is_refused_and_not_taken_for_dead_later(

@@ -181,6 +181,7 @@ def test_the_exit_code_tells_how_training_went_wherever_the_output_goes(tmp_path
     assert (tmp_path / "code").read_text() == "0\n"
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("output", [">&- 2>&-", ">/dev/full 2>/dev/full", ">&-", "2>&-"])
 def test_a_server_serves_whatever_becomes_of_its_output(tmp_path: Path, output: str) -> None:
     port = free_port()
@@ -214,6 +215,7 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
+@pytest.mark.slow
 def test_what_a_terminal_has_no_letters_for_ends_nothing(tmp_path: Path) -> None:
     script = write(tmp_path, FEW)
     done = pbt_run(["run", "--workers", 1, "grün", "--", "python", script], tmp_path, PYTHONIOENCODING="ascii")
@@ -224,6 +226,7 @@ def test_what_a_terminal_has_no_letters_for_ends_nothing(tmp_path: Path) -> None
     assert looked.returncode == 0, looked.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_whose_output_is_full_says_so(tmp_path: Path) -> None:
     script = write(tmp_path, FEW)
     assert pbt_run(["run", "--workers", 1, "p", "--", "python", script], tmp_path).returncode == 0
@@ -236,6 +239,7 @@ def test_a_reader_whose_output_is_full_says_so(tmp_path: Path) -> None:
     assert shell("pbt doctor p >/dev/full", tmp_path).returncode == 0
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-", "2>/dev/full", "2>&1 | true"])
 def test_a_bare_script_trains_whatever_becomes_of_its_output(tmp_path: Path, closed: str) -> None:
     script = write(tmp_path, FEW.replace("pbt.turns(where", "pbt.turns(None"))

@@ -60,6 +60,7 @@ elif at == "answer":
 """
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("text", [TURNS, JOIN], ids=["turns", "join"])
 @pytest.mark.parametrize("at", ["stage", "publish", "answer"])
 def test_killed_between_stage_publish_report_and_answer(tmp_path: Path, at: str, text: str) -> None:

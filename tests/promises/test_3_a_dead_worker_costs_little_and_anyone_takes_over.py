@@ -107,6 +107,7 @@ def test_workers_on_two_mounts_share_a_population_though_some_are_killed(
     assert checkpoint_folders(real / "p") == population.referenced()
 
 
+@pytest.mark.slow
 def test_pbt_run_on_both_mounts(tmp_path: Path, shared: tuple[Path, Path, Path]) -> None:
     """Two machines, each with a launcher of its own, on one population."""
     _, one, two = shared

@@ -34,8 +34,9 @@ def test_every_value_of_every_decision_lies_in_the_space(strategy: str, synchron
     rng = random.Random(3)
     for step in range(300):
         for member in range(4):
-            if not s.population.members[member].waits:
-                s.report(member, rng.choice([rng.gauss(0, 1), step, math.nan]))
+            s.report(member, rng.choice([rng.gauss(0, 1), step, math.nan]))
+        for member in range(4):
+            s.answers[member] = s.coordinator.stand(member, s.answers[member].lease)
     space = s.population.settings.space
     given = [d.hyperparameters for e in s.entries for d in e.decisions if d.hyperparameters is not None]
     assert len(given) > 100

@@ -66,6 +66,7 @@ def test_atheris_runs_a_target(tmp_path: Path) -> None:
     assert "number_of_executed_units" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_defect_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
     from pbt.coordinator.answer import Answer
