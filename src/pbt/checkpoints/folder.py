@@ -91,7 +91,7 @@ class FolderStore:
         return self._home(member) / f".{lease}-u{token}"
 
     def forget_arriving(self, member: int, lease: int) -> None:
-        """Delete what uploads under this lease and earlier ones have left."""
+        """Delete staging folders of uploads under this lease and earlier ones."""
         for path in self._home(member).glob(".*-u*"):
             if _staged_under(path.name) <= lease:
                 remove(path)
@@ -120,7 +120,7 @@ class FolderStore:
         _remove(self.path(id))
 
     def collect(self, member: int, lease: int, seq: int, keep: Iterable[str]) -> None:
-        """Delete what this member needs no longer. No clock, no scan of others, idempotent."""
+        """Delete the member's unreferenced checkpoints. No clock, no scan of other members, idempotent."""
         kept = set(keep)
         for path in _children(self._root / str(member)):
             number = _numbers(path.name)

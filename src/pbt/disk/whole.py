@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: written aside, then linked or renamed; and fsync, for all who need it."""
+"""Atomic files, written aside and then linked or renamed; and fsync."""
 
 from __future__ import annotations
 

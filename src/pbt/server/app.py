@@ -45,7 +45,7 @@ Handler = Callable[[ServedPopulation, Any, object], Awaitable[Any]]
 
 
 class Verb(NamedTuple):
-    """What workers say with POST: how it is read, and who answers.
+    """A POST request of workers: its decoder and its handler.
 
     Attributes:
         begins: the population's folder is made if need be.
@@ -119,12 +119,12 @@ class App:
         await send({"type": "http.response.body", "body": answer})
 
     def _handler(self, route: Route) -> Any:
-        """What serves an address: a method of its name."""
+        """The handler of a route: the method with the route's name."""
         name = f"_{route.name}"
         return getattr(self if hasattr(self, name) else self._uploads, name)
 
     async def _answer(self, verb: Verb, name: str, receive: Receive, asker: object) -> Any:
-        """Only verbs that may begin a population make its folder, and only for what can be read."""
+        """Answer a POST request; only a readable request of a verb that begins a population makes a folder."""
         if not verb.begins:
             await self._check_exists(name)
         asked = verb.read(await _body(receive))
@@ -256,7 +256,7 @@ def _length(body: bytes) -> tuple[bytes, bytes]:
 
 
 async def _elsewhere(request: Request) -> Response:
-    """What is said with POST goes the short way; the router knows of it for the sake of other methods."""
+    """POST requests never reach the router; their routes are there for the errors of other methods."""
     raise NotFound(f"there is no POST {request.url.path[:80]}")
 
 

@@ -16,7 +16,7 @@ SHORTEST = 16
 
 
 class Access(enum.Enum):
-    """What a key is good for."""
+    """The rights of a key."""
 
     NONE = 0
     READ = 1
@@ -24,7 +24,7 @@ class Access(enum.Enum):
 
 
 class Key:
-    """What every request must carry.
+    """The server's keys, as requests carry them.
 
     Args:
         secret: opens everything; None: whoever comes may do all (``--no-key``).
@@ -45,7 +45,7 @@ class Key:
         self._reading = _header(reading)
 
     def access(self, authorization: bytes | None) -> Access:
-        """What the header opens; both keys are compared whole, so that a wrong one takes as long as a right one."""
+        """The rights of a request's header; both keys are always compared in full, in constant time."""
         if self.open:
             return Access.WRITE
         given = authorization or b""
@@ -59,7 +59,7 @@ class Key:
 
 
 def _header(secret: str | bytes | None) -> bytes:
-    """As it stands in a request; for no key one that nobody has."""
+    """The header that carries a key; without a key a random one, which no request matches."""
     if secret is None:
         return secrets.token_bytes(32)
     return b"Bearer " + wire_form(secret.encode() if isinstance(secret, str) else secret)

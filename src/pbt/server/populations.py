@@ -30,7 +30,7 @@ _log = logging.getLogger("pbt.server")
 _RESERVED = frozenset((KEY_FILE, READ_KEY_FILE, OWN))
 """Files of the server's own, beside the populations."""
 IDLE = 600.0
-"""Seconds after which a population that nobody trains or asks for is closed."""
+"""Seconds without training or requests after which a population is closed."""
 _TICK = 1.0
 
 
@@ -100,7 +100,7 @@ class Populations:
             journal.close()
 
     def _make_way(self) -> None:
-        """Close what is idle, until one more population can be opened."""
+        """Close idle populations until one more can be opened."""
         allowed = limits()
         for name, served in sorted(self._populations.items(), key=lambda item: item[1].used):
             if len(self._populations) < allowed.populations:

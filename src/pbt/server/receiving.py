@@ -21,7 +21,7 @@ MANIFEST_LIMIT = 64 * 1024 * 1024
 
 
 class Piece:
-    """One file that is being sent, and the hash of what has come."""
+    """One file of an upload, and the hash of the bytes received so far."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -47,7 +47,7 @@ class Piece:
         self.size = offset + len(block)
 
     def sync(self) -> None:
-        """On the disk before the commit, which then waits for nothing."""
+        """Fsync the file now, so that the commit need not."""
         sync(self.path, os.O_NOFOLLOW)
 
     def sha256(self) -> str:
@@ -78,7 +78,7 @@ class Upload:
         return (self._pieces.get(name) or Piece(inside(self.folder, name))).size
 
     def check(self, commit: Commit) -> Manifest:
-        """What has come is what the manifest says; what is not is thrown away, to be sent again."""
+        """Check received files against the manifest; delete those that differ, so that they are sent again."""
         manifest = self._manifest(commit)
         damaged = []
         for name, size in manifest.files.items():

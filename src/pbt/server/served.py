@@ -85,7 +85,7 @@ class ServedPopulation:
 
     @contextmanager
     def in_use(self) -> Iterator[ServedPopulation]:
-        """While somebody is being answered, which may take several commits."""
+        """Keep the population open during a request, which may take several commits."""
         self.users += 1
         try:
             yield self
@@ -95,7 +95,7 @@ class ServedPopulation:
 
     @property
     def idle(self) -> bool:
-        """Whether it may be closed: nobody asks, and nobody lives whose signs of life only this object knows."""
+        """Whether it may be closed: no request is open, and no lease is alive by this server's signs of life."""
         if self.users or self._busy or self._queue or self._committing:
             return False
         members = self.coordinator.population.members if self.coordinator.exists else ()
@@ -197,7 +197,7 @@ class ServedPopulation:
             self._changed = asyncio.Event()
 
     def beat(self, member: int, lease: int) -> None:
-        """Note a sign of life, if it is that of a member's newest lease: nobody else's life matters."""
+        """Note a sign of life if it belongs to a member's newest lease; earlier leases are ignored."""
         members = self.coordinator.population.members if self.coordinator.exists else ()
         if 0 <= member < len(members) and members[member].newest == lease:
             self.alive.beat(member, lease)
@@ -219,7 +219,11 @@ class ServedPopulation:
                 await _wait(changed, _LOOK_AGAIN)
 
     async def _move_on(self, waiting: Sequence[Answer]) -> bool:
-        """Explore what is owed, or declare absent whom the barrier waits for in vain; whether there was anything."""
+        """Compute owed explorations, or declare a member absent after the barrier's timeout.
+
+        Returns:
+            whether there was anything to do.
+        """
         for answer in waiting:
             assert answer.member is not None
             owed = self.coordinator.owed_to(answer.member)

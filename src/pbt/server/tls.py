@@ -82,7 +82,7 @@ def _try(certificate: Certificate, own: bool) -> None:
 
 
 def _make(file: Path, names: Iterable[str]) -> None:
-    """Write a certificate of our own with its key, aside and then in place, readable by nobody else."""
+    """Make a self-signed certificate with its key, readable by its owner alone."""
     text = _signed({"localhost", socket.gethostname(), *names, "127.0.0.1", "::1"})
     make_once(file, text, PRIVATE)  # if another server was quicker, its certificate is as good
 

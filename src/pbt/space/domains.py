@@ -1,4 +1,4 @@
-"""Domains: what one hyperparameter may be, and how it is drawn, perturbed and kept inside.
+"""Domains: the values of one hyperparameter, and how they are drawn, perturbed and clipped.
 
 A draw is one number u in [0, 1); a domain turns it into a value. So a domain needs no generator, and
 whoever knows u can replay the value. `perturb` returns the new value together with the operation that
@@ -138,7 +138,7 @@ class Int(msgspec.Struct, frozen=True, tag="int", tag_field="kind", omit_default
 
 
 class _Listed(msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=True):
-    """One of several values: what `Ordinal` and `Choice` have in common."""
+    """One of several values: the common base of `Ordinal` and `Choice`."""
 
     values: tuple[Value, ...]
     explore: bool = True

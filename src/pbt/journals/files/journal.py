@@ -233,7 +233,7 @@ class FilesJournal:
         self._packer.start()
 
     def turn(self, meanwhile: Callable[[], None] | None = None) -> AbstractContextManager[object]:
-        """No lock: who won lately lets the others have a try."""
+        """Back-off instead of a lock: see `Fairness`."""
         return self._patience
 
     def snapshot(self) -> bytes | None:
@@ -241,7 +241,7 @@ class FilesJournal:
         return self._snapshot.read()
 
     def save_snapshot(self, body: bytes) -> None:
-        """Keep a snapshot; a cache, so what fails is only logged."""
+        """Save a snapshot: a cache, so a failure is only logged."""
         self._snapshot.write(body)
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from pbt.disk.whole import write_new
 from pbt.errors import SettingsError
 
 ASIDE = ".tmp"
-"""How names of files end that nobody reads."""
+"""Suffix of temporary files; readers ignore them."""
 
 
 def name(folder: Path, number: int) -> Path:
