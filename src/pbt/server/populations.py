@@ -127,12 +127,12 @@ class Populations:
             if time.monotonic() - served.used > IDLE and served.idle:
                 self._populations.pop(name).close()
 
-    def hush(self) -> None:
-        """See `ServedPopulation.hush`."""
+    def release_waiters(self) -> None:
+        """See `ServedPopulation.release_waiters`."""
         if self._clock is not None:
             self._clock.cancel()
         for served in self._populations.values():
-            served.hush()
+            served.release_waiters()
 
     def close(self) -> None:
         """Close every population."""

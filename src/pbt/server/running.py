@@ -55,7 +55,7 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End in order."""
         self._forget()
-        self._app.populations.hush()
+        self._app.populations.release_waiters()
         await super().shutdown(sockets)
 
 

@@ -235,7 +235,7 @@ class ServedPopulation:
             await self.ask(TellCommand(absent))
         return absent is not None
 
-    def hush(self) -> None:
+    def release_waiters(self) -> None:
         """Answer held questions now: the server is closing."""
         self._closing = True
         self._changed.set()
