@@ -17,7 +17,7 @@ from types import ModuleType
 import pytest
 
 from pbt.population.entries import Leased
-from tests.promises.test_killed import journal
+from tests.support.checks import entries
 from tests.support.population import Script
 from tests.support.scripts import ROOT, environment, status, write
 
@@ -42,9 +42,9 @@ NOT_RUN = {
     "pbt plot runs/big": "see test_pictures.py",
     "pbt fetch runs/big --to best": "see test_fetch.py",
     "pip install 'pbtrain[objects]'": "installs packages",
-    "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… AWS_REGION=…": "somebody's own; see promises/test_travel.py",
-    "export AWS_ENDPOINT_URL=https://minio.example:9000": "somebody's own; see promises/test_travel.py",
-    "pbt run --checkpoints s3://bucket/prefix --members 16 runs/big -- python train.py": "see promises/test_travel.py",
+    "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… AWS_REGION=…": "see checkpoints/test_transfer.py",
+    "export AWS_ENDPOINT_URL=https://minio.example:9000": "see checkpoints/test_transfer.py",
+    "pbt run --checkpoints s3://bucket/prefix --members 16 runs/big -- python train.py": "see test_transfer.py",
     'curl -H "Authorization: Bearer $(cat runs/key.read)" http://127.0.0.1:7777/openapi.json': "see test_openapi.py",
     "export PBT_KEY=… PGPASSWORD=…": "somebody's own; see test_postgres.py",
     "pbt serve /shared/runs --host 0.0.0.0 --journal postgresql://pbt@db/pbt": "needs a database; see test_postgres.py",
@@ -92,6 +92,7 @@ def ended(running: subprocess.Popen[str], code: int = 0) -> str:
     return told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", BLOCKS)
 def test_the_code_runs(tmp_path: Path, code: str) -> None:
     if "import torch" in code:
@@ -183,7 +184,7 @@ def test_two_nodes_train_one_population_with_the_readmes_script(tmp_path: Path, 
         ended(node)
     found = status(tmp_path / "shared" / "runs" / "big", tmp_path)["members"]
     assert (len(found), {m["step"] for m in found}) == (6, {40})
-    nonces = [e.event.nonce for e in journal(tmp_path / "shared/runs/big") if isinstance(e.event, Leased)]
+    nonces = [e.event.nonce for e in entries(tmp_path / "shared/runs/big") if isinstance(e.event, Leased)]
     assert len({nonce.partition(".")[0] for nonce in nonces}) == 2
 
 

@@ -108,9 +108,10 @@ def test_the_same_journal_gives_the_same_bytes(tmp_path: Path) -> None:
         assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_server_is_drawn_with_the_key_that_only_reads(tmp_path: Path) -> None:
     world = ServerWorld(tmp_path)
-    world.app._request_check.key = Key(KEY, reading=READ)
+    world.app.request_check.key = Key(KEY, reading=READ)
     try:
         script = Script(world, members=3)
         for scores in ((1, 2, 3), (4, 5, 6), (7, 8, 9)):
@@ -132,6 +133,7 @@ def test_best_and_direction_are_the_populations(tmp_path: Path, maximize: bool) 
     assert f"score, as reported ({'higher' if maximize else 'lower'} is better)" in said
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("members", [1, 2, 64, 65, 200])
 def test_any_number_of_members_is_drawn(tmp_path: Path, members: int) -> None:
     said = drawn(tmp_path, trained(members=members, rounds=8))
@@ -144,6 +146,7 @@ def test_any_number_of_members_is_drawn(tmp_path: Path, members: int) -> None:
         assert f"median of {members} members" in said
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("many", [1, 12, 38])
 def test_any_number_of_hyperparameters_is_drawn(tmp_path: Path, many: int) -> None:
     said = drawn(tmp_path, trained(rounds=4, space={f"h{i}": LR for i in range(many)}))
@@ -151,6 +154,7 @@ def test_any_number_of_hyperparameters_is_drawn(tmp_path: Path, many: int) -> No
     assert ("2 more hyperparameters are not shown" in said) == (many == 38)
 
 
+@pytest.mark.slow
 def test_names_are_shown_as_they_are(tmp_path: Path) -> None:
     names = ["$x_1$", "a#b%c", "_hidden", "ü ö", "<&>", "\\frac{", "学習率", "n" * 300]
     space: dict[str, Any] = {name: pbt.Float(0, 1) for name in names}
@@ -202,6 +206,7 @@ def test_a_last_score_before_an_exploit_is_the_members_own() -> None:
     assert [s for segment in history.lineage.segments for s in segment.scores if segment.member == 0][1] == (2, -9.0)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("after", "says"),
     [
@@ -260,6 +265,7 @@ def test_nothing_reported_is_a_sentence(tmp_path: Path) -> None:
     assert not (tmp_path / "p.png").exists()
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [

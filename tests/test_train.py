@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from pbt.strategies.birth import birth
 
 import pbt
 from pbt.population.entries import Decision, encode
 from pbt.population.fold import refold
 from pbt.population.population import Population
 from pbt.population.schedule import values_at
+from pbt.strategies.births import birth
 from tests.support import toy
 
 SPACE = {"lr": pbt.Float(0.001, 1.0, log=True)}

@@ -6,7 +6,6 @@ changes. Any number of coordinators may stand on one journal, in as many process
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +16,7 @@ from pbt.coordinator.exploration import Owed
 from pbt.coordinator.leasing import Missing, gone
 from pbt.coordinator.snapshot import crossed, dump, load
 from pbt.coordinator.telling import FinishCommand, TellCommand
-from pbt.coordinator.transition import Fold, Step, decide, fold_all, owes, steps_of
+from pbt.coordinator.transition import Fold, decide, fold_all, owes, steps_of
 from pbt.errors import JournalError, PBTError, Uncreated
 from pbt.journals.journal import Journal, Raced, weakly
 from pbt.liveness.liveness import Liveness
@@ -28,7 +27,6 @@ from pbt.settings import Wanted, compare, resolve
 from pbt.strategies.registry import Builder, build
 from pbt.strategies.strategy import Strategy
 
-_log = logging.getLogger("pbt")
 _NOTHING = "nothing was created here yet: the first join that brings a space creates the population"
 _RUN = 1000
 """Entries that are folded at once."""
@@ -293,15 +291,7 @@ class Coordinator:
         bodies: list[bytes] = []
         steps: list[tuple[Fold, Entry]] = []
         for command in commands:
-            found: list[Step] = []
-            refusal: PBTError | None = None
-            try:
-                found = steps_of(command, current, self._strategy, self._clock)
-            except PBTError as error:
-                refusal = error
-            except Exception as error:
-                _log.exception("an unforeseen error in a command: %r", command)
-                refusal = PBTError(f"this can not be recorded ({type(error).__name__}: {error})")
+            found, refusal = steps_of(command, current, self._strategy, self._clock)
             for body, current, entry in found:
                 bodies.append(body)
                 steps.append((current, entry))
@@ -356,8 +346,4 @@ class Coordinator:
 
     def absentees(self) -> Absent | None:
         """Members that a barrier should no longer wait for: nobody living has held them for `barrier_timeout`."""
-        settings = self.population.settings
-        if not settings.synchronous:
-            return None
-        missing = self._missing.longer_than(settings.barrier_timeout, self.population, self.alive)
-        return Absent(missing) if missing else None
+        return self._missing.absent(self.population, self.alive)

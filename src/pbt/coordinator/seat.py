@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from pbt.coordinator.answer import Answer
-from pbt.population.entries import Checkpoint, Number, Report, Why
+from pbt.population.entries import Checkpoint, Number, Report, Score, Why
 from pbt.space.space import Values
 
 
@@ -49,7 +49,7 @@ class Seat:
         self._given = 0
 
     def report(
-        self, step: int, score: Number | tuple[Number, ...], used: Values | None = None,
+        self, step: int, score: Score, used: Values | None = None,
         metrics: Mapping[str, Number] | None = None,
     ) -> Report:  # fmt: skip
         """The next report, without a checkpoint. Each has a number of its own, also if it is never sent."""

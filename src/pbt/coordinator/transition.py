@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from pbt.population.entries import Decision, Entry, Reported, canonical, decode,
 from pbt.population.fold import apply, apply_all, decided, happened
 from pbt.population.population import Population
 from pbt.strategies.strategy import Memory, Strategy
+
+_log = logging.getLogger("pbt")
 
 
 class Fold(NamedTuple):
@@ -30,12 +33,21 @@ class Step(NamedTuple):
     entry: Entry
 
 
-def steps_of(command: Command, before: Fold, strategy: Strategy, clock: Callable[[], float]) -> list[Step]:
-    """The entries of a command, each decided on the fold that includes the one before.
+def steps_of(
+    command: Command, before: Fold, strategy: Strategy, clock: Callable[[], float]
+) -> tuple[list[Step], PBTError | None]:
+    """The entries of a command, or why it is refused: where one of its entries is, none is appended."""
+    try:
+        return _steps(command, before, strategy, clock), None
+    except PBTError as refusal:
+        return [], refusal
+    except Exception as error:
+        _log.exception("an unforeseen error in a command: %r", command)
+        return [], PBTError(f"this can not be recorded ({type(error).__name__}: {error})")
 
-    Raises:
-        PBTError: it is refused, or one of its entries is: then none is appended.
-    """
+
+def _steps(command: Command, before: Fold, strategy: Strategy, clock: Callable[[], float]) -> list[Step]:
+    """Each entry decided on the fold that includes the one before."""
     found: list[Step] = []
     proposal = command.propose(before.population)
     while proposal is not None:

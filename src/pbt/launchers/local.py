@@ -180,7 +180,7 @@ class LocalRun:
             self.failures.append(f"{why}, {often}its whole output is in {worker.log_quoted}")
 
     def _described(self, worker: Worker, code: int, held: Sequence[tuple[int, int]]) -> str:
-        """How the process ended, with which member, and what it had to show."""
+        """A process's end: exit code, its member, and whether it had reported a checkpoint."""
         how = "hung and was ended" if worker.stalled else f"ended with {_words(code)}"
         whose = f" with member {held[-1][0]}" if held else ""
         if self._shown[worker.token]:

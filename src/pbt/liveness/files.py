@@ -31,7 +31,7 @@ _WIDTH = 12
 
 
 class _Seen(NamedTuple):
-    """What an observer knows of one lease: when it last looked, at what, and for how long that has stood still."""
+    """An observer's record of one lease: its last look, the count seen, and the seconds without a change."""
 
     number: int
     at: float

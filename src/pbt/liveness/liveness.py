@@ -1,4 +1,4 @@
-"""Signs of life: who still trains a member. They only make a member available; they refuse nothing."""
+"""Signs of life of leases' holders. They only make a member available; they refuse no report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pbt.population.member import Lease
 
 
 class Liveness(Protocol):
-    """One kind of sign of life. A lease names its kind; only who can see that kind judges it."""
+    """One kind of sign of life. A lease names its kind; only an observer of the same kind judges it."""
 
     kind: str
 
@@ -52,5 +52,5 @@ class SameProcess:
         """Nothing to do."""
 
     def dead(self, member: int, lease: Lease) -> bool:
-        """Never: whoever could ask lives in the same process."""
+        """Never: observer and holder are one process."""
         return False

@@ -1,4 +1,4 @@
-"""What counts as a number, a whole number, a flag or a name, wherever somebody's values come in: one answer for all.
+"""Conversion and checks of a user's numbers, whole numbers, flags and names, the same at every entrance.
 
 A number is what `item()`, `operator.index` or `float` makes one of: plain ones, and the scalars and arrays of one
 element of NumPy, PyTorch, JAX and whatever comes next. Recorded are plain values alone. Numbers that are not finite

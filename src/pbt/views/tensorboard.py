@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from pbt.disk.whole import replace
 from pbt.errors import PBTError
 from pbt.population.entries import Entry, Reported, real, score_of
 from pbt.population.population import Population
@@ -83,9 +84,7 @@ class EventFiles:
         for writer in self._writers.values():
             writer.flush()
         if self._mark is not None:
-            aside = self._logdir / f".{MARK}"
-            aside.write_bytes(msgspec.json.encode(self._mark))
-            aside.rename(self._logdir / MARK)
+            replace(self._logdir / MARK, msgspec.json.encode(self._mark))
 
     def close(self) -> None:
         """Flush, and close the files."""

@@ -1,4 +1,4 @@
-"""What travels: request bodies, and the one shape of errors. Answers are the coordinator's own."""
+"""Request bodies, and the one shape of errors. Answers are the coordinator's own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOLD = 20.0
 
 
 class Nothing(msgspec.Struct, frozen=True):
-    """There is nothing to say."""
+    """An empty request body."""
 
 
 class Join(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -66,7 +66,6 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
 
     code: str
     error: str
-    key_file: str | None = None
 
 
 def raised(failure: Failure) -> PBTError:

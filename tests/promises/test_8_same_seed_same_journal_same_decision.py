@@ -1,4 +1,4 @@
-"""The same seed and the same order of reports give the same decisions, wherever the journal lies."""
+"""Promise 8: same seed, same journal up to here, same report: same decision, wherever the journal lies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A thousand exploits: every checkpoint that a decision names is there and whole, and disk use is bounded."""
+"""Promise 4: a checkpoint that a decision names exists, is whole, and stays; disk use is bounded by members.
+
+Further: `conformance/test_stores.py`, `checkpoints/` (publishing, lending, transfer).
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,18 @@ import os
 import random
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import pbt
 from pbt.opening import folder as folders
-from pbt.population.entries import decode
+from pbt.population.entries import Released, decode
 from pbt.population.fold import refold
 
 N = 6
 EXPLOITS = int(os.environ.get("EXPLOITS", "1000"))
-"""The longer run: EXPLOITS=10000 pytest --timeout 3000 tests/promises/test_exploits.py"""
+"""The longer run: EXPLOITS=10000 pytest --timeout 3000 tests/promises/test_4*"""
 STEPS = EXPLOITS * 7 // 10
 
 
@@ -79,3 +83,45 @@ def test_a_thousand_exploits_load_whole_checkpoints_and_never_keep_more_than_3n_
 
 def published(where: Path) -> set[str]:
     return {f"{p.parent.name}/{p.name}" for p in (where / "checkpoints").glob("*/*") if not p.name.startswith(".")}
+
+
+def save(folder: Path) -> None:
+    (folder / "state").write_text("weights")
+
+
+class LosesAnswers:
+    """A coordinator whose answers to reports do not arrive."""
+
+    def __init__(self, coordinator: Any) -> None:
+        self.inner = coordinator
+        self.loses = True
+
+    def report(self, *reports: Any) -> Any:
+        answers = self.inner.report(*reports)
+        if self.loses:
+            raise ConnectionError
+        return answers
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+def test_a_committed_checkpoint_survives_the_retry_of_an_old_holder(tmp_path: Path) -> None:
+    """The answer was lost, another took over, loaded it, and reported: the checkpoint is the member's current one."""
+    where = tmp_path / "p"
+    space = {"lr": pbt.Float(0.01, 1)}
+    old = pbt.join(where, space=space, members=2, steps=10, interval=2, maximize=True)
+    coordinator = old._coordinator
+    loser = old._outbox._coordinator = LosesAnswers(coordinator)  # type: ignore[assignment]
+    with pytest.raises(ConnectionError):
+        old.report(1.0, step=2, save=save)
+    coordinator.tell(Released(0, 1))
+    coordinator.let_go(0)
+    new = pbt.join(where, member=0)
+    assert new.checkpoint is not None
+    new.report(1.5, step=3)
+    loser.loses = False
+    with pytest.raises(pbt.LeaseLost):
+        old.report(1.0, step=2, save=save)
+    assert (where / "checkpoints" / "0" / "1-1" / "state").read_text() == "weights"
+    new.close()

@@ -17,12 +17,12 @@ import pbt
 from pbt.checkpoints import plain
 from pbt.checkpoints.folder import FolderStore
 from pbt.checkpoints.lending import Lending
-from tests.conformance.test_stores import Kept, kept, publish, read
+from tests.checkpoints.test_publishing import SETTINGS, of, store
 from tests.support.scripts import environment
-from tests.test_publishing import SETTINGS, of, store
-from tests.test_sharing import NOBODY, group_folder, home, needs_root
+from tests.support.stored import Kept, publish, read
+from tests.support.users import NOBODY, group_folder, needs_root
 
-__all__ = ["home", "kept", "store"]
+__all__ = ["store"]
 
 
 # --- safe from who loads it ---

@@ -92,6 +92,7 @@ def check_stopped(folder: Path, sick: int) -> None:
     assert decided[-1].stop
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("synchronous", [False, True], ids=["asynchronous", "barrier"])
 @pytest.mark.parametrize("workers", [1, 2, 4])
 @pytest.mark.parametrize("sick", [0, 4])
@@ -107,6 +108,7 @@ def test_a_member_that_always_crashes_is_stopped_and_the_others_are_trained(
     assert "MemoryError: no room for this batch" in failed
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("kind", ["sqlite", "files"])
 def test_a_member_whose_workers_are_killed_every_time_is_stopped(tmp_path: Path, kind: str) -> None:
     path = script(tmp_path, how=KILL)
@@ -115,6 +117,7 @@ def test_a_member_whose_workers_are_killed_every_time_is_stopped(tmp_path: Path,
     check_stopped(tmp_path, 0)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("how", [CRASH, KILL])
 @pytest.mark.parametrize("sick", [0, 4])
 def test_under_a_supervisor_that_restarts_the_script(tmp_path: Path, sick: int, how: str) -> None:
@@ -137,6 +140,7 @@ def test_the_last_one_left_that_nobody_tried_before(tmp_path: Path) -> None:
     check_stopped(tmp_path, 3)
 
 
+@pytest.mark.slow
 def test_several_sick_ones_are_the_last_left(tmp_path: Path) -> None:
     path = script(tmp_path, sick="member.id >= 2", members=4)
     run = pbt_run(["run", "--workers", 1, "--plain", "p", "--", "python", path], tmp_path)
@@ -152,6 +156,7 @@ def test_a_member_that_becomes_sick_in_the_middle_of_a_segment(tmp_path: Path) -
     check_stopped(tmp_path, 0)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("synchronous", [False, True], ids=["asynchronous", "barrier"])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_script_that_breaks_in_the_middle_harms_nobody_and_goes_on_once_mended(

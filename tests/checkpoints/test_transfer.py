@@ -441,6 +441,7 @@ def test_a_population_through_the_server_whose_workers_are_killed(world: ServerW
     assert all(set(m["sha256"]) == set(m["files"]) for m in manifests), "they have travelled"
 
 
+@pytest.mark.slow
 def test_pbt_run_over_s3(tmp_path: Path, s3: S3) -> None:
     prefix = secrets.token_hex(4)
     run = ["run", "--workers", 2, "--checkpoints", f"s3://{BUCKET}/{prefix}", "p", "--", "python"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import signal
 import socket
@@ -11,60 +10,28 @@ import stat
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from urllib.parse import quote
 
 import pytest
+from msgspec.structs import replace
 
 import pbt
+from pbt.checkpoints.folder import FolderStore
 from pbt.client.remote import Remote
 from pbt.opening import folder as folders
-from pbt.population.fold import refold
+from pbt.opening.opening import open_population
 from pbt.server.backends import FolderBackend
 from pbt.server.keys import Key, key_for
-from pbt.settings import wanted
+from pbt.settings import Wanted, wanted
 from tests.support.population import SPACE, Script
+from tests.support.requests import request, serve
 from tests.support.scripts import PBT, TURNS, environment, start, status, write
 from tests.support.worlds import KEY, ServerWorld
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[ServerWorld]:
-    made = ServerWorld(tmp_path)
-    yield made
-    made.close()
-
-
-def request(
-    world: ServerWorld, method: str = "POST", path: str = "/digits/open", body: bytes = b"{}", **headers: str | None
-) -> tuple[int, dict[str, Any]]:
-    connection = http.client.HTTPConnection("127.0.0.1", world.port, timeout=10)
-    sent: dict[str, str] = {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"}
-    for name, value in headers.items():
-        sent.pop(name.replace("_", "-"), None)
-        if value is not None:
-            sent[name.replace("_", "-")] = value
-    connection.request(method, path, body, sent)
-    response = connection.getresponse()
-    return response.status, json.loads(response.read())
-
-
 def test_the_right_key_opens(served: ServerWorld) -> None:
     assert request(served)[0] == 200
-
-
-@pytest.mark.parametrize(
-    "header", [None, "", "Bearer", "Bearer wrong", f"Basic {KEY}", f"Bearer {KEY}x", f"bearer {KEY}"]
-)
-@pytest.mark.parametrize(("method", "path"), [("POST", "/digits/open"), ("GET", "/"), ("GET", "/digits/journal")])
-def test_without_the_key_nobody_reads_or_writes(
-    served: ServerWorld, header: str | None, method: str, path: str
-) -> None:
-    code, said = request(served, method, path, Authorization=header)
-    assert code == 401
-    assert said["code"] == "forbidden"
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "", "localhost.evil.example"])
@@ -203,20 +170,8 @@ def test_where_the_key_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert Key(None).fits(None)
 
 
-def _serve(folder: Path, *more: str) -> tuple[subprocess.Popen[str], str]:
-    process = subprocess.Popen(
-        [*PBT, "serve", str(folder), "--port", "0", *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env=environment(PYTHONUNBUFFERED=1),
-    )  # fmt: skip
-    assert process.stdout is not None
-    for line in process.stdout:
-        if "PBT_URL=" in line:
-            return process, line.split("PBT_URL=")[1].strip().removesuffix("/NAME")
-    raise AssertionError("the server did not start")
-
-
 def test_workers_find_the_key_by_themselves_and_train_through_a_server(tmp_path: Path) -> None:
-    process, url = _serve(tmp_path / "s")
+    process, url = serve(tmp_path / "s")
     script = write(tmp_path, TURNS)
     running = [start(script, f"{url}/mine") for _ in range(4)]
     try:
@@ -231,49 +186,6 @@ def test_workers_find_the_key_by_themselves_and_train_through_a_server(tmp_path:
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
-    assert not (tmp_path / "s" / "server.json").exists()
-
-
-def test_a_key_file_of_a_server_at_another_port_is_not_read(tmp_path: Path) -> None:
-    """A server of somebody else may point at any file; ours is not sent there."""
-    world = ServerWorld(tmp_path, key="another key entirely")
-    victim = tmp_path / "victim"
-    victim.mkdir()
-    (victim / "key").write_text("the victim's key")
-    (victim / "key").chmod(0o600)
-    (victim / "server.json").write_text(json.dumps({"host": "127.0.0.1", "port": 1, "pid": os.getpid()}))
-    world.app._request_check.key.file = victim / "key"
-    remote = Remote(world.url)
-    with pytest.raises(pbt.Forbidden):
-        remote.open()
-    assert remote._key is None
-    world.close()
-
-
-def test_a_server_killed_and_started_again_loses_nothing_and_workers_go_on(tmp_path: Path) -> None:
-    process, url = _serve(tmp_path / "s")
-    port = url.rpartition(":")[2]
-    script = write(tmp_path, TURNS)
-    running = [start(script, f"{url}/mine", PAUSE=0.02) for _ in range(3)]
-    for _ in range(3):
-        time.sleep(0.7)
-        process.kill()
-        process.wait()
-        process, _ = _serve(tmp_path / "s", "--port", port)
-    try:
-        for worker in running:
-            output, _ = worker.communicate(timeout=90)
-            assert worker.returncode == 0, output
-    finally:
-        process.terminate()
-        process.wait(20)
-    from pbt.opening import folder as folders
-    from pbt.population.entries import Reported, decode
-
-    entries = [decode(body) for body in folders.reader(tmp_path / "s" / "mine").read(0)]
-    assert refold(entries).finished
-    keys = [(r.member, r.lease, r.seq) for e in entries if isinstance(e.event, Reported) for r in e.event.reports]
-    assert len(keys) == len(set(keys))
 
 
 def test_a_port_in_use_says_so(served: ServerWorld, tmp_path: Path) -> None:
@@ -286,7 +198,7 @@ def test_a_port_in_use_says_so(served: ServerWorld, tmp_path: Path) -> None:
 
 
 def test_no_key_stands_in_a_process_list_or_a_log(tmp_path: Path) -> None:
-    process, url = _serve(tmp_path / "s")
+    process, url = serve(tmp_path / "s")
     try:
         key = (tmp_path / "s" / "key").read_text().strip()
         Remote(f"{url}/x", key).open()
@@ -320,39 +232,6 @@ def test_an_answer_cut_in_its_head_is_no_answer() -> None:
     listening.close()
 
 
-def test_a_server_killed_between_its_refusal_and_the_look_at_its_key_is_waited_for(tmp_path: Path) -> None:
-    """The seat's process is dead, so its key is given to nobody, until the server is back."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-    (folder / "key").write_text(KEY)
-    (folder / "key").chmod(0o600)
-    listening = socket.create_server(("127.0.0.1", 0))
-    port = listening.getsockname()[1]
-    (folder / "server.json").write_text(json.dumps({"host": "127.0.0.1", "port": port, "pid": 2**22 + 1}))
-    failure = json.dumps({"code": "forbidden", "error": "no key", "key_file": str(folder / "key")}).encode()
-    keys = []
-
-    def serve() -> None:
-        for _ in range(3):
-            connection, _ = listening.accept()
-            with connection:
-                asked = connection.recv(65536)
-                keys.append(KEY.encode() in asked)
-                head = b"200 OK" if keys[-1] else b"401 Unauthorized"
-                body = b"{}" if keys[-1] else failure
-                connection.sendall(b"HTTP/1.1 %s\r\ncontent-length: %d\r\n\r\n%s" % (head, len(body), body))
-            if len(keys) == 2:
-                seat = {"host": "127.0.0.1", "port": port, "pid": os.getpid()}
-                (folder / "server.json").write_text(json.dumps(seat))
-
-    threading.Thread(target=serve, daemon=True).start()
-    remote = Remote(f"http://127.0.0.1:{port}/p", patience=20.0)
-    assert remote.stand(0, 1).member is None
-    assert keys == [False, False, True]
-    remote.close()
-    listening.close()
-
-
 def test_a_server_and_a_worker_in_the_folder_share_a_journal_of_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -370,4 +249,36 @@ def test_a_server_and_a_worker_in_the_folder_share_a_journal_of_files(
     here.let_go(3)
     here.close()
     world.check()
+    world.close()
+
+
+def test_an_unrelated_folder_at_the_servers_path_is_not_its_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PBT_KEY", KEY)
+    world = ServerWorld(tmp_path)
+    assert isinstance(open_population(world.url).own(), FolderStore)
+    opened = world.coordinator().open()
+    monkeypatch.setattr(Remote, "open", lambda self: replace(opened, id="another"))
+    assert not isinstance(open_population(world.url).own(), FolderStore)
+    world.close()
+
+
+@pytest.mark.parametrize("after", ["²", "9" * 31, "-1", "x"])
+def test_a_strange_after_is_refused(tmp_path: Path, after: str) -> None:
+    world = ServerWorld(tmp_path)
+    coordinator = world.coordinator()
+    coordinator.create(wanted(space=SPACE, members=1, maximize=True))
+    with pytest.raises(pbt.Invalid, match="number of entries"):
+        coordinator._request("GET", f"/digits/journal?after={quote(after)}", b"")
+    world.close()
+
+
+def test_a_servers_defaults_are_for_new_populations(tmp_path: Path) -> None:
+    world = ServerWorld(tmp_path, Wanted(maximize=True))
+    coordinator = world.coordinator()
+    coordinator.create(wanted(space=SPACE, members=1, maximize=False))
+    assert coordinator.join("n", wanted(space=SPACE)).member == 0
+    other = Remote(world.url.replace("digits", "other"), KEY)
+    assert other.create(wanted(space=SPACE, members=1)).maximize
     world.close()

@@ -24,7 +24,7 @@ from pbt.liveness.liveness import SameProcess
 from pbt.population.entries import Report, Reported, decode
 from pbt.population.fold import refold
 from pbt.settings import wanted
-from tests.promises.test_killed import check_entries, checkpoint_folders
+from tests.support.checks import check_entries, checkpoint_folders
 from tests.support.population import SPACE
 from tests.support.postgres import postgres
 from tests.support.scripts import PBT, TURNS, environment, start, status, write
@@ -240,7 +240,7 @@ def test_many_coordinators_at_once_leave_no_gap(schema: str) -> None:
         assert own == [b"%d/%d/%d" % (who, n, part) for n in range(20) for part in range(1 + n % 2)]
 
 
-def _serve(tmp_path: Path, port: int, database: str) -> subprocess.Popen[str]:
+def serve(tmp_path: Path, port: int, database: str) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [*PBT, "serve", str(tmp_path / "s"), "--port", str(port)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, env=environment(PYTHONUNBUFFERED=1, PBT_KEY=KEY, PBT_JOURNAL_URL=database),
@@ -261,7 +261,7 @@ class Pair:
     def __init__(self, tmp_path: Path, database: str) -> None:
         self._folder, self._database = tmp_path, database
         self._ports = [_free_port(), _free_port()]
-        self._running = [_serve(tmp_path, port, database) for port in self._ports]
+        self._running = [serve(tmp_path, port, database) for port in self._ports]
         self.url = f"http://127.0.0.1:{self._ports[0]},127.0.0.1:{self._ports[1]}/digits"
 
     def kill(self, which: int) -> None:
@@ -272,7 +272,7 @@ class Pair:
         process.stdout.close()
 
     def start(self, which: int) -> None:
-        self._running[which] = _serve(self._folder, self._ports[which], self._database)
+        self._running[which] = serve(self._folder, self._ports[which], self._database)
 
     def close(self) -> None:
         for which in (0, 1):

@@ -27,9 +27,9 @@ from pbt.server.limits import Limits, limits
 from pbt.settings import wanted
 from tests.security import READ
 from tests.support.postgres import postgres
+from tests.support.requests import request
 from tests.support.scripts import PBT, environment
 from tests.support.worlds import KEY, ServerWorld
-from tests.test_server import request
 
 SETTINGS: dict[str, Any] = {"space": {"lr": pbt.Float(0, 1)}, "members": 2, "steps": 2, "interval": 1, "maximize": True}
 READING = {"Authorization": f"Bearer {READ}"}
@@ -54,7 +54,7 @@ def old_populations(home: Path, n: int) -> None:
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[ServerWorld]:
     made = ServerWorld(tmp_path)
-    made.app._request_check.key = Key(KEY, reading=READ)
+    made.app.request_check.key = Key(KEY, reading=READ)
     yield made
     made.close()
 
@@ -95,7 +95,7 @@ def test_reading_opens_no_population_in_postgres(tmp_path: Path, monkeypatch: py
     database = postgres().schema()
     Coordinator(PostgresJournal(database, "old"), SameProcess()).create(wanted(**SETTINGS))
     world = ServerWorld(tmp_path, backing=PostgresBackend(tmp_path / "served", database, every=None))
-    world.app._request_check.key = Key(KEY, reading=READ)
+    world.app.request_check.key = Key(KEY, reading=READ)
     try:
         assert b'"kind":"created"' in get(world, "/old/journal")
         assert request(world, "GET", "/new/journal")[0] == 404

@@ -36,7 +36,7 @@ def test_no_request_made_from_the_document_gets_an_answer_that_it_does_not_know(
         "manifests",
         "marks",
         "orders",
-        "seats",
+        "notes",
         "urls",
         "failures",
     ],
@@ -66,6 +66,7 @@ def test_atheris_runs_a_target(tmp_path: Path) -> None:
     assert "number_of_executed_units" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_defect_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
     from pbt.coordinator.answer import Answer

@@ -12,6 +12,17 @@ import pytest
 from msgspec.structs import replace
 
 import pbt
+from pbt.checkpoints.cache import Cache
+from pbt.checkpoints.folder import FolderStore
+from pbt.checkpoints.upload import UploadStore
+from pbt.errors import OutOfReach
+from pbt.opening import folder as folders
+from pbt.population.entries import Lost, Released
+from pbt.population.fold import refold
+from pbt.worker.member import Member
+from tests.support.checks import entries
+from tests.support.population import Script
+from tests.support.worlds import ServerWorld
 from tests.test_member import SETTINGS, save
 
 USES: dict[str, Callable[[Path], object]] = {
@@ -124,3 +135,66 @@ def damage(folder: Path) -> None:
     for path in (folder, *folder.iterdir()):
         path.chmod(0o700)
     next(p for p in folder.iterdir() if p.name != "pbt.json").write_bytes(b"")
+
+
+def test_checkpoints_that_the_server_does_not_see_are_not_lost(tmp_path: Path) -> None:
+    world = ServerWorld(tmp_path)
+    s = Script(world)
+    s.report(0, 1.0)
+    world.die(s.coordinator, 0)
+    coordinator = world.coordinator()
+    answer = coordinator.join("n", member=0)
+    with pytest.raises(OutOfReach, match="out of reach: mount it"):
+        Member(coordinator, UploadStore(coordinator, Cache("p")), answer)
+    assert not any(isinstance(e.event, Lost) for e in s.entries)
+    assert isinstance(s.entries[-1].event, Released)
+    world.close()
+
+
+def test_an_error_of_the_disk_is_not_a_lost_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    member = pbt.join(tmp_path / "p", **SETTINGS)
+    member.report(1.0, step=2, save=save)
+    member.close()
+
+    def broken(self: Path) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    coordinator = folders.coordinator(tmp_path / "p")
+    answer = coordinator.join("n", member=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", broken)
+        with pytest.raises(OutOfReach, match="Input/output"):
+            Member(coordinator, FolderStore(tmp_path / "p"), answer)
+    assert not any(isinstance(e.event, Lost) for e in entries(tmp_path / "p"))
+    assert pbt.join(tmp_path / "p", member=0).step == 2
+
+
+def test_a_lost_checkpoint_at_a_barrier_stops_nobody(tmp_path: Path) -> None:
+    """Its member waits for a round that only this worker can complete."""
+    where = tmp_path / "p"
+    settings = {**SETTINGS, "members": 3, "synchronous": True, "steps": 8}
+    broken = False
+    for turns, member in enumerate(pbt.turns(where, **settings)):
+        assert turns < 60
+        assert member.checkpoint is None or member.step > 0
+        for _ in member.steps():
+            member.report(float(member.id), save=save)
+        if not broken and (where / "checkpoints" / "2").exists():
+            for path in (where / "checkpoints").glob("*/*/state"):
+                path.unlink()
+            broken = True
+    assert broken
+    assert any(isinstance(e.event, Lost) for e in entries(where))
+    assert refold(entries(where)).finished
+
+
+def test_foreign_names_are_nobodys_folders(tmp_path: Path) -> None:
+    settings = {**SETTINGS, "checkpoints": "foreign", "goal": 5.0}
+    a, b = pbt.join(tmp_path / "p", **settings), pbt.join(tmp_path / "p")
+    with pytest.raises(pbt.Invalid, match="your name for it"):
+        a.report(1.0, step=2, save=save)
+    a.report(9.0, step=2, checkpoint="s3://bucket/a")
+    assert a.finished
+    b.report(1.0, step=2, checkpoint="s3://bucket/b")
+    assert b.finished
+    assert refold(entries(tmp_path / "p")).best.id == "s3://bucket/a"  # type: ignore[union-attr]

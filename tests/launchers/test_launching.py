@@ -19,7 +19,7 @@ from pbt.launchers.hopeless import hopeless
 from pbt.launchers.logs import fresh_logs
 from pbt.population.entries import Leased, Released
 from pbt.population.fold import refold
-from tests.promises.test_killed import journal
+from tests.support.checks import entries
 from tests.support.scripts import PBT, TURNS, environment, pbt_run, status, write
 
 FEW = TURNS.replace("members=8, steps=20", "members=3, steps=6")
@@ -43,7 +43,7 @@ def launch(arguments: list[object], cwd: Path, **env: object) -> subprocess.Pope
 
 def reports(folder: Path) -> int:
     try:
-        return refold(journal(folder)).reports
+        return refold(entries(folder)).reports
     except pbt.PBTError:
         return 0  # nothing is there yet
 
@@ -58,7 +58,7 @@ def wait_for_reports(folder: Path, n: int) -> None:
 def wait_for_launchers(folder: Path, n: int) -> None:
     """Until workers of so many launchers have had a member."""
     end = time.monotonic() + 60
-    while len({e.event.nonce.partition(".")[0] for e in journal(folder) if isinstance(e.event, Leased)}) < n:
+    while len({e.event.nonce.partition(".")[0] for e in entries(folder) if isinstance(e.event, Leased)}) < n:
         assert time.monotonic() < end
         time.sleep(0.05)
 
@@ -82,7 +82,7 @@ def test_a_command_lines_settings_hold_for_the_second_node_for_a_resume_and_for_
     assert bare.stderr == f"pbt: {tmp_path / 'p'} {said}"
     again = pbt_run(["run", "p", *command], tmp_path)
     assert again.returncode == 0, again.stderr
-    population = refold(journal(tmp_path / "p"))
+    population = refold(entries(tmp_path / "p"))
     assert [m.step for m in population.members] == [30] * 4
     assert "Traceback" not in "".join(told)
 
@@ -93,7 +93,7 @@ def test_steps_that_a_second_launcher_raised_hold_for_the_first_ones_workers(tmp
     first = launch(["--workers", 1, "--steps", 12, "p", "--", "python", noting], tmp_path, PAUSE=0.05)
     wait_for_reports(tmp_path / "p", 2)
     second = launch(["--workers", 1, "--steps", 18, "p", "--", "python", script], tmp_path, PAUSE=0.05)
-    while refold(journal(tmp_path / "p")).settings.steps != 18:
+    while refold(entries(tmp_path / "p")).settings.steps != 18:
         time.sleep(0.05)
     os.kill(int((tmp_path / "pids").read_text().split()[0]), signal.SIGKILL)
     told = [run.communicate(timeout=60)[0] for run in (first, second)]
@@ -139,7 +139,7 @@ def test_each_launcher_has_its_own_logs_and_names_them_as_a_shell_takes_them(tmp
 def test_a_run_in_which_nothing_went_wrong_has_no_failed_lease_in_its_journal(tmp_path: Path) -> None:
     done = pbt_run(["run", "--workers", 1, "p", "--", "python", write(tmp_path, FEW)], tmp_path)
     assert done.returncode == 0, done.stderr
-    released = [e.event for e in journal(tmp_path / "p") if isinstance(e.event, Released)]
+    released = [e.event for e in entries(tmp_path / "p") if isinstance(e.event, Released)]
     assert released
     assert not [event for event in released if event.failed]
 
@@ -181,6 +181,7 @@ def test_the_exit_code_tells_how_training_went_wherever_the_output_goes(tmp_path
     assert (tmp_path / "code").read_text() == "0\n"
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("output", [">&- 2>&-", ">/dev/full 2>/dev/full", ">&-", "2>&-"])
 def test_a_server_serves_whatever_becomes_of_its_output(tmp_path: Path, output: str) -> None:
     port = free_port()
@@ -214,6 +215,7 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
+@pytest.mark.slow
 def test_what_a_terminal_has_no_letters_for_ends_nothing(tmp_path: Path) -> None:
     script = write(tmp_path, FEW)
     done = pbt_run(["run", "--workers", 1, "grün", "--", "python", script], tmp_path, PYTHONIOENCODING="ascii")
@@ -224,6 +226,7 @@ def test_what_a_terminal_has_no_letters_for_ends_nothing(tmp_path: Path) -> None
     assert looked.returncode == 0, looked.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_whose_output_is_full_says_so(tmp_path: Path) -> None:
     script = write(tmp_path, FEW)
     assert pbt_run(["run", "--workers", 1, "p", "--", "python", script], tmp_path).returncode == 0
@@ -236,6 +239,7 @@ def test_a_reader_whose_output_is_full_says_so(tmp_path: Path) -> None:
     assert shell("pbt doctor p >/dev/full", tmp_path).returncode == 0
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-", "2>/dev/full", "2>&1 | true"])
 def test_a_bare_script_trains_whatever_becomes_of_its_output(tmp_path: Path, closed: str) -> None:
     script = write(tmp_path, FEW.replace("pbt.turns(where", "pbt.turns(None"))
@@ -333,6 +337,6 @@ def test_one_launchers_workers_number_their_leases_apart_from_anothers(tmp_path:
     for run in runs:
         assert run.stdout is not None
         run.stdout.close()
-    kinds = {e.event.nonce.partition(".")[0] for e in journal(tmp_path / "p") if isinstance(e.event, Leased)}
+    kinds = {e.event.nonce.partition(".")[0] for e in entries(tmp_path / "p") if isinstance(e.event, Leased)}
     assert len(kinds) == 2
     assert {p.name for p in (tmp_path / "p" / "logs").iterdir()} == {"run-1-worker-0.log", "run-2-worker-0.log"}

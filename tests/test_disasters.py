@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
 import logging
-import os
 import resource
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +24,7 @@ from pbt.opening import folder as folders
 from pbt.population.entries import Reported, decode
 from pbt.population.fold import refold
 from pbt.settings import wanted
-from tests.support.disks import PoweredDisk, ram_disk, read_only
+from tests.support.disks import ram_disk, read_only
 from tests.support.population import Script
 from tests.support.scripts import PBT, TURNS, environment, pbt_run, write
 
@@ -185,6 +180,7 @@ def test_a_store_that_can_not_be_written_is_said_by_the_report_that_needed_it(tm
     assert len(reports(tmp_path / "p")) == 1
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("harm", ["head", "middle", "truncated", "empty"])
 def test_a_damaged_database_is_a_clear_error_and_nothing_is_written_over_it(tmp_path: Path, harm: str) -> None:
     where = tmp_path / "p"
@@ -232,6 +228,7 @@ def test_a_clock_set_back_changes_nothing() -> None:
     assert Coordinator(journal, SameProcess(), clock=lambda: -1.0).create(wanted(**SETTINGS)).members == 2
 
 
+@pytest.mark.slow
 def test_a_server_without_descriptors_left_lives_on(tmp_path: Path) -> None:
     def few() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (48, 48))
@@ -260,85 +257,6 @@ def test_a_server_without_descriptors_left_lives_on(tmp_path: Path) -> None:
 
 
 # --- a power cut ---
-
-TRAINS = """
-import hashlib, json, os, sys
-import pbt
-with pbt.join(sys.argv[1], {"lr": pbt.Float(0, 1)}, members=2, steps=100000, interval=1, maximize=True,
-              strategy={"name": "pbt", "quantile": 0}) as member:
-    for step in member.steps():
-        body = os.urandom(3000)
-        member.report(float(step), save=lambda folder: (folder / "w").write_bytes(body))
-        said = {"member": member.id, "step": step, "checkpoint": member.checkpoint_id,
-                "hash": hashlib.sha256(body).hexdigest()}
-        print(json.dumps(said), flush=True)
-"""
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[PoweredDisk]:
-    made = PoweredDisk(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.mark.parametrize("after", [1, 7, 40])
-def test_after_a_power_cut_everything_that_was_acknowledged_is_there(
-    tmp_path: Path, disk: PoweredDisk, after: int
-) -> None:
-    where = disk.folder / "p"
-    script = write(tmp_path, TRAINS)
-    workers = [
-        subprocess.Popen(
-            [sys.executable, str(script), str(where)], env=environment(), cwd=tmp_path, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )
-        for _ in range(2)
-    ]  # fmt: skip
-    said: list[dict[str, Any]] = []
-    try:
-        for _ in range(after):
-            for worker in workers:
-                assert worker.stdout is not None
-                said.append(json.loads(worker.stdout.readline()))
-        acknowledged = list(said)  # the disk alone is cut here: what is said after that no dead machine would say
-        disk.cut()
-    finally:
-        for worker in workers:
-            worker.kill()
-            out, _ = worker.communicate()
-            said.extend(json.loads(line) for line in out.splitlines() if line.endswith("}"))
-    disk.restart()
-
-    recorded = {(r.member, r.step): r for r in reports(where)}
-    for one in acknowledged:
-        assert recorded[one["member"], one["step"]].checkpoint == one["checkpoint"]
-    population = refold(decode(body) for body in folders.reader(where).read(0))
-    store = FolderStore(where)
-    for m in population.members:
-        assert m.checkpoint is not None
-        body = (store.fetch(m.checkpoint.id) / "w").read_bytes()
-        last = [one for one in said if one["checkpoint"] == m.checkpoint.id]
-        assert not last or hashlib.sha256(body).hexdigest() == last[0]["hash"]
-    with pbt.join(where, member=0) as member:
-        assert member.checkpoint is not None
-        member.report(1e6, step=member.step + 1, save=lambda folder: (folder / "w").write_text("x"))
-
-
-def test_the_same_test_notices_an_fsync_that_is_left_out(tmp_path: Path, disk: PoweredDisk) -> None:
-    (disk.folder / "unsynced").write_text("x")
-    fd = os.open(disk.folder / "synced", os.O_CREAT | os.O_WRONLY)
-    os.write(fd, b"x")
-    os.fsync(fd)
-    os.close(fd)
-    parent = os.open(disk.folder, os.O_RDONLY)
-    os.fsync(parent)
-    os.close(parent)
-    disk.cut()
-    disk.restart()
-    assert (disk.folder / "synced").read_text() == "x"
-    late = disk.folder / "unsynced"
-    assert not late.exists() or late.read_text() == ""
 
 
 def test_a_coordinator_that_is_let_go_closes_its_journal_at_once(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Nothing that is given is ever executed."""
+"""Promise 7: nothing received is unpickled or executed; nobody without the key reads or writes.
+
+Further: `security/`, `server/test_server.py` (hosts, origins, names, sizes).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+from msgspec.structs import replace
+
+import pbt
+from pbt.population.recorded import StrategyRecord
+from pbt.settings import wanted
+from tests.support.population import SPACE
+from tests.support.requests import request
 from tests.support.scripts import ROOT
+from tests.support.worlds import KEY, ServerWorld
 
 UNPICKLERS = {
     "pickle",
@@ -63,3 +75,28 @@ def test_every_torch_load_takes_weights_only_and_every_numpy_load_no_pickles() -
             assert "weights_only=True" in said or said.startswith(("np", "numpy")), f"{path}: {said}"
             assert "allow_pickle=True" not in said and "weights_only=False" not in said, f"{path}: {said}"
     assert found >= 2
+
+
+@pytest.mark.parametrize("name", ["evil_module:x", ":x", ".x:y", "os:system", "x" * 10_000])
+def test_a_request_imports_nothing(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "evil_module.py").write_text("raise SystemExit('executed')")
+    monkeypatch.syspath_prepend(tmp_path)
+    world = ServerWorld(tmp_path)
+    coordinator = world.coordinator()
+    asked = wanted(space=SPACE, members=2, maximize=True)
+    with pytest.raises(pbt.SettingsError, match="does not know the strategy"):
+        coordinator.create(replace(asked, strategy=StrategyRecord(name)))
+    assert coordinator.create(asked).members == 2
+    world.close()
+
+
+@pytest.mark.parametrize(
+    "header", [None, "", "Bearer", "Bearer wrong", f"Basic {KEY}", f"Bearer {KEY}x", f"bearer {KEY}"]
+)
+@pytest.mark.parametrize(("method", "path"), [("POST", "/digits/open"), ("GET", "/"), ("GET", "/digits/journal")])
+def test_without_the_key_nobody_reads_or_writes(
+    served: ServerWorld, header: str | None, method: str, path: str
+) -> None:
+    code, said = request(served, method, path, Authorization=header)
+    assert code == 401
+    assert said["code"] == "forbidden"

@@ -274,6 +274,7 @@ def test_hosts_that_are_none(url: str) -> None:
         Remote(url)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("url", "says"),
     [

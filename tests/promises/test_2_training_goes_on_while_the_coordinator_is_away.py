@@ -1,4 +1,7 @@
-"""The coordinator is away: training waits, or goes on and says everything later, in order and once."""
+"""Promise 2: the coordinator is away; training waits, or goes on and says everything later, in order and once.
+
+Further: `server/test_network.py` cuts real links.
+"""
 
 from __future__ import annotations
 

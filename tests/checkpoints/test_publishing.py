@@ -19,9 +19,8 @@ from pbt.checkpoints.folder import FolderStore
 from pbt.checkpoints.store import MANIFEST
 from pbt.errors import CheckpointError
 from pbt.population.entries import Checkpoint
-from tests.conformance.test_stores import InFolder, InObjects, Kept, Uploaded, kept, publish, read
+from tests.support.stored import InFolder, InObjects, Kept, Uploaded, publish, read
 
-__all__ = ["kept"]
 SETTINGS: dict[str, Any] = {
     "space": {"lr": pbt.Float(0, 1)}, "members": 2, "steps": 100, "interval": 5, "maximize": True, "seed": 1,
     "quorum": 2,
@@ -62,7 +61,7 @@ def test_a_manifest_that_a_full_disk_cut_short_is_written_anew(
 
 def rewriting(monkeypatch: pytest.MonkeyPatch, file: str, times: int) -> None:
     """Somebody writes other bytes, as many as before, while files are synced."""
-    inner, done = folders._sync, [0]
+    inner, done = folders.sync, [0]
 
     def sync(path: Path) -> None:
         inner(path)
@@ -73,7 +72,7 @@ def rewriting(monkeypatch: pytest.MonkeyPatch, file: str, times: int) -> None:
                 path.write_bytes(b"%7d" % done[0])
                 time.sleep(0.001)
 
-    monkeypatch.setattr(folders, "_sync", sync)
+    monkeypatch.setattr(folders, "sync", sync)
 
 
 def test_what_is_rewritten_while_it_is_synced_is_synced_again(
@@ -83,8 +82,8 @@ def test_what_is_rewritten_while_it_is_synced_is_synced_again(
     staging = store.staging(0, 1)
     (staging / "state").write_bytes(b"weights")
     rewriting(monkeypatch, "state", 1)
-    inner = folders._sync
-    monkeypatch.setattr(folders, "_sync", lambda path: (inner(path), synced.append(path.name)))
+    inner = folders.sync
+    monkeypatch.setattr(folders, "sync", lambda path: (inner(path), synced.append(path.name)))
     assert read(store.publish(staging, of("0/1-1"), None))["state"] == b"      1"
     assert synced.count("state") == 2
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -27,7 +24,6 @@ from pbt.journals.files.packing import BLOCK, blocks, pack
 from pbt.journals.journal import Raced
 from pbt.opening import folder as folders
 from tests.support.population import Script
-from tests.support.scripts import environment, write
 from tests.support.worlds import ServerWorld
 
 
@@ -66,58 +62,6 @@ def opened(monkeypatch: pytest.MonkeyPatch, read: Callable[[], Any]) -> int:
 
 
 # --- killed ---
-
-APPEND = """
-import os, sys
-from pathlib import Path
-from pbt.journals.files.journal import FilesJournal
-from pbt.journals.journal import Raced
-journal, n, mine = FilesJournal(Path(sys.argv[1])), 0, 0
-while True:
-    with journal.fair_turn():
-        n += len(journal.read(n))
-        bodies = [b"%d %d" % (os.getpid(), mine + i) for i in range(1 + mine % 3)]
-        try:
-            journal.append(n, bodies)
-        except Raced:
-            continue
-    n, mine = n + len(bodies), mine + len(bodies)
-    print(mine, flush=True)
-"""
-
-
-def test_processes_that_append_are_killed_and_nothing_acknowledged_is_lost(tmp_path: Path, folder: Path) -> None:
-    script = write(tmp_path, APPEND)
-    rng = random.Random(5)
-    acknowledged: dict[int, int] = {}
-
-    def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, script, folder], stdout=subprocess.PIPE, env=environment())
-
-    def kill(process: subprocess.Popen[bytes]) -> None:
-        process.kill()
-        said, _ = process.communicate()
-        acknowledged[process.pid] = int(said.split()[-1]) if said.split() else 0
-
-    running = [start() for _ in range(4)]
-    journal = FilesJournal(folder)
-    killed, n = 0, 0
-    while killed < 8 or n <= 2 * BLOCK:
-        time.sleep(rng.uniform(0.1, 0.4))
-        found = len(list(journal.read(n)))
-        n += found
-        if found > 8:
-            kill(running.pop(0))
-            running.append(start())
-            killed += 1
-    for process in running:
-        kill(process)
-    bodies = [tuple(map(int, body.split())) for body in FilesJournal(folder).read(0)]
-    assert len(set(bodies)) == len(bodies)
-    for pid, count in acknowledged.items():
-        recorded = [mine for who, mine in bodies if who == pid]
-        assert recorded == list(range(len(recorded)))
-        assert count <= len(recorded) <= count + 3
 
 
 @pytest.mark.parametrize("at", ["write", "link", "rename", "unlink"])

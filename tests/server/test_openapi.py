@@ -16,8 +16,8 @@ from pbt.errors import family
 from pbt.server.openapi import document
 from pbt.settings import wanted
 from tests.support.population import SPACE, Script
+from tests.support.requests import request
 from tests.support.worlds import KEY, ServerWorld
-from tests.test_server import request, served  # noqa: F401
 
 NUMBERS = {"member": 0, "lease": 1}
 
@@ -38,7 +38,7 @@ def operations(said: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]
 
 
 def test_every_route_of_the_application_is_in_the_document_and_the_reverse(
-    served: ServerWorld,  # noqa: F811
+    served: ServerWorld,
     said: dict[str, Any],
 ) -> None:
     app = served.app
@@ -57,7 +57,7 @@ def routed_names(said: dict[str, Any]) -> set[str]:
     return {operation["operationId"] for _, _, operation in operations(said)}
 
 
-def test_the_document_is_served_with_the_key_alone(served: ServerWorld, said: dict[str, Any]) -> None:  # noqa: F811
+def test_the_document_is_served_with_the_key_alone(served: ServerWorld, said: dict[str, Any]) -> None:
     code, found = request(served, "GET", "/openapi.json")
     assert (code, found) == (200, said)
     assert request(served, "GET", "/openapi.json", Authorization=None)[0] == 401
@@ -80,7 +80,7 @@ def test_every_error_has_a_status_that_the_document_knows(said: dict[str, Any]) 
 
 
 def test_real_answers_and_real_errors_are_as_the_document_says(
-    served: ServerWorld,  # noqa: F811
+    served: ServerWorld,
     said: dict[str, Any],
 ) -> None:
     remote = Remote(f"http://127.0.0.1:{served.port}/digits", KEY)
@@ -158,7 +158,7 @@ def fetch(world: ServerWorld, path: str, media: str) -> tuple[int, Any]:
     ],
 )  # fmt: skip
 def test_other_methods_and_addresses(
-    served: ServerWorld,  # noqa: F811
+    served: ServerWorld,
     said: dict[str, Any],
     method: str,
     path: str,
