@@ -1,5 +1,5 @@
 # make demo    watch a population train on real data, and see what it found
-# make test    all tests
+# make test    the tests, without the slow ones; make test SLOW=1 runs all
 # make lint    lint, format and types
 # make bench   everything that is measured
 # make chaos   the longer runs that break things on purpose
@@ -21,7 +21,7 @@ demo: .venv/.demo
 	$(BIN)/pbt demo
 
 test: .venv/.dev
-	$(BIN)/python -m pytest -n auto $(TESTS)
+	$(BIN)/python -m pytest -n auto $(if $(SLOW),,-m 'not slow') $(TESTS)
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,33 @@ from pbt import preempt
 from tests.support import services
 from tests.support.postgres import stop_postgres
 from tests.support.services import S3
-from tests.support.worlds import WORLDS, World
+from tests.support.stored import KEPT, Kept
+from tests.support.worlds import WORLDS, ServerWorld, World
 
 os.environ.pop("PBT_URL", None)
 os.environ.pop("PBT_KEY", None)
 os.environ.pop("PBT_RUN", None)
 os.environ.pop("PBT_JOURNAL", None)
 os.environ.pop("PBT_JOURNAL_URL", None)
+_state = tempfile.TemporaryDirectory()
+os.environ["XDG_STATE_HOME"] = _state.name
 
 
 def pytest_sessionfinish() -> None:
     """Nothing that tests have started outlives them."""
     stop_postgres()
+    _state.cleanup()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow all but the first of the parameters of a test that is marked `slow_but_first`."""
+    seen = set()
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        if item.get_closest_marker("slow_but_first") and test in seen:
+            item.add_marker("slow")
+        seen.add(test)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -44,6 +60,31 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     yield made
     made.check()
     made.close()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[ServerWorld]:
+    """A server with an empty folder."""
+    made = ServerWorld(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=list(KEPT))
+def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    """A store of checkpoints: a folder, an object store, and the server's."""
+    service = request.getfixturevalue("s3") if request.param == "objects" else None
+    made = KEPT[request.param](tmp_path, service, monkeypatch)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder that every user may enter."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
 
 
 @pytest.fixture(scope="session")

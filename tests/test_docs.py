@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from pbt.population.entries import Leased
-from tests.promises.test_killed import journal
+from tests.support.checks import entries
+from tests.support.population import Script
 from tests.support.scripts import ROOT, environment, status, write
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -40,9 +42,9 @@ NOT_RUN = {
     "pbt plot runs/big": "see test_pictures.py",
     "pbt fetch runs/big --to best": "see test_fetch.py",
     "pip install 'pbtrain[objects]'": "installs packages",
-    "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… AWS_REGION=…": "somebody's own; see promises/test_travel.py",
-    "export AWS_ENDPOINT_URL=https://minio.example:9000": "somebody's own; see promises/test_travel.py",
-    "pbt run --checkpoints s3://bucket/prefix --members 16 runs/big -- python train.py": "see promises/test_travel.py",
+    "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… AWS_REGION=…": "see checkpoints/test_transfer.py",
+    "export AWS_ENDPOINT_URL=https://minio.example:9000": "see checkpoints/test_transfer.py",
+    "pbt run --checkpoints s3://bucket/prefix --members 16 runs/big -- python train.py": "see test_transfer.py",
     'curl -H "Authorization: Bearer $(cat runs/key.read)" http://127.0.0.1:7777/openapi.json': "see test_openapi.py",
     "export PBT_KEY=… PGPASSWORD=…": "somebody's own; see test_postgres.py",
     "pbt serve /shared/runs --host 0.0.0.0 --journal postgresql://pbt@db/pbt": "needs a database; see test_postgres.py",
@@ -90,14 +92,34 @@ def ended(running: subprocess.Popen[str], code: int = 0) -> str:
     return told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", BLOCKS)
 def test_the_code_runs(tmp_path: Path, code: str) -> None:
+    if "import torch" in code:
+        pytest.importorskip("torch")
+    if 'load("runs/first")' in code:
+        ended(shell("python train.py", write(tmp_path, QUICK).parent))
     (tmp_path / "train.py").write_text(code)
     done = subprocess.run(
         [sys.executable, "train.py"], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_the_strategy_of_the_docs_takes_over_only_what_is_better(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a module of its own, as the page says."""
+    page = (ROOT / "docs" / "strategies.md").read_text()
+    module = ModuleType("tournament")
+    monkeypatch.setitem(sys.modules, "tournament", module)
+    exec(next(m[2] for m in FENCE.finditer(page) if m[1] == "python"), module.__dict__)
+    s = Script(members=4, strategy="tournament:Tournament")
+    for n in range(5):
+        s.round(*(10 * n - member for member in range(4)))
+    copies = [d for e in s.entries for d in e.decisions if d.start == "copy"]
+    assert copies
+    assert all(d.parents[0].member < d.member and d.why.note == f"beaten by {d.parents[0].member}" for d in copies)
+    assert all(d.why.operations["lr"] != "resample" for d in copies)
 
 
 @runs(
@@ -162,7 +184,7 @@ def test_two_nodes_train_one_population_with_the_readmes_script(tmp_path: Path, 
         ended(node)
     found = status(tmp_path / "shared" / "runs" / "big", tmp_path)["members"]
     assert (len(found), {m["step"] for m in found}) == (6, {40})
-    nonces = [e.event.nonce for e in journal(tmp_path / "shared/runs/big") if isinstance(e.event, Leased)]
+    nonces = [e.event.nonce for e in entries(tmp_path / "shared/runs/big") if isinstance(e.event, Leased)]
     assert len({nonce.partition(".")[0] for nonce in nonces}) == 2
 
 

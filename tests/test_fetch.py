@@ -44,7 +44,7 @@ def trained(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("PBT_CACHE", str(tmp_path))
     if request.param == "server":
         world = ServerWorld(tmp_path)
-        world.app._request_check.key = Key(KEY, reading=READ)
+        world.app.request_check.key = Key(KEY, reading=READ)
         monkeypatch.setenv("PBT_KEY", KEY)
         train(world.url)
         monkeypatch.setenv("PBT_KEY", READ)

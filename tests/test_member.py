@@ -17,9 +17,12 @@ import pytest
 
 import pbt
 from pbt.coordinator.follower import Follower
+from pbt.errors import Unavailable
 from pbt.opening import folder as folders
-from pbt.population.entries import Leased, Released, Report, decode
+from pbt.population.entries import Leased, Released, Report, Reported, decode
 from pbt.population.fold import refold
+from pbt.population.lineage import Lineage
+from pbt.settings import wanted
 from pbt.views.status import Status, status_of
 
 SPACE = {"lr": pbt.Float(1e-3, 1.0, log=True)}
@@ -189,8 +192,12 @@ def test_a_schedule_that_passes_the_parents_value_later_is_no_load_that_brought_
     follower, seen = Follower(folders.reader(where)), Status(str(where))
     follower.listen(seen.hear)
     follower.catch_up()
-    assert not [w for w in status_of(follower.population, seen)["warnings"] if "lr" in w]
+    assert not [w for w in status_of(follower.population, seen, lineage_of(where))["warnings"] if "lr" in w]
     second.close()
+
+
+def lineage_of(where: Path) -> Lineage:
+    return Lineage.of(decode(body) for body in folders.reader(where).read(0))
 
 
 def test_a_value_that_the_load_brought_back_is_warned_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -214,7 +221,7 @@ def test_a_value_that_the_load_brought_back_is_warned_of_once(tmp_path: Path, ca
     follower, seen = Follower(folders.reader(where)), Status(str(where))
     follower.listen(seen.hear)
     follower.catch_up()
-    warnings = status_of(follower.population, seen)["warnings"]
+    warnings = status_of(follower.population, seen, lineage_of(where))["warnings"]
     assert len([w for w in warnings if "lr" in w]) == 1
     second.close()
     first.close()
@@ -493,3 +500,54 @@ def test_turns_are_an_iterator(tmp_path: Path) -> None:
     member = next(turns)
     turns.close()
     assert member.stop
+
+
+def test_who_was_taken_over_while_saving_learns_it_as_a_lost_lease(tmp_path: Path) -> None:
+    where = tmp_path / "p"
+    turn = next(iter(pbt.turns(where, **SETTINGS)))
+
+    def slow(folder: Path) -> None:
+        turn._coordinator.tell(Released(0, 1))
+        turn._coordinator.let_go(0)
+        pbt.join(where, member=0).report(1.0, step=1)
+        save(folder)
+
+    turn.report(1.0, step=2, save=slow)
+    assert turn.lost
+
+
+def test_a_join_that_could_not_be_recorded_holds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    coordinator = folders.coordinator(tmp_path / "p")
+    coordinator.create(wanted(**{**SETTINGS, "members": 1}))
+
+    def full(expected: int, bodies: Any) -> None:
+        raise Unavailable("full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(coordinator.journal, "append", full)
+        with pytest.raises(Unavailable):
+            coordinator.join("n")
+    assert coordinator.join("m").member == 0
+
+
+@pytest.mark.parametrize("body", ["buf[5] = 1", "raise ValueError", "thing.lr = 2", "if thing: pass", "del buf[9]"])
+def test_any_exception_in_a_body_is_a_failed_release(tmp_path: Path, body: str) -> None:
+    code = (
+        "class Thing:\n"
+        "    def __bool__(self): raise ValueError\n"
+        "    def __setattr__(self, name, value): raise ValueError\n"
+        "def run(turns, buf, thing):\n"
+        "    for member in turns():\n"
+        f"        {body}\n"
+    )
+    space: dict[str, Any] = {}
+    exec(code, space)
+    with pytest.raises((ValueError, IndexError)):
+        space["run"](lambda: pbt.turns(tmp_path / "p", **SETTINGS), [], space["Thing"]())
+    assert entries(tmp_path / "p")[-1].event == Released(0, 1, failed=True)
+
+
+def test_numbers_that_fit_no_float(tmp_path: Path) -> None:
+    with pbt.join(tmp_path / "p", **SETTINGS) as member, pytest.raises(pbt.Invalid, match="must be a number"):
+        member.report(10**400, step=1)
+    assert not any(isinstance(e.event, Reported) for e in entries(tmp_path / "p"))

@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 import pbt
 from pbt.opening import folder as folders
-from pbt.population.entries import Decision, Why, decode
+from pbt.population.entries import Decision, Why, decode, encode
 from pbt.population.population import Population
 from pbt.population.rules import cut, parents, quorum, rank, ranked_by, ranked_in
-from pbt.strategies.birth import birth
+from pbt.strategies.births import birth
 from tests.deferring import Deferring
 from tests.support.population import Script
 from tests.support.worlds import World
@@ -132,7 +132,8 @@ def test_a_worker_obeys_a_start_of_its_strategys_own_and_its_teachers_stay_loada
     again.close()
 
 
-def test_explorations_of_one_entry_come_with_their_reasons(world: World) -> None:
+def test_explorations_of_one_entry_come_with_their_reasons(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pbt.server.served.HOLD", 0.05)
     s = Script(world, members=4, synchronous=True, strategy=Deferring(quantile=0.5))
     for member in range(4):
         s.join(member)
@@ -175,3 +176,49 @@ def test_old_journals_know_no_role_and_everybody_contends(tmp_path: Path) -> Non
     old = Path(__file__).parent / "formats" / "1" / "files"
     decisions = [d for body in folders.reader(old).read(0) for d in decode(body).decisions]
     assert all(d.contends is None for d in decisions)
+
+
+class Objectives(pbt.PBT, frozen=True):
+    """Takes several objectives, and judges by the second."""
+
+    several_objectives: ClassVar[bool] = True
+
+    def decide(self, population: Population, memory: Any, due: Sequence[int]) -> list[Decision]:
+        second = {
+            m.id: m.last.score["second"]
+            for m in population.members
+            if m.last is not None and isinstance(m.last.score, dict)
+        }
+        order = " ".join(str(id) for _, id in ranked_by(population, second))  # type: ignore[arg-type]
+        return [replace(d, why=replace(d.why, note=order)) for d in super().decide(population, memory, due)]
+
+
+def test_several_objectives_are_refused_by_whoever_ranks_one_number(world: World) -> None:
+    s = Script(world)
+    s.join(0)
+    n = len(s.entries)
+    with pytest.raises(pbt.Invalid, match="score is a mapping, and this population's strategy ranks one number"):
+        s.send(replace(s.draft(0, 0.0), score={"first": 1.0, "second": 2.0}))
+    assert len(s.entries) == n
+
+
+def test_several_objectives_by_the_script_and_in_one_process(tmp_path: Path) -> None:
+    member = pbt.join(tmp_path / "p", space={"lr": pbt.Float(0, 1)}, members=1, steps=3, maximize=True)
+    with member, pytest.raises(pbt.Invalid, match="ranks one number"):
+        member.report({"reward": 1.0, "cost": 2.0}, step=1, save=lambda folder: (folder / "w").touch())
+    with pytest.raises(pbt.Invalid, match="ranks one number"):
+        pbt.train(
+            lambda rng: 0, lambda state, h, rng: state, lambda state, rng: {"a": 1.0},  # type: ignore[arg-type, return-value]
+            {"lr": pbt.Float(0, 1)}, members=2, steps=4, interval=1, maximize=True,
+        )  # fmt: skip
+
+
+def test_a_strategy_of_several_objectives_ranks_by_any_of_them() -> None:
+    s = Script(members=3, strategy=of(Objectives), quorum=9)
+    for member, (first, second) in enumerate([(1.0, 5.0), (2.0, 7.0), (3.0, 6.0)]):
+        s.join(member)
+        draft = s.draft(member, 0.0)
+        s.send(replace(draft, score={"first": first, "second": second}))
+    assert s.entries[-1].decisions[0].why.note == "1 2 0"
+    assert (s.population.best.member, s.population.best.score) == (2, 3.0), "the first objective ranks"
+    assert decode(encode(s.entries[-1])) == s.entries[-1]

@@ -22,7 +22,7 @@ from pbt.population.entries import Entry, encode, real, score_of
 from pbt.population.schedule import schedule
 from pbt.server.keys import Key
 from tests.security import READ
-from tests.support.population import Script
+from tests.support.population import Recorded, Script
 from tests.support.scripts import PBT, environment, pbt_run
 from tests.support.worlds import KEY, ServerWorld
 
@@ -50,8 +50,12 @@ def texts(path: Path) -> list[str]:
     return ["".join(e.itertext()) for e in ET.parse(path).iter("{http://www.w3.org/2000/svg}text")]
 
 
+def history_of(entries: list[Entry]) -> History:
+    return History.read(Recorded(entries))
+
+
 def drawn(tmp_path: Path, entries: list[Entry], title: str = "a title", **more: Any) -> list[str]:
-    draw(History.of(entries), tmp_path / "p.svg", title, **more)
+    draw(history_of(entries), tmp_path / "p.svg", title, **more)
     return texts(tmp_path / "p.svg")
 
 
@@ -65,7 +69,7 @@ def test_a_picture_says_what_it_shows(tmp_path: Path) -> None:
     space = {"lr": LR, "batch": pbt.Ordinal([16, 32]), "act": pbt.Choice(["relu", "tanh"]), "decay": 0.5}
     entries = trained(space=space)
     said = drawn(tmp_path, entries)
-    history = History.of(entries)
+    history = history_of(entries)
     best = history.population.best
     assert best is not None
     assert "a title" in said
@@ -97,16 +101,17 @@ def test_the_command_writes_what_it_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_the_same_journal_gives_the_same_bytes(tmp_path: Path) -> None:
-    history = History.of(trained(rounds=6))
+    history = history_of(trained(rounds=6))
     for name in ("a.svg", "b.svg", "a.png", "b.png"):
         draw(history, tmp_path / name, "p")
     for kind in ("svg", "png"):
         assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_server_is_drawn_with_the_key_that_only_reads(tmp_path: Path) -> None:
     world = ServerWorld(tmp_path)
-    world.app._request_check.key = Key(KEY, reading=READ)
+    world.app.request_check.key = Key(KEY, reading=READ)
     try:
         script = Script(world, members=3)
         for scores in ((1, 2, 3), (4, 5, 6), (7, 8, 9)):
@@ -128,6 +133,7 @@ def test_best_and_direction_are_the_populations(tmp_path: Path, maximize: bool) 
     assert f"score, as reported ({'higher' if maximize else 'lower'} is better)" in said
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("members", [1, 2, 64, 65, 200])
 def test_any_number_of_members_is_drawn(tmp_path: Path, members: int) -> None:
     said = drawn(tmp_path, trained(members=members, rounds=8))
@@ -140,6 +146,7 @@ def test_any_number_of_members_is_drawn(tmp_path: Path, members: int) -> None:
         assert f"median of {members} members" in said
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("many", [1, 12, 38])
 def test_any_number_of_hyperparameters_is_drawn(tmp_path: Path, many: int) -> None:
     said = drawn(tmp_path, trained(rounds=4, space={f"h{i}": LR for i in range(many)}))
@@ -147,6 +154,7 @@ def test_any_number_of_hyperparameters_is_drawn(tmp_path: Path, many: int) -> No
     assert ("2 more hyperparameters are not shown" in said) == (many == 38)
 
 
+@pytest.mark.slow
 def test_names_are_shown_as_they_are(tmp_path: Path) -> None:
     names = ["$x_1$", "a#b%c", "_hidden", "ü ö", "<&>", "\\frac{", "学習率", "n" * 300]
     space: dict[str, Any] = {name: pbt.Float(0, 1) for name in names}
@@ -161,7 +169,7 @@ def test_names_are_shown_as_they_are(tmp_path: Path) -> None:
 def test_a_value_that_is_true_is_not_the_number_one(tmp_path: Path) -> None:
     from pbt.views.panels import Panel
 
-    history = History.of(trained(rounds=2, space={"x": pbt.Choice([True, 1, "1"])}))
+    history = history_of(trained(rounds=2, space={"x": pbt.Choice([True, 1, "1"])}))
     panel = Panel(history, "x", [])
     assert [panel.height(v) for v in (True, 1, "1")] == [0, 1, 2]
 
@@ -193,11 +201,12 @@ def test_a_last_score_before_an_exploit_is_the_members_own() -> None:
     script = Script(members=4)
     script.round(1, 2, 3, 4)
     script.round(-9, 6, 7, 8)
-    history = History.of(script.entries)
+    history = history_of(script.entries)
     assert history.exploits
     assert [s for segment in history.lineage.segments for s in segment.scores if segment.member == 0][1] == (2, -9.0)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("after", "says"),
     [
@@ -236,7 +245,7 @@ def test_checkpoints_whose_names_are_used_again_have_a_lineage(tmp_path: Path) -
     for n in range(12):
         for member in range(3):
             script.report(member, n + member if n < 6 else -n, checkpoint=f"model-{member}.pt")
-    history = History.of(script.entries)
+    history = history_of(script.entries)
     best = history.population.best
     assert best is not None
     segment, end = history.way()[-1]
@@ -256,6 +265,7 @@ def test_nothing_reported_is_a_sentence(tmp_path: Path) -> None:
     assert not (tmp_path / "p.png").exists()
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
@@ -318,7 +328,7 @@ def test_a_long_journal_is_drawn_without_all_of_its_points(tmp_path: Path) -> No
     assert (77_777.0, 9.0) in thin
     assert list(thin) == sorted(thin)
     entries = trained(members=3, rounds=3000)
-    draw(History.of(entries), tmp_path / "p.svg", "p")
+    draw(history_of(entries), tmp_path / "p.svg", "p")
     assert (tmp_path / "p.svg").stat().st_size < 3_000_000
 
 
@@ -338,7 +348,7 @@ def test_progress_is_told_where_reading_takes_long(monkeypatch: pytest.MonkeyPat
 
 def test_bands_are_quantiles_of_what_was_in_force() -> None:
     np = pytest.importorskip("numpy")
-    history = History.of(trained(members=9, rounds=10))
+    history = history_of(trained(members=9, rounds=10))
     pieces = pieces_of(history.lineage.segments, "lr", float)  # type: ignore[arg-type]
     band = band_in_force(pieces, history.last, [0.25, 0.75])
     for at, step in enumerate(band.steps):
@@ -352,9 +362,9 @@ def test_bands_are_quantiles_of_what_was_in_force() -> None:
 
 def test_forgotten_checkpoints_are_never_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = trained(members=6, rounds=30)
-    whole = History.of(entries)
+    whole = history_of(entries)
     monkeypatch.setattr("pbt.views.history._FORGET", 1)
-    pruned = History.of(entries)
+    pruned = history_of(entries)
     assert [(s.member, s.start, s.end) for s, _ in pruned.way()] == [(s.member, s.start, s.end) for s, _ in whole.way()]
     assert len(pruned.lineage.wrote) <= 2 * 6 + 1 < len(whole.lineage.wrote)
 

@@ -79,6 +79,7 @@ def halved(step: int) -> float:
     return float(0.5 ** ((step - 1) // 5))
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", list(BLOCKS))
 def test_a_recipe_runs_alone_as_written(tmp_path: Path, name: str) -> None:
     script = recipe(tmp_path, name, watched=False)
@@ -191,6 +192,7 @@ def test_what_lives_in_modules_and_loaders_is_what_was_decided(tmp_path: Path) -
     assert copies
 
 
+@pytest.mark.slow
 def test_set_base_goes_on_as_if_built_with_the_new_base() -> None:
     torch = pytest.importorskip("torch")
     schedulers = torch.optim.lr_scheduler

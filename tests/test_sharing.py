@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +12,7 @@ import pytest
 from pbt.disk.sharing import make_folder, open_shared
 from pbt.liveness.files import FilesLiveness
 from tests.support.scripts import environment
-
-NOBODY = 65534
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
+from tests.support.users import NOBODY, group_folder, needs_root
 
 WORK = """
 import os, sys
@@ -51,21 +47,7 @@ def work(where: Path, user: int, umask: str, kind: str) -> str:
     return done.stderr.strip().splitlines()[-1]
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as made:
-        Path(made).chmod(0o755)
-        yield Path(made)
-
-
-def group_folder(home: Path) -> Path:
-    folder = home / "group"
-    folder.mkdir()
-    os.chown(folder, 0, NOBODY)
-    folder.chmod(0o2775)
-    return folder
-
-
+@pytest.mark.slow_but_first
 @needs_root
 @pytest.mark.parametrize("kind", ["sqlite", "files"])
 @pytest.mark.parametrize("umask", ["002", "022"])
@@ -79,6 +61,7 @@ def test_two_users_train_in_turn_in_a_folder_of_their_group(home: Path, kind: st
     assert [p for p in ours if p.stat().st_mode & 0o060 != 0o060] == []
 
 
+@pytest.mark.slow_but_first
 @needs_root
 @pytest.mark.parametrize("kind", ["sqlite", "files"])
 def test_who_may_not_write_is_told_so_before_he_trains(home: Path, kind: str) -> None:
@@ -89,6 +72,7 @@ def test_who_may_not_write_is_told_so_before_he_trains(home: Path, kind: str) ->
     assert "chmod -R g+rwX" in said
 
 
+@pytest.mark.slow_but_first
 @needs_root
 @pytest.mark.parametrize(("kind", "sign"), [("files", "count"), ("sqlite", "lock")])
 def test_who_could_give_no_sign_of_life_is_refused_and_not_taken_for_dead_later(

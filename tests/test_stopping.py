@@ -72,6 +72,7 @@ def events(tmp_path: Path) -> list[Any]:
     return [decode(body).event for body in folders.reader(tmp_path / "p").read(0)]
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("how", [TURNS, JOIN])
 def test_ctrl_c_saves_gives_back_and_ends_the_loop(tmp_path: Path, how: str) -> None:
     running = begin(script(tmp_path, how), PAUSE=1.5)
@@ -124,6 +125,7 @@ print("ended", member.id, member.interrupted)
 """
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("kind", ["folder", "server"])
 def test_a_script_that_waits_at_a_barrier_is_told_why_and_ends_in_order_when_asked(

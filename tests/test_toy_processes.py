@@ -58,6 +58,7 @@ def through_processes(where: str, strategy: str, seed: int) -> list[float]:
     return [real(m.score) for m in population.members]
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("kind", ["folder", "server"])
 def test_exact_values_through_real_processes(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PBT_KEY", KEY)
@@ -70,6 +71,7 @@ def test_exact_values_through_real_processes(tmp_path: Path, kind: str, monkeypa
             assert max(through_processes(where, strategy, 0)) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["folder", "server"])
 def test_a_seed_gives_the_same_run_as_in_one_process(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch

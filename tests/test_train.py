@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
+import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 import pbt
-from pbt.population.entries import encode
+from pbt.population.entries import Decision, encode
 from pbt.population.fold import refold
+from pbt.population.population import Population
 from pbt.population.schedule import values_at
+from pbt.strategies.births import birth
 from tests.support import toy
 
 SPACE = {"lr": pbt.Float(0.001, 1.0, log=True)}
@@ -95,12 +99,14 @@ def test_the_rng_depends_on_nobody_else() -> None:
 
 def test_only_bad_scores_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(pbt.PBTError, match="finite score"):
-        pbt.train(lambda rng: 0, lambda s, h, rng: s, lambda s, rng: float("nan"), SPACE, steps=2, maximize=True)
+        pbt.train(
+            lambda rng: 0, lambda s, h, rng: s, lambda s, rng: float("nan"), SPACE, members=16, steps=2, maximize=True
+        )
 
 
 def test_a_score_that_is_no_number_is_refused() -> None:
     with pytest.raises(pbt.Invalid, match="score is 'good'"):
-        pbt.train(lambda rng: 0, lambda s, h, rng: s, lambda s, rng: "good", SPACE, steps=2, maximize=True)  # type: ignore[arg-type, return-value]
+        pbt.train(lambda rng: 0, lambda s, h, rng: s, lambda s, rng: "good", SPACE, members=16, steps=2, maximize=True)  # type: ignore[arg-type, return-value]
 
 
 def test_journals_of_two_runs_are_equal_byte_for_byte_but_for_times() -> None:
@@ -108,3 +114,109 @@ def test_journals_of_two_runs_are_equal_byte_for_byte_but_for_times() -> None:
         return [encode(type(e)(0.0, e.event, e.decisions)) for e in result.journal]
 
     assert bodies(train()) == bodies(train())
+
+
+class FromBest(pbt.PBT, frozen=True):
+    """Every member but the best's own takes over the best of the run, however long ago that was, four times."""
+
+    def decide(self, population: Population, memory: Any, due: Sequence[int]) -> list[Decision]:
+        members, best = population.members, population.best
+        return [
+            self.exploit(population, members[d.member], best, d.why)
+            if best is not None and best.member != d.member and 0 < members[d.member].decisions < 5
+            else d
+            for d in super().decide(population, memory, due)
+        ]
+
+
+class Reborn(pbt.PBT, frozen=True):
+    """Member 1 is stopped at its first decision, and born anew with member 0's third."""
+
+    def decide(self, population: Population, memory: Any, due: Sequence[int]) -> list[Decision]:
+        found = {d.member: d for d in super().decide(population, memory, due)}
+        first, second = population.members[:2]
+        if 1 in found and second.decisions == 1:
+            found[1] = Decision(1, second.ready, stop=True)
+        if 0 in found and first.decisions == 3:
+            found[1] = birth(population, 1, population.settings.interval)
+        return list(found.values())
+
+
+class Behind(pbt.PBT, frozen=True):
+    """Member 1 takes over what member 0 had before its newest checkpoint, and goes back to what it had itself."""
+
+    def decide(self, population: Population, memory: Any, due: Sequence[int]) -> list[Decision]:
+        found = {d.member: d for d in super().decide(population, memory, due)}
+        first, second = population.members[:2]
+        before = (first.before, None, second.before)[second.decisions % 3]
+        if 1 in found and 1 < second.decisions < 12 and before is not None:
+            found[1] = Decision(1, before.step + 3, "copy", (before,), {"lr": 0.5})
+        return list(found.values())
+
+
+def falling(state: dict[str, float], h: dict[str, Any], rng: random.Random) -> dict[str, float]:
+    """Rises, then falls for ever: the best is soon far behind everybody."""
+    state["n"] = state.get("n", 0) + 1
+    state["x"] += h["lr"] * (1 if state["n"] <= 4 else -1)
+    return state
+
+
+def states_are_what_the_journal_says(result: pbt.Result[dict[str, float]]) -> None:
+    for m, state in zip(result.population.members, result.states, strict=True):
+        assert m.score == state["x"]
+    assert result.best.state["x"] == result.best.score
+
+
+def test_a_strategy_may_always_copy_the_best_however_old() -> None:
+    result = pbt.train(
+        lambda rng: {"x": rng.random()}, falling, lambda s, rng: s["x"], SPACE, members=4, steps=24, interval=3, seed=1,
+        maximize=True, strategy="tests.test_train:FromBest",
+    )  # fmt: skip
+    copied = [d for e in result.journal for d in e.decisions if d.source is not None]
+    assert any(d.source.step < result.population.members[d.source.member].step - 3 for d in copied if d.source)
+    states_are_what_the_journal_says(result)
+
+
+def test_a_member_that_was_stopped_is_born_anew_with_a_state_of_its_own() -> None:
+    result = train(strategy="tests.test_train:Reborn", members=3)
+    (first, reborn) = [s for s in result.lineage.segments if s.member == 1][:2]
+    assert first.end == 3
+    assert reborn.start == 0
+    assert result.population.members[1].step == 30
+    states_are_what_the_journal_says(result)
+
+
+def test_a_strategy_may_name_whatever_the_population_refers_to() -> None:
+    result = train(strategy="tests.test_train:Behind", members=3, quorum=9, steps=60)
+    behind = [d for e in result.journal for d in e.decisions if d.start == "copy"]
+    assert {d.source.member for d in behind if d.source} == {0, 1}
+    states_are_what_the_journal_says(result)
+
+
+@pytest.mark.parametrize("strategy", ["pbt", "FromBest", "Reborn", "Behind"])
+@pytest.mark.parametrize("synchronous", [False, True])
+def test_states_are_kept_as_long_as_the_population_refers_to_them(strategy: str, synchronous: bool) -> None:
+    living: weakref.WeakSet[Counted] = weakref.WeakSet()
+    most = []
+
+    def step(state: Counted, h: dict[str, Any], rng: random.Random) -> Counted:
+        most.append(len(living))
+        return Counted(living, state.x + h["lr"] * rng.random())
+
+    named = strategy if strategy == "pbt" else f"tests.test_train:{strategy}"
+    result = pbt.train(
+        lambda rng: Counted(living, rng.random()), step, lambda s, rng: s.x, SPACE, copy=lambda s: s, members=4,
+        steps=60, interval=2, seed=1, maximize=True, strategy=named, synchronous=synchronous, quorum=2,
+    )  # fmt: skip
+    assert {s.x for s in living} <= {c.score for c in held(result.population)}
+    assert max(most) <= 3 * 4 + 1 + 2, "of each member the current one, the one before and one taken over; the best"
+
+
+class Counted:
+    def __init__(self, living: weakref.WeakSet[Counted], x: float) -> None:
+        self.x = x
+        living.add(self)
+
+
+def held(population: Population) -> list[Any]:
+    return [population.best, *(c for m in population.members for c in m.holds)]

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pbt.client import PBTClient as PBTClient
+    from pbt.coordinator.seat import Outcome as Outcome
     from pbt.engines.loop import Result as Result
     from pbt.engines.loop import train as train
     from pbt.errors import CheckpointError as CheckpointError
-    from pbt.errors import Conflict as Conflict
     from pbt.errors import Forbidden as Forbidden
     from pbt.errors import Invalid as Invalid
     from pbt.errors import JournalError as JournalError
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from pbt.errors import NotLoaded as NotLoaded
     from pbt.errors import OutOfReach as OutOfReach
     from pbt.errors import PBTError as PBTError
+    from pbt.errors import ReadOnly as ReadOnly
     from pbt.errors import SettingsError as SettingsError
     from pbt.errors import SpaceError as SpaceError
     from pbt.errors import StrategyError as StrategyError
-    from pbt.errors import Unavailable as Unavailable
     from pbt.errors import UnknownMember as UnknownMember
     from pbt.errors import Unreachable as Unreachable
     from pbt.errors import Untrusted as Untrusted
@@ -42,10 +42,11 @@ if TYPE_CHECKING:
     from pbt.space.space import Space as Space
     from pbt.strategies.pbt import PBT as PBT
     from pbt.strategies.strategy import Strategy as Strategy
+    from pbt.views.run import Run as Run
+    from pbt.views.run import load as load
     from pbt.worker.join import join as join
     from pbt.worker.join import turns as turns
     from pbt.worker.member import Member as Member
-    from pbt.worker.member import Outcome as Outcome
     from pbt.worker.turns import Turn as Turn
     from pbt.worker.turns import Turns as Turns
 
@@ -55,13 +56,14 @@ _HOME = {
     "pbt.client.original": ("PBTClient",),
     "pbt.server.original": ("PBTServer",),
     "pbt.errors": (
-        "CheckpointError", "Conflict", "Forbidden", "Invalid", "JournalError", "LeaseLost", "NobodyFree", "NotLoaded",
-        "OutOfReach", "PBTError", "SettingsError", "SpaceError", "StrategyError", "Unavailable", "UnknownMember",
-        "ReadOnly", "Unreachable", "Untrusted",
+        "CheckpointError", "Forbidden", "Invalid", "JournalError", "LeaseLost", "NobodyFree", "NotLoaded", "OutOfReach",
+        "PBTError", "ReadOnly", "SettingsError", "SpaceError", "StrategyError", "UnknownMember", "Unreachable",
+        "Untrusted",
     ),
     "pbt.worker.join": ("join", "turns"),
     "pbt.engines.loop": ("Result", "train"),
-    "pbt.worker.member": ("Member", "Outcome"),
+    "pbt.coordinator.seat": ("Outcome",),
+    "pbt.worker.member": ("Member",),
     "pbt.population.entries": ("Checkpoint", "Decision"),
     "pbt.population.recorded": ("Settings",),
     "pbt.space.domains": ("Choice", "Float", "Int", "Ordinal"),
@@ -69,6 +71,7 @@ _HOME = {
     "pbt.space.space": ("Space",),
     "pbt.strategies.pbt": ("PBT",),
     "pbt.strategies.strategy": ("Strategy",),
+    "pbt.views.run": ("Run", "load"),
     "pbt.worker.turns": ("Turn", "Turns"),
 }  # fmt: skip
 _WHERE = {name: module for module, names in _HOME.items() for name in names}

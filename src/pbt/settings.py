@@ -6,16 +6,17 @@ import difflib
 import math
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self, TypedDict, get_args, get_type_hints
 
 import msgspec
 
 from pbt.checkpoints.location import check_setting, place_below, same_place
 from pbt.errors import PBTError, SettingsError
-from pbt.population.recorded import OWN, Count, Settings, StrategyRecord, Word
+from pbt.population.recorded import OWN, Settings, StrategyRecord, Word
 from pbt.space.numbers import flag, measured, named, readable, short, text, whole
 from pbt.space.space import Space, Values
 from pbt.strategies.registry import bare, record
+from pbt.strategies.strategy import Strategy
 
 ROUNDS = 40
 """Decisions per member where the steps are known and no interval is given (published runs use 20 to 150)."""
@@ -23,28 +24,37 @@ _SEED_LIMIT = 2**32
 _MEMBERS_LIMIT = 1_000_000
 
 
-class Wanted(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """The settings that somebody asks for; None: not asked for. Meanings: see `Settings`.
+class RunSettings(TypedDict, total=False):
+    """The settings of any population, as keywords of `pbt.turns`, `pbt.join` and `pbt.train`; None: not asked for."""
+
+    members: int | None
+    steps: int | None
+    interval: int | None
+    maximize: bool | None
+    goal: float | None
+    strategy: str | Mapping[str, Any] | Strategy | None
+    seed: int | None
+    initial: Iterable[Mapping[str, Any]] | None
+    quorum: int | None
+    synchronous: bool | None
+
+
+class SharedSettings(RunSettings, total=False):
+    """The settings of a population that workers share: those of `RunSettings`, and more."""
+
+    open: bool | None
+    turn_steps: int | None
+    barrier_timeout: float | None
+    checkpoints: str | None
+
+
+class _Wanted(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The settings that somebody asks for, by the names of `Settings`, and `open`; None: not asked for.
 
     Attributes:
         overrides: names of those that a command line gave; the others are a script's.
     """
 
-    space: Space | None = None
-    members: Count | None = None
-    open: bool | None = None
-    maximize: bool | None = None
-    steps: Count | None = None
-    interval: Count | None = None
-    goal: float | None = None
-    strategy: StrategyRecord | None = None
-    synchronous: bool | None = None
-    seed: Count | None = None
-    initial: tuple[Values, ...] | None = None
-    quorum: Count | None = None
-    turn_steps: Count | None = None
-    barrier_timeout: float | None = None
-    checkpoints: str | None = None
     overrides: tuple[Word, ...] | None = None
 
     @property
@@ -53,11 +63,11 @@ class Wanted(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         names = (name for name in self.__struct_fields__ if name != "overrides")
         return tuple(name for name in names if getattr(self, name) is not None)
 
-    def commanded(self) -> Wanted:
+    def commanded(self) -> Self:
         """The same, asked for by a command line."""
         return msgspec.structs.replace(self, overrides=self.given or None)
 
-    def over(self, other: Wanted) -> Wanted:
+    def over(self, other: Self) -> Self:
         """This, completed from `other`."""
         given = {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
         if "members" in (self.overrides or ()):
@@ -65,42 +75,61 @@ class Wanted(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return msgspec.structs.replace(other, **given)
 
 
-def wanted(
-    space: Space | Mapping[str, Any] | None = None,
-    strategy: Any = None,
-    initial: Iterable[Mapping[str, Any]] | None = None,
-    **given: Any,
-) -> Wanted:
+_RECORDED = {**get_type_hints(Settings, include_extras=True), "open": bool}
+
+if TYPE_CHECKING:
+
+    class Wanted(_Wanted, frozen=True):  # noqa: D101
+        def __init__(self, **asked: Any) -> None: ...
+
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+    Wanted = msgspec.defstruct(
+        "Wanted",
+        [(name, kind | None, None) for name, kind in _RECORDED.items() if name != "overrides"],
+        bases=(_Wanted,), module=__name__, namespace={"__doc__": _Wanted.__doc__},
+        frozen=True, omit_defaults=True, kw_only=True,
+    )  # fmt: skip
+
+
+def wanted(keywords: type = SharedSettings, **given: Any) -> Wanted:
     """What a script or a command line asks for, checked and in the recorded types.
+
+    Args:
+        keywords: the settings that are known here, besides `space`.
+        given: a value for each that is asked for; None: not asked for.
 
     Raises:
         SettingsError: for an unknown name or a value of the wrong type or range.
         SpaceError: for a malformed space, or a configuration of `initial` outside it.
     """
-    known = {*Wanted.__struct_fields__} - {"overrides"}
-    for name in given.keys() - known:
+    known = sorted({"space", *keywords.__annotations__})
+    for name in given.keys() - {*known}:
         meant = difflib.get_close_matches(name, known, 1)
         hint = f"did you mean {meant[0]!r}? Known" if meant else "known"
-        raise SettingsError(f"no setting {name!r}: {hint} are {', '.join(sorted(known))}")
-    parsed = None if space is None else Space.of(space)
-    first = None
-    if initial is not None:
-        first = tuple(_configuration(v, i, parsed) for i, v in enumerate(_several(initial)))
-    asked = Wanted(
-        space=parsed,
-        strategy=None if strategy is None else record(strategy),
-        initial=first,
-        **{name: _PARSE[name](value, name, SettingsError) for name, value in given.items() if value is not None},
-    )
+        raise SettingsError(f"no setting {name!r}: {hint} are {', '.join(known)}")
+    given = {name: value for name, value in given.items() if value is not None}
+    space = Space.of(given.pop("space")) if "space" in given else None
+    asked = Wanted(space=space, **{name: _read(name, value, space) for name, value in given.items()})
     _check_ranges(asked)
     return asked
 
 
-_PARSE: dict[str, Callable[[Any, str, type[PBTError]], Any]] = {
-    **dict.fromkeys(("members", "steps", "interval", "seed", "quorum", "turn_steps"), whole),
-    **dict.fromkeys(("goal", "barrier_timeout"), measured),
-    **dict.fromkeys(("open", "maximize", "synchronous"), flag),
-    "checkpoints": text,
+def _read(name: str, value: Any, space: Space | None) -> Any:
+    """A value in the type that is recorded."""
+    if name == "strategy":
+        return record(value)
+    if name == "initial":
+        return tuple(_configuration(v, i, space) for i, v in enumerate(_several(value)))
+    return _READ[name](value, name, SettingsError)
+
+
+_READERS: dict[type, Callable[[Any, str, type[PBTError]], Any]] = {int: whole, float: measured, bool: flag, str: text}
+_READ = {
+    name: _READERS[plain]
+    for name, kind in {**get_type_hints(Settings), "open": bool}.items()
+    for plain in {kind, *get_args(kind)} & {*_READERS}
 }
 
 
@@ -142,25 +171,17 @@ def resolve(asked: Wanted) -> Settings:
     if barrier and asked.synchronous is False:
         raise SettingsError(f"strategy {strategy.name!r} decides for all members at once: leave synchronous=False out")
     commanded = tuple(sorted({*asked.given} & {*(asked.overrides or ())}))
-    given: dict[str, Any] = {"overrides": commanded} if commanded else {}
-    given |= {
-        name: getattr(asked, name)
-        for name in ("goal", "synchronous", "quorum", "barrier_timeout", "steps", "members")
-        if getattr(asked, name) is not None
+    given = {name: getattr(asked, name) for name in asked.given if name != "open"}
+    filled = {
+        "seed": secrets.randbelow(_SEED_LIMIT) if asked.seed is None else asked.seed,
+        "interval": interval,
+        "strategy": strategy,
+        "initial": initial,
+        "turn_steps": asked.turn_steps or interval,
+        "checkpoints": place_below(asked.checkpoints or OWN),
+        "overrides": commanded or msgspec.UNSET,
     }
-    if barrier:
-        given["synchronous"] = True
-    return Settings(
-        space=asked.space,
-        maximize=asked.maximize,
-        seed=secrets.randbelow(_SEED_LIMIT) if asked.seed is None else asked.seed,
-        interval=interval,
-        strategy=strategy,
-        initial=initial,
-        turn_steps=asked.turn_steps or interval,
-        checkpoints=place_below(asked.checkpoints or OWN),
-        **given,
-    )
+    return Settings(**given | filled | ({"synchronous": True} if barrier else {}))
 
 
 def compare(settings: Settings, asked: Wanted, where: str = "this population", launching: bool = False) -> None:
@@ -232,9 +253,9 @@ def _differ(name: str, have: Any, want: Any, where: str) -> None:
 
 
 def _check_ranges(asked: Wanted) -> None:
-    for name, low in (("members", 1), ("steps", 1), ("interval", 1), ("quorum", 1), ("turn_steps", 1), ("seed", 0)):
-        value = getattr(asked, name)
-        if value is not None and value < low:
+    for name in asked.given:
+        value, low = getattr(asked, name), 0 if name == "seed" else 1
+        if _READ.get(name) is whole and value < low:
             raise SettingsError(f"{name} is {value}: it must be {low} or more")
     if asked.members is not None and asked.members > _MEMBERS_LIMIT:
         raise SettingsError(f"members is {asked.members}: at most {_MEMBERS_LIMIT}")

@@ -216,13 +216,14 @@ def _fit(said: dict[str, Any], m: MemberState, data: st.DataObject) -> None:
         "member": m.id, "lease": m.newest, "seq": seq, "decided": m.decisions, "step": m.step + 1, "ready": m.step + 1,
         "hyperparameters": data.draw(st.sampled_from([None, m.hyperparameters])),
         "checkpoint": own if "seq" in said or m.checkpoint is None else m.checkpoint.id,
-        "members": [[m.id, m.newest]], "change": data.draw(st.sampled_from([{"steps": 200}, {"again": [m.id]}, {}])),
+        "members": [[m.id, m.newest]],
+        "change": data.draw(st.sampled_from([{"steps": 200}, {"again": [m.id]}, {"set": [m.id]}, {}])),
         "parents": [] if m.checkpoint is None else [msgspec.to_builtins(m.checkpoint)],
     }  # fmt: skip
     for field in said.keys() & fits.keys():
         said[field] = fits[field]
     if "seq" in said:
-        said.update({"took": None, "hyperparameters": None, "checkpoint": own, "used": {}})
+        said.update({"checkpoint": own, "used": {}})
 
 
 def run(requests: int, seed: int | None = None, only: tuple[str, ...] = ("",)) -> Found:

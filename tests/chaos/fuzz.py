@@ -194,18 +194,17 @@ def orders() -> Target:
     return target
 
 
-def seats() -> Target:
-    """``server.json``, beside which a client looks for a key."""
-    from pbt.wire.keys import key_beside
+def notes() -> Target:
+    """The note of a server's key."""
+    from pbt.wire.noted import note_key, note_path, noted_key
 
-    root = _folder()
-    (root / "key").write_text("secret")
-    (root / "key").chmod(0o600)
+    os.environ["XDG_STATE_HOME"] = str(_folder())
+    note_key("secret", "127.0.0.1", 7777)
+    note = note_path("127.0.0.1", 7777)
 
     def target(data: bytes) -> None:
-        (root / "server.json").write_bytes(data)
-        key_beside(str(root / "key"), "127.0.0.1", 7777)
-        key_beside(data.decode("utf-8", "surrogateescape"), "127.0.0.1", 7777)
+        note.write_bytes(data)
+        noted_key("127.0.0.1", 7777)
 
     return target
 
@@ -308,7 +307,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
         manifests,
         marks,
         orders,
-        seats,
+        notes,
         urls,
         failures,
         snapshots,
@@ -342,9 +341,9 @@ def seeds(name: str) -> list[bytes]:
         "manifests": [b'{"checkpoint":' + checkpoint + b',"parent":null,"files":{"x":0},"format":1}'],
         "marks": [b'{"format":1,"journal":"sqlite","id":"0"}'],
         "orders": [b'{"where":"p","settings":{},"worker":"0","meeting":"","token":""}'],
-        "seats": [b'{"host":"127.0.0.1","port":7777,"pid":1}'],
+        "notes": [b"secret\n"],
         "urls": [b"://host:7777/name", b"s://[::1]:7/n#sha256=" + b"0" * 64, b"://k:secret@host/"],
-        "failures": [b'{"code":"lost","error":"x","key_file":"/x/key"}'],
+        "failures": [b'{"code":"lost","error":"x"}'],
         "snapshots": [_FORMATS.joinpath("asynchronous", "snapshot").read_bytes()[32:]],
         "frames": [_FORMATS.joinpath("files", "journal", "000000000001").read_bytes()],
         "names": [b"0/1-1", b"weights/model.pt", b"../x", b"a//b"],

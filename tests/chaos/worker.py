@@ -41,10 +41,10 @@ def main(where: str, notes: Path) -> None:
             digest = hashlib.sha256(f"{digest} {member.id} {step} {member['lr']!r}".encode()).hexdigest()
             x += float(member["lr"]) * (int(digest[:8], 16) / 2**32)  # type: ignore[arg-type]
             time.sleep(pause)
-            lease, seq = member._answer.lease, member._seq + 1
+            lease, seq = member._answer.lease, member._seat.seq + 1
             state = (step, digest, x)
             member.report(x, save=lambda folder, state=state: save(folder, *state))  # type: ignore[misc]
-            if not member.lost and member._seq == seq:
+            if not member.lost and member._seat.seq == seq:
                 note(acknowledged=[member.id, lease, seq], step=step)
             if member.lost:
                 note(lost=[member.id, lease])

@@ -107,7 +107,7 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(tmp_path: Path) -> None:
     journal = SQLiteJournal(folders.prepare(tmp_path / "p"))
     journal.append(0, [b"one"])
     journal._db.execute("PRAGMA max_page_count = 4")
-    with pytest.raises(pbt.Unavailable, match="nothing was recorded"):
+    with pytest.raises(pbt.errors.Unavailable, match="nothing was recorded"):
         journal.append(1, [b"x" * 100_000])
     journal.append(1, [b"two"])
     assert list(journal.read(0)) == [b"one", b"two"]

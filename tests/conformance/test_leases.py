@@ -6,10 +6,13 @@ import threading
 import time
 
 import pytest
+from msgspec.structs import replace
 
 import pbt
 from pbt.coordinator.steering import revive
 from pbt.population.entries import Absent, Released, Steered
+from pbt.population.fold import _end_lease
+from pbt.population.member import Lease
 from pbt.settings import wanted
 from tests.support.population import SPACE, Script
 from tests.support.worlds import World
@@ -354,3 +357,10 @@ def test_two_launchers_revive_a_failed_member_once(world: World) -> None:
     assert len(told) == 1
     assert [d.member for d in told[0].decisions] == [1]
     assert not s.population.members[1].failed
+
+
+def test_a_cure_that_waits_for_a_round_does_not_clear_the_count() -> None:
+    """Else at a barrier a member whose workers keep dying would never fail."""
+    sick = replace(Script().population.members[0], lease=Lease(1, "n", True, "here", 0, 0), losses=3, cure=True)
+    assert _end_lease(sick, "orderly").losses == 3
+    assert _end_lease(replace(sick, cure=False), "orderly").losses == 3

@@ -29,7 +29,7 @@ def test_the_same_key_with_another_body_is_a_conflict(world: World) -> None:
     s.join(0)
     report = s.draft(0, 1.0)
     s.send(report)
-    with pytest.raises(pbt.Conflict, match="other contents"):
+    with pytest.raises(pbt.errors.Conflict, match="other contents"):
         s.send(replace(report, score=2.0))
 
 
@@ -76,7 +76,7 @@ def test_seq_may_have_gaps_but_never_goes_back(world: World) -> None:
     s = Script(world)
     s.report(0, 1.0)
     s.report(0, 1.0, seq=5)
-    with pytest.raises(pbt.Conflict, match="comes after report 5"):
+    with pytest.raises(pbt.errors.Conflict, match="comes after report 5"):
         s.report(0, 1.0, seq=4)
 
 
@@ -186,7 +186,7 @@ def test_wait_and_refusal_while_a_member_is_not_decided_on(world: World) -> None
     """A server would hold the question."""
     s = Script(world, synchronous=True, members=2)
     assert s.report(0, 1.0).wait
-    with pytest.raises(pbt.Conflict, match="waits for a decision"):
+    with pytest.raises(pbt.errors.Conflict, match="waits for a decision"):
         s.report(0, 1.0, step=2)
 
 

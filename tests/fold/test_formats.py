@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pbt.coordinator.coordinator import Coordinator
 from pbt.coordinator.snapshot import load
 from pbt.journals.memory import MemoryJournal
 from pbt.liveness.liveness import SameProcess
 from pbt.opening import folder as folders
-from pbt.population.entries import Entry, Leased, Released, Report, Reported, decode, encode
+from pbt.population.entries import Entry, Leased, Released, Report, Reported, decode, encode, number
 from pbt.population.fold import apply_all
 from pbt.strategies.registry import build
 from tests.formats.make import population_of
@@ -54,11 +57,11 @@ def test_a_cure_that_an_earlier_rule_did_not_decide_ends_with_a_checkpoint() -> 
     s = Script(members=2, steps=1000, interval=100)
     s.report(0, 1.0, step=1)
     entries: list[Entry] = []
-    for number in range(1, 5):
-        entries.append(Entry(0.0, Leased(1, number, str(number))))
-        if number < 4:
-            entries.append(Entry(0.0, Released(1, number, failed=True)))
-        entries.append(Entry(0.0, Reported((s.draft(0, 1.0, step=1 + number, seq=1 + number),))))
+    for n in range(1, 5):
+        entries.append(Entry(0.0, Leased(1, n, str(n))))
+        if n < 4:
+            entries.append(Entry(0.0, Released(1, n, failed=True)))
+        entries.append(Entry(0.0, Reported((s.draft(0, 1.0, step=1 + n, seq=1 + n),))))
     sick = apply_all(s.population, entries)
     assert sick.members[1].cure
     well = Report(member=1, lease=4, seq=1, decided=1, step=1, score=0.0, checkpoint="1/4-1")
@@ -67,3 +70,16 @@ def test_a_cure_that_an_earlier_rule_did_not_decide_ends_with_a_checkpoint() -> 
 
 def test_there_is_one_of_each_kind() -> None:
     assert {p.name for p in OLD} == {"asynchronous", "barrier", "original", "files"}
+
+
+numbers = st.one_of(st.floats(), st.integers(-(2**53), 2**53)).map(number)
+objectives = st.dictionaries(st.text(min_size=1), numbers, min_size=1)
+
+
+@given(score=st.one_of(numbers, st.lists(numbers, min_size=1).map(tuple), objectives))
+def test_every_score_is_read_as_it_was_written(score: Any) -> None:
+    report = Report(member=0, lease=1, seq=1, decided=1, step=1, score=score)
+    entry = decode(encode(Entry(0.0, Reported((report,)))))
+    assert encode(decode(encode(entry))) == encode(entry)
+    assert isinstance(entry.event, Reported)
+    assert entry.event.reports[0].score == score

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 import pbt
+from pbt.coordinator.commands import SaveCommand
 from pbt.coordinator.coordinator import Coordinator
 from pbt.coordinator.snapshot import dump
 from pbt.journals.journal import Journal
@@ -45,7 +47,8 @@ def asynchronous(**more: Any) -> Script:
     s.coordinator.tell(Steered({"steps": 12}, by="pbt run", nonce="first"))
     why = Why(note="by hand", more={"who": ["a", 1]})
     s.coordinator.tell(
-        Steered({"again": [4]}, by="hand", nonce="second"), [Decision(4, 6, hyperparameters=m.former, why=why)]
+        Steered({"set": [4]}, by="hand", nonce="second"),
+        [Decision(4, 6, hyperparameters=m.former, why=why, decided=s.population.members[4].decisions)],
     )
     s.coordinator.tell(Released(0, 1, failed=True))
     s.coordinator.finish(2, 1)
@@ -76,8 +79,11 @@ def original() -> Script:
     )
     for member in range(6):
         s.join(None)
-        s.report(member, float(member), step=0, save=False, checkpoint=f"/w/{member}", hyperparameters={"lr": 0.5})
-    s.report(0, 0.1, step=0, save=False, checkpoint="/w/0b", hyperparameters={"lr": 0.25}, took=True)
+        s.report(member, float(member), step=0, save=False, checkpoint=f"/w/{member}")
+    a = s.answers[0]
+    took = Decision(0, a.offer.step + 1, "copy", (a.offer,), {"lr": 0.25}, decided=a.decisions)
+    report = s.draft(0, 0.1, step=0, save=False, checkpoint="/w/0b")
+    s.coordinator.serve([SaveCommand(replace(report, decided=a.decisions + 1), took)])
     return s
 
 

@@ -39,13 +39,15 @@ Expected = Refused | list[Any]
 
 
 def to_reports(model: Model, gone: Gone, given: Sequence[Report]) -> Expected:
-    """One report, or several at once: all are taken, or none."""
+    """One report, or several at once: all are taken, or none; of several, those whose lease is lost are passed over."""
     if len({r.member for r in given}) < len(given):
         return Refused(Invalid)
     taken: list[Report] = []
     released: list[Released] = []
     for report in given:
         verdict = _to_report(model, gone, canonical(Reported((report,))).reports[0])  # type: ignore[union-attr]
+        if isinstance(verdict, Refused) and len(given) > 1 and verdict.error is LeaseLost:
+            continue
         if isinstance(verdict, Refused):
             return verdict
         if isinstance(verdict, Report):
@@ -135,13 +137,14 @@ def to_join(model: Model, gone: Gone, nonce: str, wish: int | None, turn: bool) 
     return [Leased(free[0].id, 1 if newest is None else newest.number + 1, nonce, turn)]
 
 
-def to_told(model: Model, event: Any) -> Expected:
-    """`released`, `lost`, `absent`: of a lease that is over, nothing is left to say."""
+def to_told(model: Model, event: Any, decisions: Sequence[Decision] = ()) -> Expected:
+    """`released`, `lost`, `absent` of a lease that is over say nothing new; nor a decision on one decided on since."""
     if isinstance(event, Absent):
         still = tuple(pair for pair in event.members if _can_be_missed(model, *pair))
         return [Absent(still)] if still else []
     if isinstance(event, Steered):
-        return [] if model.steered == event.nonce else [event]
+        stale = any(d.decided != model.members[d.member].decisions for d in decisions)
+        return [] if stale or model.steered == event.nonce else [event]
     assert isinstance(event, Released | Lost)
     m = model.members[event.member]
     if m.lease is None or m.lease.number != event.lease or m.lease.ended:

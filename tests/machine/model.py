@@ -250,7 +250,7 @@ class Model:
                 if number == (0 if newest is None else newest.number):
                     self.members[id].absent = True
         elif isinstance(event, Steered):
-            self.steered = event.nonce
+            self.steered = event.nonce or self.steered
             self._steered(event.change)
         return speakers
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from pbt.coordinator.answer import Answer
 from pbt.population.entries import Absent, Checkpoint, Decision, Lost, Released, Report, Steered, Why
 from tests.machine import expects
@@ -136,7 +138,7 @@ class Moves(Drawing):
 
     def _tell(self, event: Any, decisions: Sequence[Decision] = (), refused: Any = None) -> Answer | None:
         model = self.table.model
-        must: Callable[[], Any] = (lambda: refused) if refused else (lambda: expects.to_told(model, event))
+        must: Callable[[], Any] = (lambda: refused) if refused else (lambda: expects.to_told(model, event, decisions))
         answer: Answer | None = self.table.say(
             self.coordinator(), lambda coordinator: coordinator.tell(event, decisions), must, by_hand=decisions
         )
@@ -226,8 +228,10 @@ class Moves(Drawing):
             decision = Decision(m.id, 2, "fresh", (), self._values(None), why=why)
         elif kind == "stop":
             decision = Decision(m.id, m.ready, stop=True, why=why)
-        self.nonces.append(f"n{len(self.nonces)}")
-        self._tell(Steered({"again": [m.id]}, "a hand", self.nonces[-1]), (decision,))
+        decision = replace(decision, decided=m.decisions)
+        for _ in range(2):  # told twice, as by two hands, it is applied once
+            self.nonces.append(f"n{len(self.nonces)}")
+            self._tell(Steered({"set": [m.id]}, "a hand", self.nonces[-1]), (decision,))
 
     def _values(self, of: Checkpoint | None) -> dict[str, Any]:
         """By hand; what is never explored stays as in the weights."""

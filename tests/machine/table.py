@@ -11,7 +11,7 @@ import pbt
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.commands import Proposal
 from pbt.coordinator.coordinator import Coordinator
-from pbt.coordinator.transition import walk
+from pbt.coordinator.transition import decide
 from pbt.errors import PBTError, Unavailable
 from pbt.population.entries import Absent, Created, Decision, Entry, Explored, decode, encode
 from pbt.population.fold import refold
@@ -219,7 +219,7 @@ class Table:
         for number, body in enumerate(bodies, 1):
             entry = decode(body)
             told = Proposal(entry.event, self.by_hand.get(number, ()))
-            anew, fold, _ = walk(fold, told, strategy, entry.time)
+            anew, fold, _ = decide(fold, told, strategy, entry.time)
             assert anew == body, f"entry {number} is decided otherwise now"
 
 

@@ -87,6 +87,7 @@ class Machine(RuleBasedStateMachine):
         self._folder.cleanup()
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("journal", list(EXAMPLES))
 def test_whatever_happens_every_coordinator_sees_what_the_protocol_says(
     journal: str, monkeypatch: pytest.MonkeyPatch

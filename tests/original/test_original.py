@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 import pbt
 from pbt.client import PBTClient
 from pbt.client.remote import Remote
-from pbt.population.entries import decode
+from pbt.population.entries import Checkpoint, Decision, Steered, decode
 from pbt.population.fold import refold
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
@@ -129,6 +130,47 @@ def test_steps_count_saves_in_the_lineage_and_the_schedule_follows_it(server: PB
     assert [step for step, _ in found] == [0, 3]
     assert found[0][1] == a.hyperparameters()
     assert found[1][1]["lr"] == 0.05
+
+
+@pytest.mark.parametrize("weights", [False, True])
+def test_what_a_client_took_is_recorded_though_somebody_else_decided_meanwhile(
+    server: PBTServer, csv: str, weights: bool
+) -> None:
+    a, b = clients(server, csv, 2)
+    for n in range(3):
+        a.save(f"a-{n}", float(n))
+    b.save("b-0", 0.0)
+    b.exploit()
+    taken = b.hyperparameters()
+    told_by_hand(server, weights)
+    b.save("b-1", 9.0)
+    assert population(server).best == Checkpoint("b-1", 1, 4, 9.0, taken, (0.0, 1.0, 2.0, 9.0))
+
+
+def test_a_client_goes_on_from_its_own_though_somebody_gave_its_member_other_weights(
+    server: PBTServer, csv: str
+) -> None:
+    a, b = clients(server, csv, 2)
+    for n in range(3):
+        a.save(f"a-{n}", float(n))
+    b.save("b-0", 0.0)
+    own = b.hyperparameters()
+    told_by_hand(server, weights=True)
+    b.save("b-1", 9.0)
+    assert population(server).best == Checkpoint("b-1", 1, 2, 9.0, own, (0.0, 9.0))
+    assert b.parameters_path() == "b-1"
+
+
+def told_by_hand(server: PBTServer, weights: bool) -> None:
+    """Somebody changes the hyperparameters of member 1; and its weights, to the best of the run."""
+    p = population(server)
+    m, best = p.members[1], p.best
+    assert best is not None
+    values = {"lr": 0.1, "momentum": 0.5}
+    decision = Decision(1, m.ready, hyperparameters=values, decided=m.decisions)
+    if weights:
+        decision = replace(decision, start="copy", parents=(best,), ready=best.step + 1)
+    Remote(f"http://127.0.0.1:{server.port()}", "").tell(Steered({"set": [1]}), [decision])
 
 
 def test_minimising(tmp_path: Path, csv: str) -> None:

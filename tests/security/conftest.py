@@ -16,17 +16,10 @@ from tests.support.worlds import KEY, ServerWorld
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[ServerWorld]:
-    made = ServerWorld(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def reading(tmp_path: Path) -> Iterator[ServerWorld]:
     """A server with two keys and one population."""
     made = ServerWorld(tmp_path)
-    made.app._request_check.key = Key(KEY, reading=READ)
+    made.app.request_check.key = Key(KEY, reading=READ)
     remote = Remote(made.url, KEY)
     remote.create(wanted(space=SPACE, members=2, steps=5, interval=1, maximize=True))
     remote.close()

@@ -14,8 +14,8 @@ import pytest
 import pbt
 import pbt.server.timeouts
 from tests.security import RAW
+from tests.support.requests import request
 from tests.support.worlds import ServerWorld
-from tests.test_server import request
 
 _watched: list[str] | None = None
 
@@ -118,7 +118,7 @@ def test_a_checkpoint_id_that_leads_elsewhere_is_none(tmp_path: Path) -> None:
     assert (tmp_path / "victim").is_dir()
 
 
-@pytest.mark.parametrize("name", ["key", "key.read", "server.json", "tls.pem"])
+@pytest.mark.parametrize("name", ["key", "key.read", "tls.pem"])
 def test_no_population_is_called_as_a_file_of_the_servers(served: ServerWorld, name: str) -> None:
     assert request(served, path=f"/{name}/open")[0] == 422
     assert list(served.folder.iterdir()) == []

@@ -15,8 +15,8 @@ import pbt
 import pbt.server.timeouts
 from pbt.client.remote import Remote
 from pbt.server.keys import Key
+from tests.support.requests import serve
 from tests.support.worlds import KEY
-from tests.test_server import _serve
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_what_is_no_request_is_answered_or_dropped_and_never_5xx(
 
 
 def test_pbt_serve_runs_with_an_end_to_its_patience(tmp_path: Path) -> None:
-    process, url = _serve(tmp_path / "s")
+    process, url = serve(tmp_path / "s")
     connection = socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])))
     connection.sendall(b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 100_000)
     assert b"431" in (_closed(connection, 5) or b"431")

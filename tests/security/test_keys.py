@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import stat
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,12 +14,11 @@ import pbt.server.timeouts
 from pbt.client.remote import Remote
 from pbt.server.keys import Access, Key, key_for
 from pbt.settings import wanted
-from pbt.wire.keys import key_beside
 from tests.security import READ
 from tests.support.population import SPACE
+from tests.support.requests import request
 from tests.support.scripts import environment, pbt_run, write
 from tests.support.worlds import KEY, ServerWorld
-from tests.test_server import request
 
 
 @pytest.mark.parametrize("path", ["/", "/digits/journal", "/digits/journal?after=1", "/openapi.json"])
@@ -154,29 +150,3 @@ def test_a_key_is_in_no_log_no_answer_no_error_and_no_process_list(
         p for p in tmp_path.rglob("*") if p.is_file() and any(s.encode() in p.read_bytes() for s in secrets.values())
     ]
     assert stored == []
-
-
-def test_only_who_comes_from_this_machine_is_told_where_the_key_lies(served: ServerWorld, tmp_path: Path) -> None:
-    served.app._request_check.key = Key(KEY, tmp_path / "key")
-    near = {"client": ("127.0.0.1", 5), "server": ("127.0.0.1", 7777)}
-    own = {"client": ("10.0.0.3", 5), "server": ("10.0.0.3", 7777)}
-    far = {"client": ("10.0.0.9", 5), "server": ("10.0.0.3", 7777)}
-    nobody: dict[str, Any] = {"client": None, "server": None}
-    told = [
-        "key_file" in json.loads(served.app._failure(pbt.Forbidden("no"), scope)) for scope in (near, own, far, nobody)
-    ]
-    assert told == [True, True, False, False]
-
-
-def test_a_key_file_that_is_a_trap_is_not_read(tmp_path: Path) -> None:
-    seat = {"host": "127.0.0.1", "port": 7, "pid": os.getpid()}
-    (tmp_path / "key").write_text("mine")
-    (tmp_path / "key").chmod(0o600)
-    (tmp_path / "server.json").write_text(json.dumps(seat))
-    assert key_beside(str(tmp_path / "key"), "127.0.0.1", 7) == "mine"
-    (tmp_path / "server.json").write_text("[" * 3000)
-    assert key_beside(str(tmp_path / "key"), "127.0.0.1", 7) is None
-    (tmp_path / "server.json").unlink()
-    os.mkfifo(tmp_path / "server.json")
-    assert key_beside(str(tmp_path / "key"), "127.0.0.1", 7) is None, "who reads a pipe waits for ever"
-    assert key_beside("\0", "127.0.0.1", 7) is None

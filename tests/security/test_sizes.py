@@ -13,8 +13,8 @@ from pbt.population.entries import LARGEST
 from pbt.settings import wanted
 from tests.security import RAW
 from tests.support.population import SPACE
+from tests.support.requests import request
 from tests.support.worlds import KEY, ServerWorld
-from tests.test_server import request
 
 
 def _reports(**more: Any) -> bytes:

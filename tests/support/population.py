@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pbt
 from pbt.coordinator.answer import Answer
-from pbt.population.entries import Entry, Report, number
+from pbt.population.entries import Entry, Report, encode, number
 from pbt.settings import wanted
 from tests.support.worlds import MemoryWorld, World
 
@@ -69,3 +70,13 @@ class Script:
     @property
     def entries(self) -> list[Entry]:
         return self.world.entries
+
+
+class Recorded:
+    """Entries in memory, to be read like a journal."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self.bodies = [encode(entry) for entry in entries]
+
+    def read(self, after: int) -> list[bytes]:
+        return self.bodies[after:]

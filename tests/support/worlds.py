@@ -193,7 +193,7 @@ class ServerWorld(World):
         return [self.populations.served("digits").coordinator] if self.populations.names() else []
 
     def close(self) -> None:
-        self.populations.hush()
+        self.populations.release_waiters()
         self.server.should_exit = True
         self.thread.join(10)
         self.populations.close()

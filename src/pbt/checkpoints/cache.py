@@ -107,13 +107,13 @@ class Cache:
             _delete(self._path(id))
 
     def only(self, id: str) -> None:
-        """This process needs no other checkpoint; what nobody on this machine needs is deleted."""
+        """Release all checkpoints but this; those that no process of this machine needs are deleted."""
         for other in [known for known in self._held if known not in (id, ".")]:
             self.let_go(other)
         _tidy(self._root)
 
     def close(self) -> None:
-        """Delete what nobody else on this machine needs."""
+        """Delete checkpoints that no other process of this machine needs."""
         atexit.unregister(self._leave)
         self._leave()
 
@@ -186,7 +186,7 @@ def _close(lock: int | None) -> None:
 
 
 def _tidy(population: Path, only_work: bool = False) -> None:
-    """Delete what no living process holds: what dead ones were working on, and checkpoints that are not in use."""
+    """Delete folders that no living process has locked: unfinished downloads of dead ones, and unused checkpoints."""
     if sys.platform == "win32":
         return
     from pbt.disk.locks import open_seen, try_lock
@@ -205,7 +205,7 @@ def _tidy(population: Path, only_work: bool = False) -> None:
 
 
 def _delete(folder: Path) -> None:
-    """Out of sight first, so that nobody finds a half-deleted checkpoint under its id."""
+    """Rename, then delete: no reader finds a half-deleted checkpoint under its id."""
     aside = folder.parent / f"{_WORK}gone-{secrets.token_hex(6)}"
     with suppress(OSError):
         folder.rename(aside)

@@ -15,6 +15,7 @@ from pbt.checkpoints.manifest import adopted, changing, check, encoded, later, m
 from pbt.checkpoints.plain import protect, remove
 from pbt.checkpoints.store import MANIFEST, Manifest, Named, check_unnamed
 from pbt.disk.sharing import make_folder, share_folder
+from pbt.disk.whole import sync
 from pbt.population.entries import Checkpoint
 
 _SYNCS = 3
@@ -39,8 +40,8 @@ class FolderStore:
         home = self._root / str(member)
         if not home.exists():
             make_folder(home)
-            _sync(self._root)
-            _sync(self._root.parent)
+            sync(self._root)
+            sync(self._root.parent)
         return home
 
     def publish(self, staging: Path, checkpoint: Checkpoint, parent: str | None, named: Named | None = None) -> Path:
@@ -66,7 +67,7 @@ class FolderStore:
             check_unnamed(manifest.checkpoint.id, target, named)
             _remove(target)
         staging.rename(target)
-        _sync(target.parent)
+        sync(target.parent)
         protect(target)
         try:
             times(target, manifest, written)
@@ -90,7 +91,7 @@ class FolderStore:
         return self._home(member) / f".{lease}-u{token}"
 
     def forget_arriving(self, member: int, lease: int) -> None:
-        """Delete what uploads under this lease and earlier ones have left."""
+        """Delete staging folders of uploads under this lease and earlier ones."""
         for path in self._home(member).glob(".*-u*"):
             if _staged_under(path.name) <= lease:
                 remove(path)
@@ -119,7 +120,7 @@ class FolderStore:
         _remove(self.path(id))
 
     def collect(self, member: int, lease: int, seq: int, keep: Iterable[str]) -> None:
-        """Delete what this member needs no longer. No clock, no scan of others, idempotent."""
+        """Delete the member's unreferenced checkpoints. No clock, no scan of other members, idempotent."""
         kept = set(keep)
         for path in _children(self._root / str(member)):
             number = _numbers(path.name)
@@ -177,7 +178,7 @@ def _durable(folder: Path, manifest: Manifest) -> dict[str, int]:
     now = times(folder, manifest)
     for _ in range(_SYNCS):
         for path in (*_walk(folder), folder):
-            _sync(path)
+            sync(path)
         before, now = now, times(folder, manifest)
         written = later(now, before)
         if not written:
@@ -189,11 +190,3 @@ def _walk(folder: Path) -> Iterator[Path]:
     for base, folders, files in os.walk(folder, topdown=False):
         for name in (*files, *folders):
             yield Path(base, name)
-
-
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

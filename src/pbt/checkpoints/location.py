@@ -1,4 +1,4 @@
-"""What a population's setting `checkpoints` may say: "own", "foreign", or the URL of an object store."""
+"""Values of the setting `checkpoints`: "own", "foreign", or the URL of an object store."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def later(now: Mapping[str, int], before: Mapping[str, int]) -> list[str]:
 
 
 def changing(folder: Path, name: str) -> CheckpointError:
-    """Said of what is published before it is complete."""
+    """The error for a checkpoint that changes while it is published."""
     return CheckpointError(f"{name} in {folder} changed while it was being published: {_COMPLETE}")
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -18,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-from pbt import preempt
 from pbt.checkpoints.cache import Cache
 from pbt.checkpoints.ids import parsed
 from pbt.checkpoints.manifest import decoded
 from pbt.checkpoints.store import MANIFEST, Named, check_unnamed
 from pbt.checkpoints.transfer import TravellingStore
+from pbt.disk.waiting import Waiting
 from pbt.errors import CheckpointError, Damaged, OutOfReach, SettingsError
 
 if TYPE_CHECKING:
@@ -252,7 +251,7 @@ class Objects:
     def _steadily(self, attempt: Callable[[], T]) -> T:
         """Try again for a while; FileNotFoundError passes, since what is not there is no trouble of the store."""
         errors = self._obs.exceptions
-        pause, since = 0.5, time.monotonic()
+        waiting = Waiting(after=0, first=0.5, last=30.0)
         patience = self._patience if self._met else min(self._patience, FIRST_TIMEOUT)
         while True:
             try:
@@ -261,12 +260,9 @@ class Objects:
                 raise
             except (errors.BaseError, OSError) as error:
                 final = isinstance(error, errors.PermissionDeniedError | errors.UnauthenticatedError)
-                over = time.monotonic() - since + pause > patience or preempt.requested()
-                if final or over or _NO_BUCKET in str(error):
+                if final or waiting.over(patience) or _NO_BUCKET in str(error):
                     raise OutOfReach(f"{self._url} is out of reach: {_short(error)}") from error
-                _log.warning("%s does not answer; trying again: %s", self._url, _short(error))
-            time.sleep(pause)
-            pause = min(30.0, pause * 2)
+                waiting.pause(f"{self._url} does not answer; trying again: {_short(error)}")
 
 
 def _key(id: str, name: str) -> str:

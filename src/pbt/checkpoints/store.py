@@ -1,4 +1,4 @@
-"""What keeps checkpoints: whole when published, and there until nobody can need them."""
+"""The store's protocol: checkpoints are whole when published, and stay while they are referenced."""
 
 from __future__ import annotations
 

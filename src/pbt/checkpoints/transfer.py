@@ -172,7 +172,7 @@ class TravellingStore:
             self._transport.delete(id)
 
     def collect(self, member: int, lease: int, seq: int, keep: Iterable[str]) -> None:
-        """Delete what the member needs no longer; not asked again before there can be more of it."""
+        """Delete the member's unreferenced checkpoints; skipped until there can be new ones."""
         now = (lease, frozenset(keep))
         if self._collected.get(member) != now:
             with _perhaps("delete old checkpoints of member", member):
@@ -185,13 +185,13 @@ class TravellingStore:
             self._transport.sweep(referenced, stagings)
 
     def close(self) -> None:
-        """Delete what nobody on this machine needs from its disk."""
+        """Delete cached checkpoints that no process of this machine needs."""
         self._cache.close()
 
 
 @contextmanager
 def _perhaps(what: str, which: object) -> Iterator[None]:
-    """Nobody stops training because something can not be deleted now; what is left goes at the latest at the end."""
+    """Log a failed deletion and go on: it is retried at the next collect or the final sweep."""
     try:
         yield
     except OSError as error:

@@ -31,7 +31,7 @@ from pbt.errors import CheckpointError, Conflict
 CHUNK = 16 * 1024 * 1024
 """Bytes of one request with a part of a file."""
 PART = 4 * CHUNK
-"""Bytes that are asked for at once; what of them came before a cut is not asked for again."""
+"""Bytes of one request; bytes received before a cut are not requested again."""
 BLOCK = 1024 * 1024
 """Bytes that are in memory at a time."""
 _encode = msgspec.json.Encoder().encode
@@ -79,7 +79,7 @@ class Staged(msgspec.Struct, frozen=True):
 
 
 class Wire(Protocol):
-    """What is needed of the far end; see `Remote`."""
+    """The part of `Remote` that uploads need."""
 
     path: str
 
@@ -96,7 +96,7 @@ class Wire(Protocol):
         ...
 
     def headers(self, content_type: str) -> dict[str, Any]:
-        """What every request carries."""
+        """Headers of every request."""
         ...
 
 

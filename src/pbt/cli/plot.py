@@ -43,7 +43,7 @@ def command(where: str, out: Path | None) -> int:
     path = out or Path(f"{name}.png")
     check_picture(path)
     with _Telling(Console(stderr=True)) as telling:
-        history = History.read(open_journal(where).read(0), telling.tell)
+        history = History.read(open_journal(where), telling.tell)
         telling.say("drawing …")
         draw(history, path, where.partition("#")[0].rpartition("@")[2] if names_server(where) else where)
     click.echo(f"wrote {path}: {history.population.reports:,} reports of {len(history.population.members)} members")

@@ -26,7 +26,8 @@ from pbt.launchers.logs import fresh_logs
 from pbt.launchers.workers import environment
 from pbt.opening.folder import KINDS, path_of
 from pbt.opening.opening import Opened, names_server, open_population
-from pbt.population.entries import Created, decode
+from pbt.population.entries import Created
+from pbt.population.lineage import Lineage
 from pbt.settings import Wanted, compare
 from pbt.views.live import LiveView
 from pbt.views.summary import report_of
@@ -103,7 +104,8 @@ def command(
     if refusal is not None and not names_server(where) and not path_of(where).exists():
         raise refusal
     opened = open_population(where, kind)
-    follower = Follower(opened.journal)
+    follower, lineage = Follower(opened.journal), Lineage()
+    follower.listen(lineage.follow)
     console = Console(stderr=True, markup=False, emoji=False)
     screen = LiveView(console, follower, lambda: f"{run.active} of {count} workers", plain)
     follower.catch_up()
@@ -113,13 +115,13 @@ def command(
         _agree(opened, asked)
         revive(opened.coordinator, follower.population)
     else:
-        follower.listen(lambda entry, before: _agree(opened, asked) if isinstance(entry.event, Created) else None)
+        follower.listen(lambda _, entry, __: _agree(opened, asked) if isinstance(entry.event, Created) else None)
         if asked.space is not None:
             opened.coordinator.create(asked)
     follower.catch_up()
     if follower.finished:
         console.print(_NOTHING_LEFT.format(where=opened.where), highlight=False, soft_wrap=True)
-        return _conclude(opened, follower, console, opened.logs / "run")
+        return _conclude(opened, follower, lineage, console, opened.logs / "run")
     if refusal is not None:
         raise refusal
     logs = _fresh_logs(opened)
@@ -136,7 +138,7 @@ def command(
         again = shlex.join(["pbt", *sys.argv[1:]])
         console.print(f"interrupted; go on from here with: {again}", highlight=False, soft_wrap=True)
         return 130
-    return _conclude(opened, follower, console, logs, run.failures)
+    return _conclude(opened, follower, lineage, console, logs, run.failures)
 
 
 def _agree(opened: Opened, asked: Wanted) -> None:
@@ -155,7 +157,9 @@ def _fresh_logs(opened: Opened) -> Path:
         raise SettingsError(f"{opened.logs} can not hold the workers' output: {error.strerror}") from None
 
 
-def _conclude(opened: Opened, follower: Follower, console: Console, logs: Path, failures: Sequence[str] = ()) -> int:
+def _conclude(
+    opened: Opened, follower: Follower, lineage: Lineage, console: Console, logs: Path, failures: Sequence[str] = ()
+) -> int:
     if not follower.exists:
         _show_failures(failures, console)
         told = "no worker created the population: does the script call pbt.turns or pbt.join?"
@@ -164,8 +168,7 @@ def _conclude(opened: Opened, follower: Follower, console: Console, logs: Path, 
     population = follower.population
     if population.finished:
         _sweep(opened, follower, console)
-    entries = [decode(body) for body in opened.journal.read(0)]
-    report = report_of(population, entries, opened.where, logs)
+    report = report_of(population, lineage, opened.where, logs)
     Console(markup=False, emoji=False).print(report, highlight=False, soft_wrap=True)
     _show_failures(failures, console)
     return 0 if population.finished and not any(m.failed for m in population.members) else 1

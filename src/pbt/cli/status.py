@@ -10,6 +10,7 @@ from rich.console import Console
 
 from pbt.coordinator.follower import Follower
 from pbt.opening.opening import open_journal
+from pbt.population.lineage import Lineage
 from pbt.population.population import Population
 from pbt.views.status import Status, status_of
 from pbt.views.summary import how_to_load
@@ -26,9 +27,11 @@ def command(where: str, as_json: bool) -> int:
     """
     follower = Follower(open_journal(where))
     seen = Status(where)
+    lineage = Lineage()
     follower.listen(seen.hear)
+    follower.listen(lineage.follow)
     follower.catch_up()
-    found = status_of(follower.population, seen)
+    found = status_of(follower.population, seen, lineage)
     if as_json:
         click.echo(msgspec.json.encode(found))
         return 0

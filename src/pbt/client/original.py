@@ -14,7 +14,7 @@ from typing import Any
 from pbt.client.remote import Remote
 from pbt.coordinator.answer import Answer
 from pbt.errors import Invalid, PBTError, SettingsError, refuses
-from pbt.population.entries import ORIGINAL, Report
+from pbt.population.entries import Checkpoint, Decision, Report, Score, Why
 from pbt.settings import Wanted
 from pbt.space.domains import Float, Int
 from pbt.space.numbers import measured, number, plain, short, text
@@ -22,7 +22,7 @@ from pbt.space.reading import read_space
 from pbt.space.space import Values
 from pbt.strategies.explore import perturb
 from pbt.strategies.original import Original
-from pbt.strategies.registry import record
+from pbt.strategies.registry import ORIGINAL, record
 
 _log = logging.getLogger("pbt")
 
@@ -89,8 +89,8 @@ class PBTClient:
             raise PBTError("this population has reached its goal: start another server, or name another population")
         self._process = os.getpid()
         self._seq = 0
-        self._took = False
-        self._pending: Report | None = None
+        self._taken: Checkpoint | None = None
+        self._pending: tuple[Report, Decision | None] | None = None
         self._values: Values = dict(self._answer.hyperparameters)
 
     def _here(self) -> None:
@@ -114,34 +114,64 @@ class PBTClient:
         self._here()
         path = text(os.fsdecode(parameters_path), "parameters_path")
         self._send_again()
-        a = self._answer
-        assert a.member is not None
+        score = number(metric_value, "metric_value")
         self._seq += 1
-        self._pending = Report(
-            member=a.member, lease=a.lease, seq=self._seq, decided=a.decisions, step=0,
-            score=number(metric_value, "metric_value"), checkpoint=path, took=self._took,
-            hyperparameters=dict(self._values),
-        )  # fmt: skip
+        self._pending = self._draft(score, path)
         self._send_again()
-        return PBTCheckpoint(a.member, metric_value, dict(self._values), path)
+        assert self._answer.member is not None
+        return PBTCheckpoint(self._answer.member, metric_value, dict(self._values), path)
+
+    def _draft(self, score: Score, path: str | None) -> tuple[Report, Decision | None]:
+        """A save, and what became of the member since the last one, on the member as it was last answered for."""
+        a, decision = self._answer, self._decided()
+        assert a.member is not None
+        decided = a.decisions + (decision is not None)
+        return Report(
+            member=a.member, lease=a.lease, seq=self._seq, decided=decided, step=0, score=score, checkpoint=path
+        ), decision
+
+    def _decided(self) -> Decision | None:
+        """What became of the member since its last save; None: nothing, it went on."""
+        a, taken = self._answer, self._taken
+        assert a.member is not None
+        if taken is not None:
+            return Decision(
+                a.member, taken.step + 1, start="copy", parents=(taken,), hyperparameters=dict(self._values),
+                why=Why(note="taken by its client"), decided=a.decisions,
+            )  # fmt: skip
+        if self._values != a.hyperparameters:
+            return Decision(
+                a.member, a.ready, hyperparameters=dict(self._values), why=Why(note="changed by its client"),
+                decided=a.decisions,
+            )  # fmt: skip
+        return None
 
     def _send_again(self) -> None:
         """Send the save that is under way: the same bytes, also after an exception that lost the answer."""
-        report = self._pending
-        if report is None:
-            return
-        try:
-            (self._answer,) = self._remote.report(report)
-        except PBTError as error:
-            if refuses(error):
-                self._pending = None
-            raise
-        self._pending, self._took, self._path = None, False, report.checkpoint
+        while self._pending is not None:
+            report, decision = self._pending
+            try:
+                answer = self._remote.save(report, decision)
+            except PBTError as error:
+                if refuses(error):
+                    self._pending = None
+                raise
+            known, self._answer = self._answer, answer
+            if answer.seq == report.seq or answer.stop or answer.released:
+                self._pending, self._taken, self._path = None, None, report.checkpoint
+            else:
+                self._draft_anew(known, report)
+
+    def _draft_anew(self, known: Answer, report: Report) -> None:
+        """Somebody else decided on the member meanwhile; this client has the weights and values that it has."""
+        if self._answer.given > known.given and self._taken is None:
+            self._taken = known.checkpoint
+        self._pending = self._draft(report.score, report.checkpoint)
 
     def should_exploit(self) -> bool:
         """Whether the last save was among the worst, so that the offered parameters should be taken over."""
         self._here()
-        return self._answer.offer is not None and self._answer.why.low and not self._took
+        return self._answer.offer is not None and self._answer.why.low and self._taken is None
 
     def exploit(self) -> None:
         """Take over the path and the hyperparameters that the last save was offered; twice is once.
@@ -153,8 +183,8 @@ class PBTClient:
         offer = self._answer.offer
         if offer is None:
             raise PBTError("nothing to exploit: save() first, with a finite metric; its answer carries the offer")
-        if not self._took:
-            self._took = True
+        if self._taken is None:
+            self._taken = offer
             self._path = offer.id
             self._values = self._space.clip(offer.hyperparameters)
 

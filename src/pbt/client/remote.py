@@ -38,8 +38,9 @@ from pbt.errors import (
 from pbt.population.entries import Decision, Event, Report
 from pbt.population.recorded import Settings
 from pbt.settings import Wanted
-from pbt.wire.keys import KEY_ENV, key_beside, seat_is_left, wire_form
-from pbt.wire.messages import HOLD, Failure, Holder, Join, PopulationFolder, Tell, raised
+from pbt.wire.keys import KEY_ENV, wire_form
+from pbt.wire.messages import HOLD, Failure, Holder, Join, PopulationFolder, Save, Tell, raised
+from pbt.wire.noted import noted_key, own_peer
 
 _log = logging.getLogger("pbt")
 FIRST_TIMEOUT = 10.0
@@ -64,7 +65,8 @@ class Remote:
 
     Args:
         url: the population's.
-        key: the server's; by default ``$PBT_KEY``, else the file that a server on this machine points at.
+        key: the server's; by default ``$PBT_KEY``, else the one that this user's server on this machine has noted
+            (`pbt.wire.noted`).
         patience: seconds to wait for a server that goes away; None: for ever, as training should.
     """
 
@@ -82,8 +84,7 @@ class Remote:
         self._key = given.encode() if isinstance(given, str) else given
         self._patience = patience
         self._met = False
-        self._peer = ""
-        self._restarting = False
+        self._peer: str | None = None
         self._lock = threading.Lock()
         self._connection: http.client.HTTPConnection | None = None
         self._process = os.getpid()
@@ -110,6 +111,10 @@ class Remote:
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise Invalid(f"the report can not be written: {error}") from None
         return self._post("report", body, _answers, held=True)
+
+    def save(self, report: Report, decision: Decision | None = None) -> Answer:
+        """See `pbt.coordinator.commands.SaveCommand`."""
+        return self._post("save", _encode(Save(report, decision)), _answer)
 
     def tell(self, event: Event, decisions: Sequence[Decision] = ()) -> Answer:
         """See `Coordinator.tell`."""
@@ -168,7 +173,7 @@ class Remote:
 
     def again(self, attempt: Callable[[], tuple[int, bytes]]) -> bytes:
         """Attempt something, which gives an HTTP status and a body, until there is an answer."""
-        pause, since, tried, waiting = 0.05, time.monotonic(), 0, Waiting("", after=1.0)
+        tried, waiting = 0, Waiting(after=1.0, first=0.05, last=2.0)
         while True:
             try:
                 status, answer = attempt()
@@ -188,21 +193,16 @@ class Remote:
                 refused = self._refusal(status, answer)
                 if refused is None:
                     continue
-                restarting = self._restarting and time.monotonic() - since < FIRST_TIMEOUT
-                if not (isinstance(refused, Unavailable) or restarting):
+                if not isinstance(refused, Unavailable):
                     raise refused
                 trouble = refused
             self._turn_to_next()
             tried += 1
             if tried % len(self._hosts):
                 continue
-            patience = self._patience if self._met else FIRST_TIMEOUT
-            if (patience is not None and time.monotonic() - since > patience) or preempt.requested():
+            if waiting.over(self._patience if self._met else FIRST_TIMEOUT):
                 raise trouble
-            waiting.what = f"{trouble}; trying again until it does"
-            waiting.tell()
-            time.sleep(pause)
-            pause = min(2.0, pause * 1.5)
+            waiting.pause(f"{trouble}; trying again until it does")
 
     def _once(self, method: str, path: str, body: bytes, held: bool) -> tuple[int, bytes]:
         with self._lock:
@@ -252,7 +252,8 @@ class Remote:
         """A new connection to the server that is asked at present."""
         connection = self._connector.connect(*self._hosts[self._at], _CONNECT_TIMEOUT, blocksize)
         connection.sock.settimeout(_TIMEOUT)
-        self._peer = connection.sock.getpeername()[0]  # whose key `_refusal` looks for on this machine
+        self._peer = own_peer(connection.sock)
+        self._look_up_key()
         return connection
 
     def headers(self, content_type: str = "application/json") -> dict[str, Any]:
@@ -268,13 +269,19 @@ class Remote:
             failure = msgspec.json.decode(body, type=Failure)
         except UNREADABLE:
             return Unreachable(f"{self._url} answers {status}, but is no pbt server: check host and port")
-        if failure.key_file is not None and self._key is None:
-            self._key = (key_beside(failure.key_file, self._peer, self._hosts[self._at][1]) or "").encode() or None
-            if self._key is not None:
-                return None
-            self._restarting = seat_is_left(failure.key_file)
         error = raised(failure)
-        return type(error)(f"{self._url}: {error}") if isinstance(error, Forbidden) else error
+        if not isinstance(error, Forbidden):
+            return error
+        if self._key is None and self._look_up_key():  # the server had not noted it yet when we connected
+            return None
+        return type(error)(f"{self._url}: {error}")
+
+    def _look_up_key(self) -> bool:
+        """Find the key of a server of this user's on this machine, where none was given; whether one is known."""
+        if self._key is None and self._peer is not None:
+            key = noted_key(self._peer, self._hosts[self._at][1])
+            self._key = None if key is None else key.encode()
+        return self._key is not None
 
     # --- signs of life ---
 

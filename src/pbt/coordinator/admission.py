@@ -7,7 +7,7 @@ from itertools import pairwise
 from msgspec.structs import replace
 
 from pbt.errors import Conflict, Invalid, LeaseLost
-from pbt.population.entries import LARGEST, ORIGINAL, Report, score_of, size_of
+from pbt.population.entries import LARGEST, Report, score_of, size_of
 from pbt.population.member import MemberState
 from pbt.population.population import Population
 from pbt.population.ranking import key_of
@@ -29,51 +29,66 @@ def admit(population: Population, report: Report) -> Report | None:
         Conflict, LeaseLost, Invalid: why it is refused.
     """
     m = population.member(report.member)
-    if report.hyperparameters is not None or report.took is not None:
-        _check_original(population, report)
-    if population.settings.foreign:
-        report = replace(report, step=_counted_step(m, report))
-    last = m.last
-    if last is not None and last.seq == report.seq and _is_repeat(m, report):
+    if not is_new(population, m, report, report.decided):
         return None
-    _check_lease(m, report)
-    if report.decided < m.given or population.reached:
-        return None
-    if m.waits:
-        raise Conflict(
-            f"member {m.id} waits for a decision: ask for it with the report that is due, not with a new one"
-        )
-    reached = m.offer.step if report.took and m.offer is not None else m.step
-    _check_step(population, m, report, reached)
-    if report.used or report.metrics or report.hyperparameters or type(report.score) is not float:
+    if _uncounted(population, report):
+        report = replace(report, step=m.step + 1)
+    _check_step(population, m, report)
+    if report.used or report.metrics or type(report.score) is not float:
         _check_size(report)
         for name in report.used:
             if name not in population.settings.space.domains:
                 raise Invalid(f"member {m.id}: used[{short(name)}]: no hyperparameter has this name")
     if report.history:
-        _check_history(report, reached)
+        _check_history(report, m.step)
     return report
+
+
+def is_new(population: Population, m: MemberState, report: Report, known: int) -> bool:
+    """Whether a report, or what its worker did before it, can change how the member stands.
+
+    Args:
+        known: how many decisions on the member were known to the worker when it did.
+
+    Raises:
+        Conflict: it has a number that was used, or the member waits for a decision.
+        LeaseLost: another lease is the newest.
+    """
+    if is_repeat(population, m, report):
+        return False
+    _check_lease(m, report)
+    if known < m.given or population.reached:
+        return False
+    if m.waits:
+        raise Conflict(
+            f"member {m.id} waits for a decision: ask for it with the report that is due, not with a new one"
+        )
+    return True
 
 
 def outdated(population: Population, report: Report) -> bool:
     """Whether the weights behind the report were replaced by a decision that its worker does not know of."""
     m = population.member(report.member)
     holds = m.lease is not None and m.lease.number == report.lease and not m.lease.ended
-    return holds and report.decided < m.given and not _is_repeat(m, report)
+    return holds and report.decided < m.given and not is_repeat(population, m, report)
 
 
-def _check_original(population: Population, report: Report) -> None:
-    if population.settings.strategy.name != ORIGINAL:
-        raise Invalid(f"member {report.member}: only the original client says which hyperparameters are in force")
-    if report.hyperparameters is not None and report.hyperparameters not in population.settings.space:
-        raise Invalid(f"member {report.member}: hyperparameters outside the space: {report.hyperparameters!r:.200}")
+def _uncounted(population: Population, report: Report) -> bool:
+    """A training system with names of its own for states does not count steps: one is a report in the lineage."""
+    return population.settings.foreign and report.step <= 0
 
 
-def _is_repeat(m: MemberState, report: Report) -> bool:
+def is_repeat(population: Population, m: MemberState, report: Report) -> bool:
+    """Whether this is the member's last report, sent again.
+
+    Raises:
+        Conflict: it has the number of the last report, and says something else.
+    """
     last = m.last
-    if last is None or (last.lease, last.seq) != (report.lease, report.seq):
+    if last is None or last.seq != report.seq or last.lease != report.lease:
         return False
-    if replace(report, release=last.release, step=last.step if last.took is not None else report.step) != last:
+    step = last.step if _uncounted(population, report) else report.step
+    if replace(report, release=last.release, step=step) != last:
         raise Conflict(
             f"member {m.id}: report {report.seq} of lease {report.lease} was committed with other contents; "
             f"give every report its own number"
@@ -82,6 +97,11 @@ def _is_repeat(m: MemberState, report: Report) -> bool:
 
 
 def _check_lease(m: MemberState, report: Report) -> None:
+    """The report comes under the member's newest lease, and after the others of it.
+
+    Raises:
+        LeaseLost, Conflict: it does not.
+    """
     lease = m.lease
     if lease is None or lease.number != report.lease or lease.ended:
         raise LeaseLost(
@@ -93,10 +113,10 @@ def _check_lease(m: MemberState, report: Report) -> None:
         raise Conflict(f"member {m.id}: report {report.seq} comes after report {last} of the same lease")
 
 
-def _check_step(population: Population, m: MemberState, report: Report, reached: int) -> None:
-    if report.step <= reached:
+def _check_step(population: Population, m: MemberState, report: Report) -> None:
+    if report.step <= m.step:
         raise Invalid(
-            f"member {m.id}: step {report.step} does not go past step {reached}, which it has reported already"
+            f"member {m.id}: step {report.step} does not go past step {m.step}, which it has reported already"
         )
     if report.step > LARGEST:
         raise Invalid(f"member {m.id}: step {report.step:.4g} is too large: at most {LARGEST}; count in larger units")
@@ -107,10 +127,8 @@ def _check_step(population: Population, m: MemberState, report: Report, reached:
             raise Invalid(
                 f"member {m.id}, step {report.step}: a checkpoint is due ({reason}); report with save= or checkpoint="
             )
-    elif not population.settings.foreign and report.checkpoint != f"{report.member}/{report.lease}-{report.seq}":
-        raise Invalid(
-            f"checkpoint {report.checkpoint!r:.80} is not this report's, {report.member}/{report.lease}-{report.seq}"
-        )
+    elif not population.settings.foreign and report.checkpoint != report.checkpoint_id:
+        raise Invalid(f"checkpoint {report.checkpoint!r:.80} is not this report's, {report.checkpoint_id}")
 
 
 def checkpoint_due(report: Report, ready: int, steps: int | None, goal: float | None, maximize: bool) -> str:
@@ -140,17 +158,10 @@ def _check_history(report: Report, reached: int) -> None:
 
 
 def _check_size(report: Report) -> None:
-    said = (report.used, report.metrics, report.hyperparameters or {})
+    said = (report.used, report.metrics, report.score if isinstance(report.score, dict) else {})
     size = sum(len(name) + len(str(value)) for part in said for name, value in part.items())
-    size += len(report.checkpoint or "") + (8 * len(report.score) if isinstance(report.score, tuple) else 0)
+    size += len(report.checkpoint or "") + (8 * len(report.score) if isinstance(report.score, tuple | dict) else 0)
     if size > VALUES_LIMIT:
         raise Invalid(
             f"member {report.member}: the report is {size} characters long, at most {VALUES_LIMIT} are journalled"
         )
-
-
-def _counted_step(m: MemberState, report: Report) -> int:
-    """The original client does not count: a step is one save in the lineage."""
-    if report.step > 0:
-        return report.step
-    return 1 + (m.offer.step if report.took and m.offer is not None else m.step)

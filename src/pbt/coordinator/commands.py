@@ -6,40 +6,47 @@ effect on the population, and an answer is read from it only after the commit.
 
 from __future__ import annotations
 
+import itertools
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
-from pbt.coordinator.admission import admit, outdated
+from pbt.coordinator.admission import admit, is_new, outdated
 from pbt.coordinator.answer import Answer, answer, nobody
 from pbt.coordinator.leasing import available, further_behind, held, round_lacks_free
-from pbt.errors import Invalid, NobodyFree
+from pbt.errors import Invalid, LeaseLost, NobodyFree
 from pbt.liveness.liveness import Liveness
 from pbt.population.entries import (
-    LARGEST,
-    Absent,
     Decision,
     Event,
     Explored,
     Leased,
-    Lost,
     Released,
     Report,
     Reported,
     Steered,
     Why,
 )
+from pbt.population.member import MemberState
 from pbt.population.population import Population
 from pbt.space.space import Values
-from pbt.strategies.cure import again
+
+Seat = tuple[int, int]
+"""A member, and the number of a lease on it."""
 
 
 class Proposal(NamedTuple):
-    """An event, with decisions that it brings along; the strategy adds its own."""
+    """An event, with decisions that it brings along; the strategy adds its own.
+
+    Attributes:
+        more: the command has more to propose, on the fold that includes this; all is appended together or nothing.
+    """
 
     event: Event
     decisions: tuple[Decision, ...] = ()
+    more: bool = False
 
 
 class Command(Protocol):
@@ -55,7 +62,7 @@ class Command(Protocol):
 
 
 class ReportCommand:
-    """One worker's report, or a block of them in one entry."""
+    """One worker's report, or a block of them in one entry; whose lease is lost is answered `released`."""
 
     __slots__ = ("_alive", "_reports")
 
@@ -69,7 +76,7 @@ class ReportCommand:
             raise Invalid("a block has two reports of one member: one report in flight per member")
         new: list[Report] = []
         for report in self._reports:
-            admitted = admit(population, report)
+            admitted = self._admitted(population, report)
             if admitted is not None:
                 new.append(self._at_turns_end(population, admitted))
         if new:
@@ -78,6 +85,15 @@ class ReportCommand:
             if (report.release and outdated(population, report)) or self._blocks_round(population, report):
                 return Proposal(Released(report.member, report.lease))
         return None
+
+    def _admitted(self, population: Population, report: Report) -> Report | None:
+        """The report as it is recorded; None: nothing is to be. A block goes on without members whose lease is lost."""
+        try:
+            return admit(population, report)
+        except LeaseLost:
+            if len(self._reports) == 1:
+                raise
+            return None
 
     def _at_turns_end(self, population: Population, report: Report) -> Report:
         lease = population.members[report.member].lease
@@ -100,157 +116,138 @@ class ReportCommand:
         return [answer(population, r.member, r.lease) for r in self._reports]
 
 
-class JoinCommand:
-    """A worker looks for a member. The nonce makes the retries of one call one join."""
+class SaveCommand:
+    """A report, and what its script decided on its member since the last one: a decision in an entry of its own.
 
-    def __init__(self, nonce: str, alive: Liveness, member: int | None = None, turn: bool = False) -> None:
+    Of the original client, which takes over what it was offered, or does not, and explores by itself.
+    """
+
+    def __init__(self, report: Report, decision: Decision | None = None) -> None:
+        self._report = report
+        self._decision = decision
+
+    def propose(self, population: Population) -> Proposal | None:
+        """First the decision, then the report; neither, if the member was decided on by somebody else meanwhile."""
+        report, decision = self._report, self._decision
+        m = population.member(report.member)
+        if decision is not None:
+            known = self._check(decision)
+            told = f"{m.id}/{report.lease}-{report.seq}"
+            if population.steered != told:
+                if not is_new(population, m, report, known) or m.stopped or m.decisions != known:
+                    return None
+                return Proposal(Steered({"set": [m.id]}, "client", told), (decision,), more=True)
+        admitted = admit(population, report)
+        return None if admitted is None else Proposal(Reported((admitted,)))
+
+    def _check(self, decision: Decision) -> int:
+        """How many decisions its teller knew of before this one."""
+        report, known = self._report, decision.decided
+        if decision.member != report.member or known is None or report.decided != known + 1 or decision.stop:
+            raise Invalid(
+                f"member {report.member}: the decision of a save is on its own member and does not stop it, and the "
+                f"report's decided is one more than the decision's; not {report.decided} and {known}"
+            )
+        return known
+
+    def answers(self, population: Population) -> list[Answer]:
+        """How the member stands."""
+        return [answer(population, self._report.member, self._report.lease)]
+
+
+class JoinCommand:
+    """A worker looks for a member, or for several at once. The nonce makes the retries of one call one join.
+
+    Args:
+        nonce: drawn for the call.
+        member: the one that is asked for; None: the available one furthest behind.
+        turn: the lease is taken for a turn.
+        seats: how many members; as many as are free, all leased in one append.
+    """
+
+    def __init__(
+        self, nonce: str, alive: Liveness, member: int | None = None, turn: bool = False, seats: int = 1
+    ) -> None:
         self._nonce = nonce
         self._alive = alive
         self._wish = member
         self._turn = turn
-        self._held: tuple[int, int] | None = None
+        self._wanted = seats
+        self._block = secrets.token_hex(8) if seats > 1 else ""
+        self._held: list[Seat] = []
+        self._mine: list[Seat] = []
+        self._free: Iterator[Seat] = iter(())
+        self._count = 0
 
     def propose(self, population: Population) -> Proposal | None:
-        """A lease on the member furthest behind; nothing if this nonce has one, or nobody is free."""
-        if self._mine(population) is not None or (population.finished and not self._makes_one_more(population)):
+        """A lease on the next free member; nothing where this nonce has as many as it wants, or nobody is free."""
+        if not self._goes_on(population):
+            self._begin(population)
+        if len(self._mine) >= self._wanted:
             return None
-        taken = self._take(population)
-        if taken is None:
-            return None
-        return Proposal(Leased(taken[0], taken[1], self._nonce, self._turn, self._alive.kind))
-
-    def _mine(self, population: Population) -> tuple[int, int] | None:
-        """The member and the number of the lease that carries this nonce."""
-        for m in population.members:
-            if m.lease is not None and m.lease.nonce == self._nonce and not m.lease.ended:
-                return m.id, m.lease.number
+        for member, number in self._free:
+            sign = self._alive.hold(member, number, self._block)
+            if sign:
+                self._held.append((member, number))
+                self._mine.append((member, number))
+                self._count = population.count + 1
+                leased = Leased(member, number, self._nonce, self._turn, sign)
+                return Proposal(leased, more=len(self._mine) < self._wanted)
         return None
+
+    def _goes_on(self, population: Population) -> bool:
+        """Whether this fold is the last one that was proposed for, with the lease that was proposed then."""
+        if population.count != self._count or not self._mine or self._mine[-1][0] >= len(population.members):
+            return False
+        member, number = self._mine[-1]
+        return self._is_mine(population.members[member]) and population.members[member].newest == number
+
+    def _begin(self, population: Population) -> None:
+        """Look at everybody anew: what was proposed before was not appended, or this is the beginning."""
+        self.give_up(population)
+        self._mine = self._leased(population)
+        finished = population.finished and not self._makes_one_more(population)
+        self._free = iter(()) if finished else self._candidates(population)
+
+    def _is_mine(self, m: MemberState) -> bool:
+        return m.lease is not None and m.lease.nonce == self._nonce and not m.lease.ended
+
+    def _leased(self, population: Population) -> list[Seat]:
+        return [(m.id, m.newest) for m in population.members if self._is_mine(m)]
 
     @staticmethod
     def _makes_one_more(population: Population) -> bool:
         return population.settings.members is None and not population.reached
 
-    def _take(self, population: Population) -> tuple[int, int] | None:
-        for member, number in self._free(population):
-            if self._held == (member, number) or self._alive.hold(member, number):
-                if self._held is not None and self._held[0] != member:
-                    self._alive.let_go(self._held[0])
-                self._held = (member, number)
-                return self._held
-        return None
-
-    def _free(self, population: Population) -> Iterator[tuple[int, int]]:
+    def _candidates(self, population: Population) -> Iterator[Seat]:
         """Members that could be leased, with the numbers that their leases would have."""
         if self._wish is not None:
-            m = population.member(self._wish)
-            if m.done:
-                raise Invalid(f"member {m.id} is done: there is nothing left to train in it")
-            mine = (m.id, m.newest + 1)  # its sign of life may be mine already, from an append that was raced
-            if m.due or (self._held != mine and held(m, self._alive)):
-                raise NobodyFree(f"member {m.id} waits for a decision, or is trained by a living worker")
-            yield mine
+            if not self._mine:
+                yield self._wished(population, population.member(self._wish))
         elif self._makes_one_more(population):
-            yield len(population.members), 1
+            yield from ((member, 1) for member in itertools.count(len(population.members)))
         else:
             for m in available(population, self._alive):
                 yield m.id, m.newest + 1
 
+    def _wished(self, population: Population, m: MemberState) -> Seat:
+        if m.done:
+            raise Invalid(f"member {m.id} is done: there is nothing left to train in it")
+        if m.due or held(m, self._alive):
+            raise NobodyFree(f"member {m.id} waits for a decision, or is trained by a living worker")
+        return m.id, m.newest + 1
+
     def give_up(self, population: Population) -> None:
-        """Take back the sign of life of a lease that did not come about."""
-        if self._held is not None and self._held != self._mine(population):
-            self._alive.let_go(self._held[0])
+        """Take back the signs of life of leases that did not come about."""
+        mine = self._leased(population)
+        for seat in self._held:
+            if seat not in mine:
+                self._alive.let_go(seat[0])
+        self._held = [seat for seat in self._held if seat in mine]
 
     def answers(self, population: Population) -> list[Answer]:
-        """How the leased member stands, or that nobody is to be had."""
-        mine = self._mine(population)
-        return [nobody(population) if mine is None else answer(population, *mine)]
-
-
-class TellCommand:
-    """`released`, `lost`, `absent` or `steered`; told twice is told once."""
-
-    def __init__(self, event: Event, decisions: Sequence[Decision] = ()) -> None:
-        self._event = event
-        self._decisions = tuple(decisions)
-
-    def propose(self, population: Population) -> Proposal | None:
-        """The event, if it still says something new."""
-        event = self._event
-        if isinstance(event, Released | Lost):
-            m = population.member(event.member)
-            if m.lease is None or m.lease.number != event.lease or m.lease.ended:
-                return None
-            if isinstance(event, Lost) and (m.checkpoint is None or m.checkpoint.id != event.checkpoint or m.broken):
-                return None
-        elif isinstance(event, Absent):
-            still = tuple(
-                (id, number)
-                for id, number in event.members
-                if (m := population.member(id)).living and not m.due and m.newest == number
-            )
-            if not still:
-                return None
-            event = Absent(still)
-        elif isinstance(event, Steered):
-            if event.nonce and event.nonce == population.steered:
-                return None
-            _check_change(population, event, self._decisions)
-            if "again" in event.change and not self._decisions:
-                return _tried_again(population, event)
-        else:
-            raise Invalid("only released, lost, absent and steered can be told")
-        return Proposal(event, self._decisions)
-
-    def answers(self, population: Population) -> list[Answer]:
-        """How the member of the event stands, where it has one."""
-        if isinstance(self._event, Released | Lost):
-            return [answer(population, self._event.member, self._event.lease)]
-        return [nobody(population)]
-
-
-def _tried_again(population: Population, event: Steered) -> Proposal | None:
-    """Another beginning for those of the named members that have failed, and still have when this is decided."""
-    failed = [population.members[id] for id in event.change["again"] if population.members[id].failed]
-    if not failed or population.reached:
-        return None
-    change = event.change | {"again": [m.id for m in failed]}
-    note = f"tried again by {event.by}" if event.by else "tried again"
-    return Proposal(replace(event, change=change), tuple(again(population, m, note) for m in failed))
-
-
-def _check_change(population: Population, event: Steered, decisions: Sequence[Decision]) -> None:
-    named = event.change.get("again", [])
-    members = range(len(population.members))
-    if not isinstance(named, list) or any(type(id) is not int or id not in members for id in named):
-        raise Invalid(f"again names members, 0 to {len(members) - 1}; not {named!r:.40}")
-    if decisions and sorted(d.member for d in decisions) != sorted(named):
-        raise Invalid(f"decisions from outside are on the members that are named, again={named!r:.40}, and no others")
-    steps, now = event.change.get("steps"), population.settings.steps
-    if "steps" in event.change and (type(steps) is not int or now is None or not now <= steps <= LARGEST):
-        raise Invalid(f"steps can be raised from {now}, to an integer up to {LARGEST}; not to {steps!r:.40}")
-    for name in event.change:
-        if name not in ("steps", "again", "finish"):
-            raise Invalid(f"nobody knows how to steer {name!r:.40}")
-
-
-class FinishCommand:
-    """The worker says that its member has been trained enough: a `stop` decision."""
-
-    def __init__(self, member: int, lease: int) -> None:
-        self._member = member
-        self._lease = lease
-
-    def propose(self, population: Population) -> Proposal | None:
-        """A steered entry with the decision, unless the member is done or the lease is over."""
-        m = population.member(self._member)
-        if m.done or m.lease is None or m.lease.number != self._lease or m.lease.ended:
-            return None
-        stop = Decision(m.id, m.ready, stop=True, why=Why(note="finished by its worker"))
-        return Proposal(Steered({"finish": m.id}, by="worker"), (stop,))
-
-    def answers(self, population: Population) -> list[Answer]:
-        """How the member stands."""
-        return [answer(population, self._member, self._lease)]
+        """How the leased members stand, or that nobody is to be had."""
+        return [answer(population, *seat) for seat in self._leased(population)] or [nobody(population)]
 
 
 class StandCommand:

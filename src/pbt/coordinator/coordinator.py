@@ -6,18 +6,17 @@ changes. Any number of coordinators may stand on one journal, in as many process
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from pbt.coordinator import commands as cmd
 from pbt.coordinator.answer import Answer
-from pbt.coordinator.commands import Command, Proposal
+from pbt.coordinator.commands import Command, JoinCommand, Proposal, ReportCommand, StandCommand
 from pbt.coordinator.exploration import Owed
 from pbt.coordinator.leasing import Missing, gone
 from pbt.coordinator.snapshot import crossed, dump, load
-from pbt.coordinator.transition import Fold, fold_all, owes, walk
+from pbt.coordinator.telling import FinishCommand, TellCommand
+from pbt.coordinator.transition import Fold, decide, fold_all, owes, steps_of
 from pbt.errors import JournalError, PBTError, Uncreated
 from pbt.journals.journal import Journal, Raced, weakly
 from pbt.liveness.liveness import Liveness
@@ -28,7 +27,6 @@ from pbt.settings import Wanted, compare, resolve
 from pbt.strategies.registry import Builder, build
 from pbt.strategies.strategy import Strategy
 
-_log = logging.getLogger("pbt")
 _NOTHING = "nothing was created here yet: the first join that brings a space creates the population"
 _RUN = 1000
 """Entries that are folded at once."""
@@ -145,7 +143,7 @@ class Coordinator:
 
     def _append_first(self, settings: Settings) -> None:
         self._strategy = self._build(settings)
-        body, after, entry = walk(None, Proposal(Created(settings)), self._strategy, self._clock())
+        body, after, entry = decide(None, Proposal(Created(settings)), self._strategy, self._clock())
         self.journal.append(0, [body])
         self._last = body
         self._note(after, entry)
@@ -163,13 +161,31 @@ class Coordinator:
         self._create_or_find(asked)
         dead = gone(self.population, self.alive)
         if dead:
-            self._one(cmd.TellCommand(Absent(dead)))
-        command = cmd.JoinCommand(nonce, self.alive, member, turn)
+            self._one(TellCommand(Absent(dead)))
+        command = JoinCommand(nonce, self.alive, member, turn)
         try:
             (answer,) = self._one(command)
         finally:
             command.give_up(self.population)
         return self._settled(answer)
+
+    def join_block(self, nonce: str, seats: int, asked: Wanted | None = None) -> list[Answer]:
+        """Lease up to so many members in one append, for one process that trains them all at once.
+
+        Args:
+            nonce: as of `join`.
+            seats: how many members, at least 1.
+
+        Returns:
+            How each of them stands; of nobody, as `join`, where none is to be had.
+        """
+        self._create_or_find(asked)
+        command = JoinCommand(nonce, self.alive, seats=seats)
+        try:
+            answers = self._one(command)
+        finally:
+            command.give_up(self.population)
+        return [self._settled(answer) for answer in answers]
 
     def _create_or_find(self, asked: Wanted | None) -> None:
         if asked is None:
@@ -179,7 +195,7 @@ class Coordinator:
 
     def report(self, *reports: Report) -> list[Answer]:
         """Record reports, decide, and say how their members stand. The same report again: the same question again."""
-        answers = self._one(cmd.ReportCommand(reports, self.alive))
+        answers = self._one(ReportCommand(reports, self.alive))
         for answer in answers:
             if answer.wait:
                 return self._attended(answers)
@@ -189,22 +205,22 @@ class Coordinator:
         """How things stand once what is waited for was done, as far as this coordinator can do it."""
         absent = self.absentees()
         if absent is not None:
-            self._one(cmd.TellCommand(absent))
+            self._one(TellCommand(absent))
         return [self._settled(self.stand(a.member, a.lease)) for a in answers if a.member is not None]
 
     def tell(self, event: Event, decisions: Sequence[Decision] = ()) -> Answer:
         """Record `released`, `lost`, `absent` or `steered`."""
-        (answer,) = self._one(cmd.TellCommand(event, decisions))
+        (answer,) = self._one(TellCommand(event, decisions))
         return self._settled(answer)
 
     def finish(self, member: int, lease: int) -> Answer:
         """Stop a member because its worker says that it is trained enough."""
-        (answer,) = self._one(cmd.FinishCommand(member, lease))
+        (answer,) = self._one(FinishCommand(member, lease))
         return answer
 
     def stand(self, member: int, lease: int) -> Answer:
         """How a member stands, for the holder of `lease`."""
-        (answer,) = self._one(cmd.StandCommand(member, lease))
+        (answer,) = self._one(StandCommand(member, lease))
         return answer
 
     def let_go(self, member: int) -> None:
@@ -275,22 +291,12 @@ class Coordinator:
         bodies: list[bytes] = []
         steps: list[tuple[Fold, Entry]] = []
         for command in commands:
-            proposal = None
-            try:
-                proposal = command.propose(current.population)
-                if proposal is not None:
-                    body, current, entry = walk(current, proposal, self._strategy, self._clock())
-                    bodies.append(body)
-                    steps.append((current, entry))
-                refusals.append(None)
-            except PBTError as refusal:
-                proposal = None
-                refusals.append(refusal)
-            except Exception as error:
-                proposal = None
-                _log.exception("an unforeseen error in a command: %r", command)
-                refusals.append(PBTError(f"this can not be recorded ({type(error).__name__}: {error})"))
-            appended.append(proposal is not None)
+            found, refusal = steps_of(command, current, self._strategy, self._clock)
+            for body, current, entry in found:
+                bodies.append(body)
+                steps.append((current, entry))
+            refusals.append(refusal)
+            appended.append(bool(found))
         if bodies:
             known = self._fold.population.count
             self.journal.append(known, bodies)
@@ -340,8 +346,4 @@ class Coordinator:
 
     def absentees(self) -> Absent | None:
         """Members that a barrier should no longer wait for: nobody living has held them for `barrier_timeout`."""
-        settings = self.population.settings
-        if not settings.synchronous:
-            return None
-        missing = self._missing.longer_than(settings.barrier_timeout, self.population, self.alive)
-        return Absent(missing) if missing else None
+        return self._missing.absent(self.population, self.alive)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pbt.errors import Uncreated
+from pbt.errors import PBTError, Uncreated
 from pbt.journals.journal import Reads
 from pbt.population.entries import Entry, decode
 from pbt.population.fold import apply
 from pbt.population.member import MemberState
 from pbt.population.population import Population
 
-Listener = Callable[[Entry, Population | None], None]
+Listener = Callable[[Population | None, Entry, Population], None]
+"""Called with the population before an entry, the entry, and the population after it."""
 
 
 class Follower:
-    """Folds entries as they come, and passes each on to who listens."""
+    """Folds the entries of a journal once, for all of its listeners."""
 
     def __init__(self, journal: Reads) -> None:
         self._journal = journal
@@ -23,19 +24,26 @@ class Follower:
         self._population: Population | None = None
 
     def listen(self, to: Listener) -> None:
-        """Have `to` called with every entry from here on, once it is folded, and the population before it."""
+        """Have `to` called with every entry from here on: see `Listener`."""
         self._listeners.append(to)
 
     def catch_up(self) -> int:
-        """Fold what is new; how many entries that were."""
-        n = 0
-        for body in self._journal.read(0 if self._population is None else self._population.count):
-            entry = decode(body)
-            before, self._population = self._population, apply(self._population, entry)
-            n += 1
+        """Fold the entries that are new.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            PBTError: an entry can not be read, or does not follow from those before it; it is named.
+        """
+        first = number = 0 if self._population is None else self._population.count
+        for body in self._journal.read(first):
+            number += 1
+            before = self._population
+            entry, self._population = _folded(before, body, number)
             for listener in self._listeners:
-                listener(entry, before)
-        return n
+                listener(before, entry, self._population)
+        return number - first
 
     @property
     def exists(self) -> bool:
@@ -62,3 +70,13 @@ class Follower:
     def finished(self) -> bool:
         """Whether the population is finished, as last seen."""
         return self._population is not None and self._population.finished
+
+
+def _folded(before: Population | None, body: bytes, number: int) -> tuple[Entry, Population]:
+    try:
+        entry = decode(body)
+        return entry, apply(before, entry)
+    except PBTError as error:
+        raise type(error)(f"journal entry {number}: {error}") from None
+    except Exception as error:
+        raise PBTError(f"journal entry {number} does not follow from those before it: {error!r}") from error

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from heapq import heapify, heappop
 
 from pbt.liveness.liveness import Liveness
+from pbt.population.entries import Absent
 from pbt.population.losses import against, nothing_to_show
 from pbt.population.member import MemberState
 from pbt.population.population import Population
@@ -69,7 +70,14 @@ class Missing:
         self._clock = clock
         self._since: dict[tuple[int, int], float] = {}
 
-    def longer_than(self, seconds: float, population: Population, alive: Liveness) -> tuple[tuple[int, int], ...]:
+    def absent(self, population: Population, alive: Liveness) -> Absent | None:
+        """Those that a barrier does not wait for any longer: held by nobody living for `barrier_timeout`."""
+        if not population.settings.synchronous:
+            return None
+        missing = self._longer_than(population.settings.barrier_timeout, population, alive)
+        return Absent(missing) if missing else None
+
+    def _longer_than(self, seconds: float, population: Population, alive: Liveness) -> tuple[tuple[int, int], ...]:
         """(member, newest lease number) of living members that nobody has held for that long."""
         now = self._clock()
         missing = [(m.id, m.newest) for m in population.members if m.living and not m.due and not held(m, alive)]

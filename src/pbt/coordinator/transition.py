@@ -1,18 +1,21 @@
-"""The walk of one event: from a fold and a proposal to the entry's bytes and the next fold. Pure."""
+"""The transition: from a fold and what a command proposes to entries and the next fold. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from pbt.coordinator.commands import Proposal
+from pbt.coordinator.commands import Command, Proposal
 from pbt.errors import Invalid, PBTError, StrategyError
-from pbt.population.entries import Decision, Entry, canonical, decode, encode
+from pbt.population.entries import Decision, Entry, Reported, canonical, decode, encode
 from pbt.population.fold import apply, apply_all, decided, happened
 from pbt.population.population import Population
 from pbt.strategies.strategy import Memory, Strategy
+
+_log = logging.getLogger("pbt")
 
 
 class Fold(NamedTuple):
@@ -22,7 +25,39 @@ class Fold(NamedTuple):
     memory: Memory = None
 
 
-def walk(before: Fold | None, proposal: Proposal, strategy: Strategy, time: float) -> tuple[bytes, Fold, Entry]:
+class Step(NamedTuple):
+    """An entry to be appended: its bytes, the fold after it, and itself as it will be read."""
+
+    body: bytes
+    after: Fold
+    entry: Entry
+
+
+def steps_of(
+    command: Command, before: Fold, strategy: Strategy, clock: Callable[[], float]
+) -> tuple[list[Step], PBTError | None]:
+    """The entries of a command, or why it is refused: where one of its entries is, none is appended."""
+    try:
+        return _steps(command, before, strategy, clock), None
+    except PBTError as refusal:
+        return [], refusal
+    except Exception as error:
+        _log.exception("an unforeseen error in a command: %r", command)
+        return [], PBTError(f"this can not be recorded ({type(error).__name__}: {error})")
+
+
+def _steps(command: Command, before: Fold, strategy: Strategy, clock: Callable[[], float]) -> list[Step]:
+    """Each entry decided on the fold that includes the one before."""
+    found: list[Step] = []
+    proposal = command.propose(before.population)
+    while proposal is not None:
+        found.append(decide(before, proposal, strategy, clock()))
+        before = found[-1].after
+        proposal = command.propose(before.population) if proposal.more else None
+    return found
+
+
+def decide(before: Fold | None, proposal: Proposal, strategy: Strategy, time: float) -> Step:
     """Apply the event, let the strategy decide for whoever is due, and fold the entry as it will be read.
 
     What is folded is what will be read: the event in its canonical form, the decisions as decoded.
@@ -34,6 +69,8 @@ def walk(before: Fold | None, proposal: Proposal, strategy: Strategy, time: floa
     population, memory = before if before is not None else (None, None)
     event, decisions = canonical(proposal.event), proposal.decisions
     remembers = strategy.remembers
+    if isinstance(event, Reported) and not strategy.several_objectives:
+        _check_one_objective(event)
     seen = happened(population, event)
     decisions = _checked_outside(seen, decisions)
     view = decided(seen, decisions) if decisions else seen
@@ -43,7 +80,7 @@ def walk(before: Fold | None, proposal: Proposal, strategy: Strategy, time: floa
     body = encode(Entry(time, event, decisions))
     entry = decode(body)
     after = decided(seen, entry.decisions)
-    return body, Fold(after, strategy.remember(memory, population, entry) if remembers else None), entry
+    return Step(body, Fold(after, strategy.remember(memory, population, entry) if remembers else None), entry)
 
 
 def fold_all(before: Fold | None, entries: Sequence[Entry], strategy: Strategy) -> Fold:
@@ -61,6 +98,15 @@ def fold_all(before: Fold | None, entries: Sequence[Entry], strategy: Strategy) 
 def owes(entry: Entry) -> bool:
     """Whether a decision of the entry owes hyperparameters."""
     return any(d.hyperparameters is None and d.owed for d in entry.decisions)
+
+
+def _check_one_objective(event: Reported) -> None:
+    for report in event.reports:
+        if isinstance(report.score, dict) or any(isinstance(past.score, dict) for past in report.history):
+            raise Invalid(
+                f"member {report.member}: score is a mapping, and this population's strategy ranks one number: "
+                "report one, or a list of evaluations"
+            )
 
 
 def _decide(strategy: Strategy, view: Population, memory: Memory) -> Sequence[Decision]:

@@ -21,7 +21,7 @@ from pbt.demo.train import ROUNDS, SPACE, UPDATES, WIDTHS
 from pbt.errors import PBTError
 from pbt.launchers.local import LocalRun
 from pbt.opening.opening import open_population
-from pbt.population.entries import Entry, decode, real
+from pbt.population.entries import real
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
 from pbt.population.schedule import schedule
@@ -41,7 +41,7 @@ class Found(NamedTuple):
     """What one population came to."""
 
     population: Population
-    entries: list[Entry]
+    lineage: Lineage
     seconds: float
     test: float
     accuracy: float
@@ -56,6 +56,11 @@ class Found(NamedTuple):
     def steps(self) -> int:
         """Steps trained in all, those included that an exploit threw away."""
         return self.population.reports
+
+    @property
+    def history(self) -> History:
+        """What pictures are drawn from."""
+        return History(self.population, self.lineage)
 
 
 def show(folder: Path, seed: int, console: Console, plain: bool) -> int:
@@ -72,9 +77,9 @@ def show(folder: Path, seed: int, console: Console, plain: bool) -> int:
     console.print(f"\n[bold]3. Random search with {MORE} members:[/] {MORE // MEMBERS} times the work")
     more = train(folder / "random-more", MORE, PBT(quantile=0, resample=0))
     pictures = [folder / "scores.png", folder / "schedule.png"]
-    title, history = "Handwritten digits: population-based training, and random search", History.of(trained.entries)
+    title, history = "Handwritten digits: population-based training, and random search", trained.history
     others = {"random search": random, f"random search, {MORE} members": more}
-    compared = {name: History.of(found.entries) for name, found in others.items()}
+    compared = {name: found.history for name, found in others.items()}
     name = "held-out log-likelihood"
     draw(history, pictures[0], title, parts=Parts(schedule=False), score_name=name, others=compared)
     draw(history, pictures[1], title, parts=Parts(scores=False))
@@ -102,7 +107,8 @@ def _train(
     )  # fmt: skip
     opened = open_population(str(folder))
     opened.coordinator.create(asked)
-    follower = Follower(opened.journal)
+    follower, lineage = Follower(opened.journal), Lineage()
+    follower.listen(lineage.follow)
     command = [sys.executable, "-m", "pbt.demo.train", str(data.absolute())]
     run = LocalRun(
         opened.where,
@@ -124,7 +130,7 @@ def _train(
     network.load(opened.own().fetch(population.best.id) / "network.npz")
     return Found(
         population,
-        [decode(body) for body in opened.journal.read(0)],
+        lineage,
         time.monotonic() - began,
         network.log_likelihood(digits.test_x, digits.test_y),
         network.accuracy(digits.test_x, digits.test_y),
@@ -134,9 +140,7 @@ def _train(
 def _conclusion(folder: Path, trained: Found, random: Found, more: Found, pictures: list[Path]) -> str:
     best = trained.population.best
     assert best is not None
-    lineage = Lineage.of(trained.entries)
     quoted = shlex.quote(str(folder / "pbt"))
-    exploits = sum(d.source is not None for e in trained.entries for d in e.decisions)
     return "\n".join(
         [
             "\n[bold]What came out[/] (log-likelihood: 0 is perfect, -2.3 is guessing)\n",
@@ -149,10 +153,10 @@ def _conclusion(folder: Path, trained: Found, random: Found, more: Found, pictur
             f"{_compared(trained, random)} than random search with as many members",
             f"({trained.test:.3f} against {random.test:.3f}), and {_compared(trained, more)} than random search with "
             f"{MORE // MEMBERS} times as many ({more.test:.3f}).",
-            f"{exploits} times a member took over another's weights and hyperparameters.",
+            f"{trained.lineage.exploits} times a member took over another's weights and hyperparameters.",
             "",
             f"The schedule it discovered (lineage of the best, member {best.member} at step {best.step}):",
-            *("  " + line for line in schedule_lines(schedule(lineage, best))),
+            *("  " + line for line in schedule_lines(schedule(trained.lineage, best))),
             "",
             f"Pictures:     {escape(str(pictures[0]))}   scores, with the best one's lineage",
             f"              {escape(str(pictures[1]))}   the schedule, on each hyperparameter's own scale",

@@ -1,1 +1,1 @@
-"""What the operating system gives and takes: locks, files shared among users, standard streams."""
+"""Operating system: locks, whole files, files shared among users, standard streams."""

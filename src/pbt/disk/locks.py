@@ -24,7 +24,7 @@ _open: set[int] = set()
 
 
 def _close_in_child() -> None:
-    """A forked child must not keep its parent's locks: it would be alive for both."""
+    """Close locks in a forked child: else a lock would survive its real holder."""
     for fd in list(_open):
         os.close(fd)
     _open.clear()

@@ -53,7 +53,7 @@ def share_folder(path: Path) -> None:
 
 
 def refusal(path: Path, population: Path) -> SettingsError:
-    """What is said to a user who may not write what all workers of a population write."""
+    """The error for a user without write permission in a population's folder."""
     if os.statvfs(path).f_flag & os.ST_RDONLY:
         return SettingsError(f"{path} lies on a read-only file system: training needs to write there")
     return SettingsError(
@@ -63,7 +63,7 @@ def refusal(path: Path, population: Path) -> SettingsError:
 
 
 def check_writable(population: Path) -> None:
-    """Whether this user may write what every worker writes.
+    """Check write permission for every file that workers write.
 
     Raises:
         SettingsError: he may not.

@@ -1,4 +1,4 @@
-"""What this process waits for, said where its user sees it: after a second or two, and then every minute."""
+"""Waits with growing pauses between attempts, announced to the user after two seconds and then every minute."""
 
 from __future__ import annotations
 
@@ -10,34 +10,51 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
+from pbt import preempt
 
 _log = logging.getLogger("pbt")
-FIRST_POLL, LAST_POLL = 0.02, 1.0
-"""Seconds between two questions of who waits; they grow from the first to the last."""
+FIRST_POLL, LAST_POLL, _GROWTH = 0.02, 1.0, 1.5
+"""Seconds between two attempts, which grow from the first to the last by this factor."""
 FIRST, EVERY = 2.0, 60.0
-"""Seconds of waiting after which something is said, and said again. A launcher's table shows who waits: there, once."""
+"""Seconds until a wait is announced, and announced again; under a launcher, whose table shows it, only once."""
 LAUNCHED = "PBT_RUN"
 """In the environment: a launcher started this process."""
 
 
 class Waiting:
-    """One wait, told by whoever does the waiting, or with `tick` by what it calls.
+    """One wait, with growing pauses between attempts. Functions that it calls may announce it with `tick`.
 
     Args:
-        what: is waited for.
-        after: seconds until it is told.
+        what: the announcement, or a function that words it.
+        after: seconds until it is announced.
+        first: seconds of the first pause.
+        last: seconds of the longest pause.
     """
 
-    def __init__(self, what: str | Callable[[], str], after: float = FIRST) -> None:
+    def __init__(
+        self, what: str | Callable[[], str] = "", after: float = FIRST, first: float = FIRST_POLL,
+        last: float = LAST_POLL,
+    ) -> None:  # fmt: skip
         self.what = what
-        self._next = time.monotonic() + after
+        self._began = time.monotonic()
+        self._next = self._began + after
+        self._pause, self._last = first, last
+
+    def over(self, patience: float | None = None) -> bool:
+        """This process was asked to stop, or one more pause would end later than `patience` seconds after the first."""
+        late = patience is not None and time.monotonic() - self._began + self._pause > patience
+        return late or preempt.requested()
+
+    def pause(self, what: str | None = None) -> None:
+        """Announce the wait if that is due, and sleep until the next attempt."""
+        self.what = self.what if what is None else what
+        self.tell()
+        time.sleep(self._pause)
+        self._pause = min(self._last, self._pause * _GROWTH)
 
     def tell(self) -> None:
-        """It goes on."""
+        """Announce the wait if that is due."""
         now = time.monotonic()
         if now >= self._next:
             self._next = math.inf if LAUNCHED in os.environ else now + EVERY
@@ -59,7 +76,7 @@ def _waits() -> list[Waiting]:
 
 
 def tick() -> None:
-    """What this thread waits for goes on."""
+    """Announce the innermost wait of this thread if that is due."""
     for waiting in _waits()[-1:]:
         waiting.tell()
 
@@ -70,7 +87,7 @@ _watcher: threading.Thread | None = None
 
 @contextmanager
 def blocked(what: str) -> Iterator[None]:
-    """A wait within one call of the system, told by a thread that from the first such wait on looks every second."""
+    """A wait inside one system call, announced by a watcher thread."""
     _begin_to_watch()
     waiting = Waiting(what)
     _blocked.append(waiting)

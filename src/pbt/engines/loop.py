@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import copy as copying
 import random
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, Unpack
+
+from msgspec.structs import replace
 
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.coordinator import Coordinator
-from pbt.errors import PBTError
+from pbt.coordinator.seat import Seat
+from pbt.errors import PBTError, SettingsError
 from pbt.journals.memory import MemoryJournal
 from pbt.liveness.liveness import SameProcess
 from pbt.population.chance import Chance
-from pbt.population.entries import Checkpoint, Entry, Report
+from pbt.population.entries import Entry, Report
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
 from pbt.population.recorded import Settings
 from pbt.population.schedule import Schedule, schedule
-from pbt.settings import wanted
+from pbt.settings import RunSettings, wanted
 from pbt.space.numbers import real, scores
 from pbt.space.space import Space, Values
 
@@ -48,11 +50,11 @@ class Best(Generic[S]):
 
 @dataclass(frozen=True)
 class Result(Generic[S]):
-    """What a run of `pbt.train` found.
+    """The result of a run of `pbt.train`.
 
     Attributes:
         best: the best member so far.
-        lineage: who took over whose weights, when.
+        lineage: the tree of segments: which member took over whose weights, and when.
         journal: every entry, in order.
         population: how it stands at the end.
         states: the members' training states at the end, by id.
@@ -71,17 +73,8 @@ def train(
     score: Callable[[S, random.Random], float],
     space: Space | Mapping[str, Any],
     *,
-    members: int = 16,
-    steps: int,
-    interval: int | None = None,
-    strategy: Any = "pbt",
-    seed: int | None = None,
-    maximize: bool,
     copy: Callable[[S], S] = copying.deepcopy,
-    goal: float | None = None,
-    initial: Any = None,
-    synchronous: bool = False,
-    quorum: int | None = None,
+    **settings: Unpack[RunSettings],
 ) -> Result[S]:
     """Train a population in this process.
 
@@ -91,129 +84,136 @@ def train(
     Args:
         init: ``init(rng) -> state``.
         step: ``step(state, hyperparameters, rng) -> state``; it may change the state in place.
-        score: ``score(state, rng) -> float``, or a list of evaluations.
-        space: name to domain.
-        members: how many models.
-        steps: calls of `step` for each member.
-        interval: steps between two decisions; by default a fortieth of `steps`, rounded up.
-        strategy: a name, a dict with "name" and parameters, or a strategy.
-        seed: of all chance; drawn if None. The same seed gives the same run.
-        maximize: whether a higher score is better.
-        copy: how a state is copied at an exploit, and when it is the best so far.
-        goal: a score that ends the run.
-        initial: configurations with which the first members begin.
-        synchronous: decide for all members at once, after every round.
-        quorum: see `pbt.Settings`.
+        score: ``score(state, rng) -> float``, or a list of evaluations, whose mean is the score.
+        space: hyperparameters by name: `pbt.Float`, `pbt.Int`, `pbt.Ordinal`, `pbt.Choice`, or a constant.
+        copy: how a state is copied before it is trained on. The states that decisions may name are kept: of each
+            member its current one and the one before, the best, and those of teachers.
+        members: how many models, 1 or more. Needed.
+        steps: calls of `step` for each member, 1 or more. Needed, unless there is a goal.
+        interval: steps between two decisions on a member, 1 or more. By default a fortieth of `steps`, rounded up.
+        maximize: whether a higher score is better. Needed.
+        goal: a finite score that ends the run.
+        strategy: a name, a dict with a "name" and parameters, or an object. By default ``"pbt"``.
+        seed: of all chance, 0 or more. By default drawn. The same seed gives the same run.
+        initial: hyperparameters of the first members, a dict each; those left out are drawn from the space.
+        quorum: members that must be ranked before a low rank has consequences, 1 or more. By default half of those
+            that still train, at least 2.
+        synchronous: decide on all members at once, after every round. By default False.
+
+    Returns:
+        The best member, the lineage, and every entry of the journal.
 
     Raises:
-        SettingsError, SpaceError: for arguments out of their range.
+        SettingsError, SpaceError: for arguments out of their range, unknown or missing.
         PBTError: if no member ever had a finite score.
     """
-    asked = wanted(
-        space=space, strategy=strategy, initial=initial, members=members, steps=steps, interval=interval,
-        seed=secrets.randbelow(2**32) if seed is None else seed, maximize=maximize, goal=goal,
-        synchronous=synchronous, quorum=quorum,
-    )  # fmt: skip
+    asked = wanted(RunSettings, space=space, **settings)
+    if asked.steps is None and asked.goal is None:
+        raise SettingsError("say how many steps each member is trained: steps=200, for example")
     coordinator = Coordinator(MemoryJournal(), SameProcess())
-    settings = coordinator.create(asked)
-    seats = [_Seat(coordinator, id, init, settings.seed) for id in range(settings.members or 0)]
-    best: list[S] = []
-    while any(seat.trains for seat in seats):
-        for seat in filter(lambda seat: seat.trains, seats):
-            before = coordinator.population.best
-            seat.train(step, score, settings)
-            if coordinator.population.best is not before:
-                best = [copy(seat.state)]
-            _exchange(seats, copy, init)
-    return _result(coordinator, best, [seat.state for seat in seats])
+    loop = _Loop(coordinator, coordinator.create(asked), _Calls(init, step, score, copy))
+    loop.run()
+    return loop.result()
 
 
-def _exchange(seats: list[_Seat[S]], copy: Callable[[S], S], init: Callable[[random.Random], S]) -> None:
-    """Every member takes over what was decided on it; all from the states before any of them changes."""
-    taken = [(seat, seat.taken_over(seats, copy, init)) for seat in seats if seat.was_replaced()]
-    for seat, state in taken:
-        seat.state = state
+class _Calls(NamedTuple, Generic[S]):
+    """The user's functions."""
+
+    init: Callable[[random.Random], S]
+    step: Callable[[S, Values, random.Random], S]
+    score: Callable[[S, random.Random], Any]
+    copy: Callable[[S], S]
 
 
-class _Seat(Generic[S]):
-    """One member's training in this process."""
+class _Loop(Generic[S]):
+    """All members of a population, trained one after the other from states that are kept by checkpoint id."""
 
-    def __init__(self, coordinator: Coordinator, id: int, init: Callable[[random.Random], S], seed: int) -> None:
+    def __init__(self, coordinator: Coordinator, settings: Settings, calls: _Calls[S]) -> None:
         self._coordinator = coordinator
-        self._seed = seed
-        self._answer: Answer = coordinator.join(f"seat-{id}", member=id)
-        self._known = self._answer
-        self._report: Report | None = None
-        self.state = init(self._rng("init"))
-        self.wrote: str | None = None
+        self._settings = settings
+        self._calls = calls
+        self._seats = [Seat(coordinator.join(_nonce(id), member=id)) for id in range(settings.members or 0)]
+        self._last: dict[int, Report] = {}
+        self._states: dict[str, S] = {}
+        self._own: list[list[str]] = [[] for _ in self._seats]
 
-    def _rng(self, purpose: str) -> random.Random:
-        a = self._answer
-        assert a.member is not None
-        return Chance(self._seed, a.member, a.decisions).generator(purpose)
+    def run(self) -> None:
+        """Train all members as long as there is something left to train."""
+        while any([self._trained(id) for id in range(len(self._seats))]):
+            pass
 
-    def train(
-        self,
-        step: Callable[[S, Values, random.Random], S],
-        score: Callable[[S, random.Random], Any],
-        settings: Settings,
-    ) -> None:
-        """The steps up to the next decision, or to the end; a score, a report."""
-        a = self._answer
-        assert a.member is not None
-        n = settings.interval if settings.steps is None else min(settings.interval, settings.steps - a.step)
-        for i in range(a.step + 1, a.step + n + 1):
-            self.state = step(self.state, dict(a.hyperparameters), self._rng(f"step/{i}"))
-        now = a.step + n
-        scored = score(self.state, self._rng(f"score/{now}"))
-        told = scores(scored)
-        self.wrote = f"{a.member}/{a.lease}-{a.seq + 1}"
-        self._report = Report(
-            member=a.member,
-            lease=a.lease,
-            seq=a.seq + 1,
-            decided=a.decisions,
-            step=now,
-            score=told,
-            checkpoint=self.wrote,
+    def _trained(self, id: int) -> bool:
+        """Train a member up to its next decision and report, if it can be trained now; whether it could."""
+        answer = self._stands(id)
+        if answer.wait or answer.stop or self._coordinator.population.finished:
+            return False
+        n, steps = self._settings.interval, self._settings.steps
+        now = answer.step + (n if steps is None else min(n, steps - answer.step))
+        state = self._begun(answer)
+        for i in range(answer.step + 1, now + 1):
+            state = self._calls.step(state, dict(answer.hyperparameters), self._rng(answer, f"step/{i}"))
+        report = self._seats[id].report(now, scores(self._calls.score(state, self._rng(answer, f"score/{now}"))))
+        self._say(replace(report, checkpoint=report.checkpoint_id), state)
+        return True
+
+    def _say(self, report: Report, state: S) -> None:
+        """Report with a state, and forget the states that the population refers to no longer."""
+        id = report.member
+        self._states[report.checkpoint_id] = state
+        self._last[id] = report
+        (answer,) = self._coordinator.report(report)
+        self._seats[id].recorded(report, answer)
+        self._seats[id].take(answer)
+        own = [*self._own[id], report.checkpoint_id]
+        self._own[id] = [checkpoint for checkpoint in own if checkpoint in answer.keep]
+        for checkpoint in {*own, *answer.drop}.difference(answer.keep):
+            self._states.pop(checkpoint, None)
+
+    def _stands(self, id: int) -> Answer:
+        """How a member stands: asked again where it waits, or something was decided since."""
+        seat = self._seats[id]
+        if seat.answer.wait or seat.answer.decisions < self._coordinator.population.members[id].decisions:
+            if id in self._last:
+                (answer,) = self._coordinator.report(self._last[id])
+            else:
+                answer = self._coordinator.join(_nonce(id), member=id)
+            seat.take(answer)
+        return seat.answer
+
+    def _begun(self, answer: Answer) -> S:
+        """The state that a member trains on from: a copy of its current one, which others may need, or a new one."""
+        current = answer.checkpoint
+        if current is None:
+            return self._calls.init(self._rng(answer, "init"))
+        return self._calls.copy(self._states[current.id])
+
+    def _rng(self, answer: Answer, purpose: str) -> random.Random:
+        assert answer.member is not None
+        return Chance(self._settings.seed, answer.member, answer.decisions).generator(purpose)
+
+    def result(self) -> Result[S]:
+        """The result of the run.
+
+        Raises:
+            PBTError: no member ever had a finite score.
+        """
+        population = self._coordinator.population
+        best = population.best
+        if best is None:
+            raise PBTError(
+                "no member ever had a finite score: look at what score() returns, and widen or lower the space"
+            )
+        entries = list(self._coordinator.entries())
+        lineage = Lineage.of(entries)
+        state, found = self._states[best.id], schedule(lineage, best)
+        return Result(
+            Best(real(best.score), state, found, best.member, best.step, best.hyperparameters),
+            lineage,
+            entries,
+            population,
+            [self._begun(self._stands(id)) for id in range(len(self._seats))],
         )
-        (self._answer,) = self._coordinator.report(self._report)
-        self._known = a
-
-    @property
-    def trains(self) -> bool:
-        """There is something left to train, now."""
-        return not (self._answer.stop or self._answer.wait or self._coordinator.population.finished)
-
-    def was_replaced(self) -> bool:
-        """A decision has given this member other weights since it was last asked."""
-        if self._answer.wait and self._report is not None:
-            (self._answer,) = self._coordinator.report(self._report)
-        return not self._answer.wait and self._answer.given > self._known.given
-
-    def taken_over(self, seats: list[_Seat[S]], copy: Callable[[S], S], init: Callable[[random.Random], S]) -> S:
-        """The state that the decision gives: a copy of the parent's, or a new one."""
-        self._known = self._answer
-        parent = self._answer.checkpoint
-        return init(self._rng("init")) if parent is None else copy(_state_of(parent, seats))
 
 
-def _state_of(parent: Checkpoint, seats: list[_Seat[S]]) -> S:
-    """The parent's state: nobody trains between a decision and its exploit, so it is the one it reported."""
-    seat = seats[parent.member]
-    if seat.wrote != parent.id:
-        raise PBTError(
-            f"the strategy chose checkpoint {parent.id}, whose state is gone: pbt.train keeps the latest of each"
-        )
-    return seat.state
-
-
-def _result(coordinator: Coordinator, kept: list[S], final: list[S]) -> Result[S]:
-    population = coordinator.population
-    best = population.best
-    if best is None:
-        raise PBTError("no member ever had a finite score: look at what score() returns, and widen or lower the space")
-    entries = list(coordinator.entries())
-    lineage = Lineage.of(entries)
-    found = Best(real(best.score), kept[0], schedule(lineage, best), best.member, best.step, best.hyperparameters)
-    return Result(found, lineage, entries, population, final)
+def _nonce(id: int) -> str:
+    return f"seat-{id}"

@@ -1,4 +1,4 @@
-"""What a journal is: numbered byte strings, and compare-and-append. That is the whole concurrency contract."""
+"""The journal's protocol: numbered byte strings and compare-and-append, the whole concurrency contract."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from weakref import WeakMethod
 
 
 class Raced(Exception):
-    """Somebody else appended first: catch up, and decide anew."""
+    """Another writer appended first: catch up, and decide anew."""
 
 
 def mend(population: Path) -> str:
-    """What to do about a damaged journal in this folder."""
+    """Advice about a damaged journal in this folder."""
     return (
         "restore the folder from a copy, or see what can be saved from this one: "
         f"pbt doctor {shlex.quote(str(population))}"
@@ -51,7 +51,7 @@ class Journal(Reads, Protocol):
         ...
 
     def snapshot(self) -> bytes | None:
-        """What `save_snapshot` kept last, if it is still there. A cache: it may go at any time."""
+        """The last snapshot saved, if it is still there: a cache, which may be deleted at any time."""
         ...
 
     def save_snapshot(self, body: bytes) -> None:
@@ -59,7 +59,7 @@ class Journal(Reads, Protocol):
         ...
 
     def close(self) -> None:
-        """Give back what the journal holds."""
+        """Release files, locks and connections."""
         ...
 
 

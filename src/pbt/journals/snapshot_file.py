@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
-import secrets
 from pathlib import Path
 
-from pbt.disk.sharing import open_shared
+from pbt.disk.whole import replace
 
 _log = logging.getLogger("pbt")
 
@@ -27,11 +25,7 @@ class SnapshotFile:
 
     def write(self, body: bytes) -> None:
         """Replace it; where that can not be, the old one stays."""
-        aside = self._path.with_name(f".snapshot.{os.getpid()}.{secrets.token_hex(4)}")
         try:
-            with os.fdopen(open_shared(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
-                file.write(body)
-            aside.replace(self._path)
+            replace(self._path, body)
         except OSError as error:
             _log.debug("no snapshot could be written: %s", error)
-            aside.unlink(missing_ok=True)

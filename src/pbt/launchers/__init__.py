@@ -1,1 +1,1 @@
-"""What starts workers."""
+"""Launchers: they start workers and restart them where that helps."""

@@ -1,4 +1,4 @@
-"""A worker's command, looked at before anything is started: what can not run needs no four tries."""
+"""Checks of a worker's command before the first start: one that can not run is refused at once."""
 
 from __future__ import annotations
 

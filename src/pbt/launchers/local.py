@@ -180,7 +180,7 @@ class LocalRun:
             self.failures.append(f"{why}, {often}its whole output is in {worker.log_quoted}")
 
     def _described(self, worker: Worker, code: int, held: Sequence[tuple[int, int]]) -> str:
-        """How the process ended, with which member, and what it had to show."""
+        """A process's end: exit code, its member, and whether it had reported a checkpoint."""
         how = "hung and was ended" if worker.stalled else f"ended with {_words(code)}"
         whose = f" with member {held[-1][0]}" if held else ""
         if self._shown[worker.token]:
@@ -237,7 +237,7 @@ class LocalRun:
         newest = members[held[-1][0]].lease
         return newest is not None and newest.number != held[-1][1]
 
-    def _hear(self, entry: Entry, before: Population | None) -> None:
+    def _hear(self, before: Population | None, entry: Entry, after: Population) -> None:
         event = entry.event
         if isinstance(event, Released):
             self._given_back.add((event.member, event.lease))

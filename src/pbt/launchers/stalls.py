@@ -26,7 +26,7 @@ class Stalls:
         self._heard[token] = self._clock()
 
     def hangs(self, token: str, population: Population | None) -> bool:
-        """Whether it hangs; who waits, for a decision or for a member, does not."""
+        """Whether the worker hangs; waiting for a decision or a member is no hang."""
         if self.limit is None or self._clock() - self._heard.setdefault(token, self._clock()) <= self.limit:
             return False
         if population is None or _has_work(token, population):

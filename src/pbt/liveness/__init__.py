@@ -1,1 +1,1 @@
-"""Signs of life of those who hold leases: one protocol, one file for each kind."""
+"""Signs of life of leases' holders: one protocol, one file for each kind."""

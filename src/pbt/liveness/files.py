@@ -31,7 +31,7 @@ _WIDTH = 12
 
 
 class _Seen(NamedTuple):
-    """What an observer knows of one lease: when it last looked, at what, and for how long that has stood still."""
+    """An observer's record of one lease: its last look, the count seen, and the seconds without a change."""
 
     number: int
     at: float
@@ -58,17 +58,17 @@ class FilesLiveness:
         self._held: dict[int, _Beating] = {}
         self._seen: dict[str, _Seen] = {}
 
-    def hold(self, member: int, number: int) -> bool:
-        """Begin to count for a lease; False if this process trains the member already.
+    def hold(self, member: int, number: int, block: str = "") -> str:
+        """Begin to count for a lease; "" if this process trains the member already.
 
         Raises:
             SettingsError: this user may not write the counter, and would soon be taken for dead.
         """
         held = self._held.get(member)
         if held is not None and held.process == os.getpid():
-            return False
+            return ""
         self._held[member] = _begin(self._path(str(member)), number)
-        return True
+        return self.kind
 
     def serve(self) -> bool:
         """Count for a server, which gives leases of its own; False: another one lives here, as far as can be seen."""

@@ -1,4 +1,4 @@
-"""Signs of life: who still trains a member. They only make a member available; they refuse nothing."""
+"""Signs of life of leases' holders. They only make a member available; they refuse no report."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ from pbt.population.member import Lease
 
 
 class Liveness(Protocol):
-    """One kind of sign of life. A lease names its kind; only who can see that kind judges it."""
+    """One kind of sign of life. A lease names its kind; only an observer of the same kind judges it."""
 
     kind: str
 
-    def hold(self, member: int, number: int) -> bool:
-        """Begin to give a sign of life for a lease that is about to be taken; False: another living holder."""
+    def hold(self, member: int, number: int, block: str = "") -> str:
+        """Begin to give a sign of life for a lease that is about to be taken.
+
+        Args:
+            block: a name for members that one process trains at once, which may then give one sign for all of them.
+
+        Returns:
+            The sign as the lease names it; "": another living holder has the member.
+        """
         ...
 
     def beat(self, member: int, number: int) -> None:
@@ -34,9 +41,9 @@ class SameProcess:
 
     kind = "here"
 
-    def hold(self, member: int, number: int) -> bool:
+    def hold(self, member: int, number: int, block: str = "") -> str:
         """Always."""
-        return True
+        return self.kind
 
     def beat(self, member: int, number: int) -> None:
         """Nothing to do."""
@@ -45,5 +52,5 @@ class SameProcess:
         """Nothing to do."""
 
     def dead(self, member: int, lease: Lease) -> bool:
-        """Never: whoever could ask lives in the same process."""
+        """Never: observer and holder are one process."""
         return False

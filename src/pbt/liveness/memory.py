@@ -41,10 +41,10 @@ class MemoryLiveness:
         self._behind += max(0.0, self._seen - seen - MOST)
         return self._seen - self._behind
 
-    def hold(self, member: int, number: int) -> bool:
+    def hold(self, member: int, number: int, block: str = "") -> str:
         """A lease is about to be given."""
         self._note(member, number)
-        return True
+        return self.kind
 
     def beat(self, member: int, number: int) -> None:
         """Its holder lives."""

@@ -22,7 +22,7 @@ _log = logging.getLogger("pbt.server")
 BEAT_EVERY = 3.0
 """Seconds between two looks."""
 _GAP = 15.0
-"""Seconds without a look, after which nobody knows who fell silent meanwhile: every lease has a full term again."""
+"""Seconds between two looks after which a silence in between is unknown: every lease has a full term again."""
 _ARRAYS = "unnest(%(populations)s::text[], %(members)s::bigint[], %(leases)s::bigint[])"
 _BEAT = f"""
 INSERT INTO pbt_beats (population, member, lease) SELECT * FROM {_ARRAYS}
@@ -38,7 +38,7 @@ Key = tuple[int, int]
 
 
 class New(NamedTuple):
-    """What one server has heard, and the leases that it has given, since the last look."""
+    """Signs of life that one server has received, and leases that it has given, since its last look."""
 
     heard: set[Key]
     given: set[Key]
@@ -69,7 +69,7 @@ class HeartbeatTable:
         return self._signs.setdefault(population, PostgresLiveness(self._clock))
 
     def look(self) -> None:
-        """Write what was heard, and see what others have written.
+        """Write received signs of life, and read those of other servers.
 
         Raises:
             Unavailable, OutcomeUnknown: the database is away; no time passes for any lease until it is back.
@@ -123,12 +123,12 @@ class PostgresLiveness:
         self._beats: dict[Key, int] = {}
         self._new = New(set(), set())
 
-    def hold(self, member: int, number: int) -> bool:
+    def hold(self, member: int, number: int, block: str = "") -> str:
         """A lease is about to be given."""
         with self._lock:
             self._new.given.add((member, number))
         self.beat(member, number)
-        return True
+        return self.kind
 
     def beat(self, member: int, number: int) -> None:
         """Its holder lives."""

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pbt.disk.filesystem import NETWORK, file_system
-from pbt.disk.sharing import check_writable, make_folder, open_shared
+from pbt.disk.sharing import check_writable, make_folder
+from pbt.disk.whole import make_once
 from pbt.errors import UNREADABLE, JournalError, SettingsError, plainly
 
 if TYPE_CHECKING:
@@ -200,22 +201,8 @@ def _chosen(path: Path, kind: str | None) -> str:
 
 
 def _write_mark(path: Path, kind: str) -> None:
-    """Written aside and linked, so that it is whole and only the first of several writers makes it."""
-    aside = path / f".{MARK}.{os.getpid()}.{os.urandom(4).hex()}"
-    with os.fdopen(open_shared(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
-        file.write(msgspec.json.encode(Mark(journal=kind, id=secrets.token_hex(16))))
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(aside, path / MARK)
-    except OSError:
-        if not (path / MARK).exists():
-            raise
-    finally:
-        aside.unlink()
-    fd = os.open(path, os.O_RDONLY)
-    os.fsync(fd)
-    os.close(fd)
+    """Only the first of several writers makes it."""
+    make_once(path / MARK, msgspec.json.encode(Mark(journal=kind, id=secrets.token_hex(16))))
 
 
 def read_mark(path: Path) -> Mark:

@@ -19,15 +19,18 @@ from pbt.space.numbers import real as real
 from pbt.space.space import Values
 from pbt.space.values import Value
 
-ORIGINAL = "original"
-"""The strategy behind the original client."""
-
-
 FORMAT = 1
 """Version of the entries that this code writes; it opens every earlier one."""
 
 Ready = Annotated[int, msgspec.Meta(ge=-LARGEST, le=2 * LARGEST)]
 """A step and an interval."""
+
+
+Score = Number | tuple[Number, ...] | dict[str, Number]
+"""What is reported: a number, several evaluations whose mean is the score, or several objectives by name.
+
+Objectives are reserved: strategies that rank one number, as all do that come with the package, refuse them.
+"""
 
 
 class Checkpoint(Part, frozen=True, gc=False):
@@ -70,6 +73,8 @@ class Decision(Part, frozen=True, gc=False):
         role: set at birth by strategies that know several kinds of members.
         contends: whether its checkpoints may become the best of the run and reach the goal; None: as before. A member
             contends from its birth unless that says otherwise.
+        decided: of a decision told from outside: how many decisions on the member its teller knew of. It holds for
+            that member as it then stood and for no other, so that told twice it is applied once.
     """
 
     member: Count
@@ -82,6 +87,7 @@ class Decision(Part, frozen=True, gc=False):
     role: Word | None = None
     why: Why = Why()
     contends: bool | None = None
+    decided: Count | None = None
 
     @property
     def source(self) -> Checkpoint | None:
@@ -108,7 +114,7 @@ class Past(Part, frozen=True, gc=False):
     """What a worker would have reported while its coordinator was away: curve, without a checkpoint."""
 
     step: int
-    score: Number | tuple[Number, ...]
+    score: Score
     metrics: dict[str, Number] = {}
 
 
@@ -118,10 +124,8 @@ class Report(Part, frozen=True, gc=False, kw_only=True):
     Attributes:
         decided: how many decisions this worker knows of for its member.
         history: what it could not say before, since the coordinator was away; in order, all before `step`.
-        score: a number, or several evaluations whose mean is the score.
+        score: see `Score`.
         used: hyperparameters read back from the training code.
-        took: the original client alone: whether it took over the checkpoint that it was offered.
-        hyperparameters: the original client alone: those in force.
     """
 
     member: Count
@@ -129,14 +133,17 @@ class Report(Part, frozen=True, gc=False, kw_only=True):
     seq: Count
     decided: Count
     step: Count
-    score: Number | tuple[Number, ...]
+    score: Score
     checkpoint: str | None = None
     used: dict[str, Value] = {}
     metrics: dict[str, Number] = {}
     release: bool = False
-    took: bool | None = None
-    hyperparameters: Values | None = None
     history: tuple[Past, ...] = ()
+
+    @property
+    def checkpoint_id(self) -> str:
+        """The id of a checkpoint that is saved for this report, where checkpoints are kept here."""
+        return f"{self.member}/{self.lease}-{self.seq}"
 
 
 class _Event(Part, frozen=True, gc=False, tag_field="kind"):
@@ -236,7 +243,7 @@ def canonical(event: Event) -> Event:
     """
     if type(event) is Reported:
         for r in event.reports:
-            if type(r.score) is not float or r.used or r.metrics or r.hyperparameters is not None or r.history:
+            if type(r.score) is not float or r.used or r.metrics or r.history:
                 break
         else:
             return event
@@ -292,12 +299,12 @@ def size_of(past: Past) -> int:
 def evaluations(report: Report | Past) -> tuple[Number, ...]:
     """The evaluations in a report: a number counts as a list of one."""
     score = report.score
-    return score if type(score) is tuple else (score,)  # type: ignore[return-value]
+    return score if isinstance(score, tuple) else (score_of(report),)
 
 
 def score_of(report: Report | Past) -> Number:
-    """The score in a report: the number, or the mean of the list."""
+    """The score in a report: the number, the mean of the list, or the first of several objectives."""
     score = report.score
-    if not isinstance(score, tuple):
-        return score
-    return mean(score)
+    if isinstance(score, tuple):
+        return mean(score)
+    return next(iter(score.values()), "nan") if isinstance(score, dict) else score

@@ -35,7 +35,6 @@ from pbt.population.losses import against, nothing_to_show
 from pbt.population.member import Lease, MemberState
 from pbt.population.population import Population
 from pbt.population.ranking import key_of
-from pbt.space.space import Values
 
 REMEMBERED = 10
 """Evaluations kept for the t-test of Jaderberg et al. 2017, which compares the last 10."""
@@ -213,31 +212,21 @@ def _reported(draft: Draft, event: Reported) -> None:
     for report in event.reports:
         draft.reports += 1 + len(report.history)
         m = draft.members[report.member]
-        if report.took and m.offer is not None:
-            m = replace(
-                m, evaluations=m.offer.evaluations, since=m.offer.step, standing=False, former=m.hyperparameters
-            )
         score = score_of(report)
         before = m.evaluations
         if report.history:
             before = (*before, *(e for past in report.history for e in evaluations(past)))
             m = replace(m, reports=m.reports + len(report.history))
         seen = (*before, *evaluations(report))[-REMEMBERED:]
-        values = m.hyperparameters if report.hyperparameters is None else report.hyperparameters
         if report.checkpoint is None:
-            m = replace(
-                m, step=report.step, score=score, evaluations=seen, hyperparameters=values, last=report, drop=(),
-                reports=m.reports + 1,
-            )  # fmt: skip
+            m = replace(m, step=report.step, score=score, evaluations=seen, last=report, drop=(), reports=m.reports + 1)
         else:
-            m = _saved(draft, m, report, score, seen, values)
+            m = _saved(draft, m, report, score, seen)
         draft.put(_end_lease(m, "orderly") if report.release else m)
 
 
-def _saved(
-    draft: Draft, m: MemberState, report: Report, score: Number, seen: tuple[Number, ...], values: Values | None
-) -> MemberState:
-    settings = draft.settings
+def _saved(draft: Draft, m: MemberState, report: Report, score: Number, seen: tuple[Number, ...]) -> MemberState:
+    settings, values = draft.settings, m.hyperparameters
     assert report.checkpoint is not None and values is not None and m.lease is not None
     checkpoint = Checkpoint(report.checkpoint, m.id, report.step, score, values, seen)
     key = key_of(score, settings.maximize)
@@ -249,10 +238,9 @@ def _saved(
         if settings.goal is not None and key <= key_of(settings.goal, settings.maximize):
             draft.reached = True
     return replace(
-        m, step=report.step, score=score, evaluations=seen, hyperparameters=values, last=report, drop=(),
-        reports=m.reports + 1, checkpoint=checkpoint, before=before, start="on", key=key, standing=True, broken=False,
-        losses=0, misses=0, cure=False, due=report.step >= m.ready,
-        lease=m.lease if m.lease.saved else replace(m.lease, saved=True),
+        m, step=report.step, score=score, evaluations=seen, last=report, drop=(), reports=m.reports + 1,
+        checkpoint=checkpoint, before=before, start="on", key=key, standing=True, broken=False, losses=0, misses=0,
+        cure=False, due=report.step >= m.ready, lease=m.lease if m.lease.saved else replace(m.lease, saved=True),
     )  # fmt: skip
 
 
@@ -302,7 +290,8 @@ def _absent(draft: Draft, event: Absent) -> None:
 
 
 def _steered(draft: Draft, event: Steered) -> None:
-    draft.steered = event.nonce
+    if event.nonce:
+        draft.steered = event.nonce
     steps = event.change.get("steps")
     if steps is not None:
         decided = tuple(sorted({*draft.settings.overridden, "steps"}))

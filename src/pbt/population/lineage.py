@@ -1,4 +1,4 @@
-"""Who took over whose weights, when: a forest of segments, read from the entries on demand."""
+"""Who took over whose weights, when: a forest of segments, which listens to the fold."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def name_of(checkpoint: Checkpoint) -> tuple[str, int, int]:
 
 @dataclass
 class Lineage:
-    """All segments of a population, in the order in which they began.
+    """All segments of a population, in the order in which they began. Feed it with `follow`, from the first entry on.
 
     Attributes:
         current: each member's present segment.
@@ -64,13 +64,24 @@ class Lineage:
 
     @staticmethod
     def of(entries: Iterable[Entry]) -> Lineage:
-        """Read the lineage from a whole journal."""
+        """The lineage of all entries of a journal, which are folded for it alone: see `pbt.coordinator.follower`."""
         lineage = Lineage()
         population: Population | None = None
         for entry in entries:
             before, population = population, apply(population, entry)
             lineage.follow(before, entry, population)
         return lineage
+
+    @property
+    def exploits(self) -> int:
+        """How many segments began with another member's weights."""
+        return sum(s.parent is not None and s.parent.member != s.member for s in self.segments)
+
+    def forget(self, population: Population) -> None:
+        """Forget where checkpoints were written that no later decision can name, as of how the population stands."""
+        held = [population.best, *(c for m in population.members for c in (*m.holds, m.offer))]
+        names = {name_of(checkpoint) for checkpoint in held if checkpoint is not None}
+        self.wrote = {name: at for name, at in self.wrote.items() if name in names}
 
     def ancestry(self, checkpoint: Checkpoint) -> list[tuple[Segment, int]]:
         """The path to a checkpoint from its root: segments with the step at which each was left.
@@ -90,12 +101,7 @@ class Lineage:
         event = entry.event
         if isinstance(event, Reported):
             for report in event.reports:
-                offer = before.members[report.member].offer if before is not None else None
-                if report.took and offer is not None:
-                    self._begin(report.member, offer, report.hyperparameters, after.count)
                 segment = self.current[report.member]
-                if report.hyperparameters is not None and before is not None:
-                    self._change(segment, before.members[report.member].step, report.hyperparameters)
                 segment.end = report.step
                 segment.scores.extend((past.step, score_of(past)) for past in report.history)
                 segment.scores.append((report.step, score_of(report)))

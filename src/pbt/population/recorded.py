@@ -35,16 +35,20 @@ class Settings(Part, frozen=True, gc=False, kw_only=True, omit_defaults=False):
     """What a population is, fixed by its first entry. All of it is written: a later default changes no old run.
 
     Attributes:
-        members: how many; None: open, every join makes one more.
-        interval: steps between decisions.
-        steps: how many each member is to do; None: until a goal or `finish`.
-        goal: a score that ends the run.
-        initial: values with which the first members are born.
-        quorum: nobody is exploited for a low rank before this many members are ranked;
+        space: hyperparameters by name, each with its domain.
+        maximize: whether a higher score is better.
+        seed: of all chance, 0 or more.
+        interval: steps between two decisions on a member, 1 or more.
+        strategy: what decides, with all its parameters.
+        members: how many, 1 or more; None: open, every join makes one more.
+        steps: how many each member is to do, 1 or more; None: until a goal or `finish`.
+        goal: a finite score that ends the run once a checkpoint reaches it.
+        initial: hyperparameters with which the first members are born.
+        quorum: nobody is exploited for a low rank before this many members, 1 or more, are ranked;
             None: max(2, half of the members that are not done).
         synchronous: decide for all members at once, at a barrier.
-        barrier_timeout: seconds without a living holder after which the barrier goes on without a member.
-        turn_steps: steps that a worker trains a member before it may go to one further behind.
+        barrier_timeout: seconds, above 0, without a living holder after which the barrier goes on without a member.
+        turn_steps: steps that a worker trains a member, 1 or more, before it may go to one further behind.
         checkpoints: "own": kept and collected in the population's folder; a URL: kept and collected in the object
             store there; "foreign": strings that only the user understands.
         overrides: names of the settings that a command line decided, which scripts say nothing about any longer;
@@ -53,17 +57,17 @@ class Settings(Part, frozen=True, gc=False, kw_only=True, omit_defaults=False):
 
     space: Space
     maximize: bool
-    seed: int
-    interval: int
+    seed: Count
+    interval: Count
     strategy: StrategyRecord = StrategyRecord("pbt")
-    members: int | None = None
-    steps: int | None = None
+    members: Count | None = None
+    steps: Count | None = None
     goal: float | None = None
     initial: tuple[Values, ...] = ()
-    quorum: int | None = None
+    quorum: Count | None = None
     synchronous: bool = False
     barrier_timeout: float = 600.0
-    turn_steps: int = 1
+    turn_steps: Count = 1
     checkpoints: str = OWN
     overrides: tuple[Word, ...] | msgspec.UnsetType = msgspec.UNSET
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from pbt.population.entries import Checkpoint
-from pbt.population.lineage import Lineage
+from pbt.population.lineage import Lineage, Segment
 from pbt.space.space import Values
 
 Schedule = list[tuple[int, Values]]
@@ -13,12 +16,28 @@ Schedule = list[tuple[int, Values]]
 def schedule(lineage: Lineage, checkpoint: Checkpoint) -> Schedule:
     """The hyperparameters that led to `checkpoint`.
 
-    The path is walked from the root; a segment holds from its parent checkpoint's step (the *parent's*
-    clock: the child's own would shift the schedule in asynchronous runs) up to the step at which the
-    path leaves it.
+    Raises:
+        PBTError: if the journal does not know the checkpoint.
+    """
+    return _along(lineage.ancestry(checkpoint))
+
+
+def schedule_of_member(lineage: Lineage, member: int) -> Schedule:
+    """The hyperparameters along the lineage of a member, up to those in force now; empty before its birth."""
+    if member not in lineage.current:
+        return []
+    path = lineage.current[member].path()
+    return _along(list(zip(path, [*(child.start for child in path[1:]), math.inf], strict=True)))
+
+
+def _along(path: Sequence[tuple[Segment, float]]) -> Schedule:
+    """The path is walked from the root.
+
+    A segment holds from its parent checkpoint's step (the *parent's* clock: the child's own would shift the schedule
+    in asynchronous runs) up to the step at which the path leaves it.
     """
     found: Schedule = []
-    for segment, end in lineage.ancestry(checkpoint):
+    for segment, end in path:
         for step, values in segment.changes:
             if step > segment.start and step >= end:
                 break

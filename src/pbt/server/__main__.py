@@ -8,7 +8,6 @@ import socket
 import sys
 from pathlib import Path
 
-from pbt.population.entries import ORIGINAL
 from pbt.server.access import RequestCheck
 from pbt.server.app import App
 from pbt.server.keys import Key
@@ -16,7 +15,7 @@ from pbt.server.populations import Populations
 from pbt.server.running import serve
 from pbt.server.verbose import Verbose
 from pbt.settings import Wanted
-from pbt.strategies.registry import record
+from pbt.strategies.registry import ORIGINAL, record
 from pbt.wire.keys import KEY_ENV
 
 

@@ -1,4 +1,4 @@
-"""What every request must show before anything else is looked at: host, origin, key, type and size.
+"""Checks of every request before its body is read: host, origin, key, type and size.
 
 Without the first two, a page that a user visits could reach a server on his loopback (DNS rebinding,
 cross-site requests).

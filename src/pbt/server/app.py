@@ -20,11 +20,12 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from pbt.coordinator.answer import Answer
-from pbt.coordinator.commands import FinishCommand, StandCommand, TellCommand
+from pbt.coordinator.commands import SaveCommand, StandCommand
 from pbt.coordinator.coordinator import Coordinator
+from pbt.coordinator.telling import FinishCommand, TellCommand
 from pbt.errors import UNREADABLE, Invalid, NotFound, PBTError, SettingsError, TooLarge, WrongMethod, plainly
 from pbt.opening.folder import read_mark
-from pbt.population.entries import ORIGINAL, Released, Report
+from pbt.population.entries import Released, Report
 from pbt.server.access import RequestCheck
 from pbt.server.checkpoints import FILE_LIMIT, ReceivedCheckpoints
 from pbt.server.openapi import document
@@ -33,7 +34,19 @@ from pbt.server.routes import JSON, LINES, ROUTES, Route
 from pbt.server.served import ServedPopulation
 from pbt.server.verbose import Verbose
 from pbt.settings import Wanted
-from pbt.wire.messages import BODY_LIMIT, MEMBERS_LIMIT, PAGE, Failure, Holder, Join, Nothing, PopulationFolder, Tell
+from pbt.strategies.registry import ORIGINAL
+from pbt.wire.messages import (
+    BODY_LIMIT,
+    MEMBERS_LIMIT,
+    PAGE,
+    Failure,
+    Holder,
+    Join,
+    Nothing,
+    PopulationFolder,
+    Save,
+    Tell,
+)
 
 _log = logging.getLogger("pbt.server")
 _encode = msgspec.json.Encoder().encode
@@ -45,7 +58,7 @@ Handler = Callable[[ServedPopulation, Any, object], Awaitable[Any]]
 
 
 class Verb(NamedTuple):
-    """What workers say with POST: how it is read, and who answers.
+    """A POST request of workers: its decoder and its handler.
 
     Attributes:
         begins: the population's folder is made if need be.
@@ -74,7 +87,7 @@ class App:
         file_limit: int = FILE_LIMIT,
     ) -> None:
         self.populations = populations
-        self._request_check = request_check
+        self.request_check = request_check
         self._verbose = verbose
         self._uploads = ReceivedCheckpoints(populations, file_limit)
         self._verbs = {
@@ -96,7 +109,7 @@ class App:
             return
         more: Iterable[Header] = ()
         try:
-            self._request_check.check(scope["method"], dict(scope["headers"]))
+            self.request_check.check(scope["method"], dict(scope["headers"]))
             _, name, said = scope["path"].split("/") if scope["path"].count("/") == 2 else ("", "", "")
             verb = self._verbs.get(said) if scope["method"] == "POST" else None
             if verb is None:
@@ -104,27 +117,27 @@ class App:
                 return
             status, answer = 200, _encode(await self._answer(verb, name, receive, scope["client"]))
         except PBTError as error:
-            status, answer = error.status, self._failure(error, scope)
+            status, answer = error.status, _failure(error)
         except UNREADABLE as error:
-            status, answer = 422, self._failure(Invalid(f"the request can not be read: {plainly(error)}"), scope)
+            status, answer = 422, _failure(Invalid(f"the request can not be read: {plainly(error)}"))
         except HTTPException as error:
             refusal = _refused(error, scope)
-            status, answer = refusal.status, self._failure(refusal, scope)
+            status, answer = refusal.status, _failure(refusal)
             more = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
         except Exception:
             _log.exception("%s %s", scope["method"], scope["path"])
             unforeseen = PBTError("the server has failed in an unforeseen way; see its output")
-            status, answer = 500, self._failure(unforeseen, scope)
+            status, answer = 500, _failure(unforeseen)
         await send({"type": "http.response.start", "status": status, "headers": [_JSON, _length(answer), *more]})
         await send({"type": "http.response.body", "body": answer})
 
     def _handler(self, route: Route) -> Any:
-        """What serves an address: a method of its name."""
+        """The handler of a route: the method with the route's name."""
         name = f"_{route.name}"
         return getattr(self if hasattr(self, name) else self._uploads, name)
 
     async def _answer(self, verb: Verb, name: str, receive: Receive, asker: object) -> Any:
-        """Only verbs that may begin a population make its folder, and only for what can be read."""
+        """Answer a POST request; only a readable request of a verb that begins a population makes a folder."""
         if not verb.begins:
             await self._check_exists(name)
         asked = verb.read(await _body(receive))
@@ -135,12 +148,6 @@ class App:
         if not await self.populations.exists(name):
             raise NotFound(f"no population {name[:80]!r} on this server")
 
-    def _failure(self, error: PBTError, scope: Scope) -> bytes:
-        """What is answered; somebody on this very machine who came without a key is told where it lies."""
-        file = self._request_check.key.file
-        near = error.status == 401 and (scope.get("client") or "?")[0] == (scope.get("server") or "!")[0]
-        return _encode(Failure(error.code, str(error), str(file) if near and file is not None else None))
-
     async def _report(self, served: ServedPopulation, reports: tuple[Report, ...], asker: object) -> list[Answer]:
         if not reports:
             raise Invalid("no report in the request")
@@ -148,6 +155,12 @@ class App:
         if self._verbose is not None:
             self._verbose.reported(reports, answers, served.coordinator.population)
         return answers
+
+    async def _save(self, served: ServedPopulation, saved: Save, asker: object) -> Answer:
+        (answer,) = await served.ask(SaveCommand(saved.report, saved.decision), asker)
+        if self._verbose is not None and answer.seq == saved.report.seq:
+            self._verbose.saved(saved)
+        return answer
 
     async def _join(self, served: ServedPopulation, asked: Join, asker: object) -> Answer:
         def join() -> Answer:
@@ -253,12 +266,16 @@ async def _body(receive: Receive) -> bytes:
         parts.append(part)
 
 
+def _failure(error: PBTError) -> bytes:
+    return _encode(Failure(error.code, str(error)))
+
+
 def _length(body: bytes) -> tuple[bytes, bytes]:
     return (b"content-length", str(len(body)).encode())
 
 
 async def _elsewhere(request: Request) -> Response:
-    """What is said with POST goes the short way; the router knows of it for the sake of other methods."""
+    """POST requests never reach the router; their routes are there for the errors of other methods."""
     raise NotFound(f"there is no POST {request.url.path[:80]}")
 
 

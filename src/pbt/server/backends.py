@@ -19,7 +19,7 @@ class Reader(Reads, Protocol):
     """A journal that is read, and closed after that."""
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Release locks and connections."""
         ...
 
 

@@ -47,11 +47,11 @@ from pbt.server.served import ServedPopulation
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FILE_LIMIT = 1 << 40
-"""Bytes of the largest file that the server takes, where nobody says otherwise."""
+"""Default limit on the size of one uploaded file, in bytes."""
 _UPLOAD = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
 _HEADERS = {"content-type": BYTES, "content-disposition": "attachment", "x-content-type-options": "nosniff"}
-"""A page that a user looks at must not run what lies in a checkpoint."""
+"""Headers that keep a browser from running a checkpoint's files."""
 _encode = msgspec.json.Encoder().encode
 T = TypeVar("T")
 
@@ -128,7 +128,7 @@ class ReceivedCheckpoints:
         return _json(Staged(piece.size))
 
     async def _take(self, body: Body, piece: Piece, end: int) -> None:
-        """Write what comes, as it comes: what a cut connection has brought stays."""
+        """Write a file's bytes as they arrive; after a cut connection they stay, and the client goes on from there."""
         while True:
             at = max(0, piece.size)
             block = await body.block()
@@ -160,7 +160,7 @@ class ReceivedCheckpoints:
 
     @staticmethod
     def _check_holder(served: ServedPopulation, id: str) -> None:
-        """Only who holds a member may publish its checkpoints."""
+        """Check that the request comes from the member's holder."""
         member, lease, _ = parsed(id)
         if not served.coordinator.exists:
             raise UnknownMember(f"no member {member}: nothing was created here yet")

@@ -1,23 +1,22 @@
-"""The server's two keys: where they come from, how they are compared, how a client on the same machine finds one."""
+"""The server's two keys: where they come from, and how they are compared."""
 
 from __future__ import annotations
 
 import enum
 import hmac
-import json
 import os
 import secrets
-from contextlib import suppress
 from pathlib import Path
 
+from pbt.disk.whole import PRIVATE, make_once
 from pbt.errors import SettingsError
-from pbt.wire.keys import KEY_ENV, KEY_FILE, LOOPBACK, READ_KEY_ENV, READ_KEY_FILE, SEAT_FILE, wire_form
+from pbt.wire.keys import KEY_ENV, KEY_FILE, LOOPBACK, READ_KEY_ENV, READ_KEY_FILE, wire_form
 
 SHORTEST = 16
 
 
 class Access(enum.Enum):
-    """What a key is good for."""
+    """The rights of a key."""
 
     NONE = 0
     READ = 1
@@ -25,7 +24,7 @@ class Access(enum.Enum):
 
 
 class Key:
-    """What every request must carry.
+    """The server's keys, as requests carry them.
 
     Args:
         secret: opens everything; None: whoever comes may do all (``--no-key``).
@@ -46,7 +45,7 @@ class Key:
         self._reading = _header(reading)
 
     def access(self, authorization: bytes | None) -> Access:
-        """What the header opens; both keys are compared whole, so that a wrong one takes as long as a right one."""
+        """The rights of a request's header; both keys are always compared in full, in constant time."""
         if self.open:
             return Access.WRITE
         given = authorization or b""
@@ -60,7 +59,7 @@ class Key:
 
 
 def _header(secret: str | bytes | None) -> bytes:
-    """As it stands in a request; for no key one that nobody has."""
+    """The header that carries a key; without a key a random one, which no request matches."""
     if secret is None:
         return secrets.token_bytes(32)
     return b"Bearer " + wire_form(secret.encode() if isinstance(secret, str) else secret)
@@ -94,7 +93,7 @@ def _found(variable: str, named: Path | None, usual: Path, loopback: bool) -> tu
     if not secret:
         file = named or usual
         if named is None:
-            _make_once(file)
+            make_once(file, f"{secrets.token_hex(32)}\n".encode(), PRIVATE)
         secret = _read(file)
     if len(secret) < SHORTEST and not loopback:
         raise SettingsError(f"the key has {len(secret)} characters: off loopback it needs at least {SHORTEST}")
@@ -109,25 +108,3 @@ def _read(file: Path) -> str:
     if not secret:
         raise SettingsError(f"{file} is empty: write the key into it, or delete it and one is made")
     return secret
-
-
-def _make_once(file: Path) -> None:
-    """Made aside and linked: of several servers that start together on a folder, one makes it, and it is whole."""
-    if file.exists():
-        return
-    aside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(fd, "w") as out:
-        out.write(secrets.token_hex(32) + "\n")
-    try:
-        with suppress(FileExistsError):
-            os.link(aside, file)
-    finally:
-        aside.unlink()
-
-
-def take_seat(folder: Path, host: str, port: int) -> Path:
-    """Note where this folder's server listens, so that a client gives the folder's key to no other server."""
-    seat = folder / SEAT_FILE
-    seat.write_text(json.dumps({"host": host, "port": port, "pid": os.getpid()}))
-    return seat

@@ -24,13 +24,13 @@ from pbt.server.served import ServedPopulation
 from pbt.server.tls import OWN
 from pbt.settings import Wanted
 from pbt.strategies.registry import KNOWN
-from pbt.wire.keys import KEY_FILE, READ_KEY_FILE, SEAT_FILE
+from pbt.wire.keys import KEY_FILE, READ_KEY_FILE
 
 _log = logging.getLogger("pbt.server")
-_RESERVED = frozenset((KEY_FILE, READ_KEY_FILE, SEAT_FILE, OWN))
+_RESERVED = frozenset((KEY_FILE, READ_KEY_FILE, OWN))
 """Files of the server's own, beside the populations."""
 IDLE = 600.0
-"""Seconds after which a population that nobody trains or asks for is closed."""
+"""Seconds without training or requests after which a population is closed."""
 _TICK = 1.0
 
 
@@ -100,7 +100,7 @@ class Populations:
             journal.close()
 
     def _make_way(self) -> None:
-        """Close what is idle, until one more population can be opened."""
+        """Close idle populations until one more can be opened."""
         allowed = limits()
         for name, served in sorted(self._populations.items(), key=lambda item: item[1].used):
             if len(self._populations) < allowed.populations:
@@ -127,12 +127,12 @@ class Populations:
             if time.monotonic() - served.used > IDLE and served.idle:
                 self._populations.pop(name).close()
 
-    def hush(self) -> None:
-        """See `ServedPopulation.hush`."""
+    def release_waiters(self) -> None:
+        """See `ServedPopulation.release_waiters`."""
         if self._clock is not None:
             self._clock.cancel()
         for served in self._populations.values():
-            served.hush()
+            served.release_waiters()
 
     def close(self) -> None:
         """Close every population."""

@@ -13,6 +13,7 @@ from pbt.checkpoints.ids import checked, inside
 from pbt.checkpoints.manifest import decoded
 from pbt.checkpoints.store import MANIFEST, Manifest
 from pbt.checkpoints.upload import BLOCK, CHUNK, Commit
+from pbt.disk.whole import sync
 from pbt.errors import Damaged, Invalid
 
 MANIFEST_LIMIT = 64 * 1024 * 1024
@@ -20,7 +21,7 @@ MANIFEST_LIMIT = 64 * 1024 * 1024
 
 
 class Piece:
-    """One file that is being sent, and the hash of what has come."""
+    """One file of an upload, and the hash of the bytes received so far."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -46,12 +47,8 @@ class Piece:
         self.size = offset + len(block)
 
     def sync(self) -> None:
-        """On the disk before the commit, which then waits for nothing."""
-        fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        """Fsync the file now, so that the commit need not."""
+        sync(self.path, os.O_NOFOLLOW)
 
     def sha256(self) -> str:
         """The hash of all that has come; read back, if the server was started anew in between."""
@@ -81,7 +78,7 @@ class Upload:
         return (self._pieces.get(name) or Piece(inside(self.folder, name))).size
 
     def check(self, commit: Commit) -> Manifest:
-        """What has come is what the manifest says; what is not is thrown away, to be sent again."""
+        """Check received files against the manifest; delete those that differ, so that they are sent again."""
         manifest = self._manifest(commit)
         damaged = []
         for name, size in manifest.files.items():

@@ -9,19 +9,19 @@ from pbt.coordinator.answer import Answer
 from pbt.population.entries import Entry, Report
 from pbt.population.recorded import Settings
 from pbt.settings import Wanted
-from pbt.wire.messages import Holder, Join, Nothing, PopulationFolder, Tell
+from pbt.wire.messages import Holder, Join, Nothing, PopulationFolder, Save, Tell
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-"""What may name a population: so that no name leads out of the server's folder."""
+"""Pattern of a population's name: no name leads out of the server's folder."""
 JSON, LINES = "application/json", "application/x-ndjson"
 COUNT, UPLOAD = r"[0-9]{1,18}", r"[0-9a-f]{16}"
 PATTERNS = {"name": NAME, "member": COUNT, "version": f"{COUNT}-{COUNT}", "file": r"[^/].*"}
-"""What stands between the slashes of an address."""
+"""Parameters in an address's path."""
 FILE = "/{name}/checkpoints/{member}/{version}/{file:file}"
 
 
 class Query(NamedTuple):
-    """What may stand behind the question mark.
+    """Parameters in an address's query.
 
     Attributes:
         pattern: None: it is a number of entries or bytes.
@@ -63,6 +63,7 @@ class Route(NamedTuple):
 
 ROUTES = (
     Route("POST", "/{name}/report", "Record reports; held while they wait.", tuple[Report, ...], list[Answer]),
+    Route("POST", "/{name}/save", "Record a report, and first what its script decided on its member.", Save, Answer),
     Route("POST", "/{name}/join", "Take a member, in a new population if need be.", Join, Answer, begins=True),
     Route("POST", "/{name}/tell", "Say that something happened, or change something from outside.", Tell, Answer),
     Route("POST", "/{name}/finish", "Stop a member: its worker has trained it enough.", Holder, Answer),

@@ -16,10 +16,10 @@ import uvicorn
 from pbt.errors import SettingsError
 from pbt.opening.folder import path_of
 from pbt.server.app import App
-from pbt.server.keys import take_seat
 from pbt.server.limits import limits
 from pbt.server.timeouts import LimitedProtocol
 from pbt.server.tls import Certificate
+from pbt.wire.noted import note_key
 
 SHUTDOWN_GRACE = 5
 """Seconds for which open requests may finish."""
@@ -45,15 +45,17 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, which answers held questions before it waits for open requests to end."""
+    """uvicorn, which deletes the key's note and answers held questions before it stops listening."""
 
-    def __init__(self, app: App, config: uvicorn.Config) -> None:
+    def __init__(self, app: App, config: uvicorn.Config, forget: Callable[[], None]) -> None:
         super().__init__(config)
         self._app = app
+        self._forget = forget
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End in order."""
-        self._app.populations.hush()
+        self._forget()
+        self._app.populations.release_waiters()
         await super().shutdown(sockets)
 
 
@@ -75,11 +77,12 @@ def serve(
         ssl_certfile=None if certificate is None else certificate.file,
         ssl_keyfile=None if certificate is None else certificate.key,
     )  # fmt: skip
-    server = _Server(app, config)
+    host, port = listening.getsockname()[:2]
+    file = app.request_check.key.file
+    forget = note_key(file.read_text().strip(), host, port) if file is not None else lambda: None
+    server = _Server(app, config, forget)
     if until_closed:
         threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
-    host, port = listening.getsockname()[:2]
-    seat = take_seat(app.populations.folder, host, port)
     for number in (signal.SIGTERM, signal.SIGINT):
         # Before uvicorn listens to signals one must not be lost; what it caught it raises once more at its
         # end, which must not end us before our own.
@@ -89,7 +92,7 @@ def serve(
         ready()
         asyncio.run(server.serve(sockets=[listening]))
     finally:
-        seat.unlink(missing_ok=True)
+        forget()
         app.populations.close()
 
 

@@ -1,4 +1,4 @@
-"""How long, and how much, the server listens to somebody who does not come to the point.
+"""Limits on unfinished requests: bytes of the head, and seconds without progress.
 
 Nobody has shown a key before a request's head is complete; so its size is bounded, and so is the time that
 half a request may hold a connection.
@@ -15,7 +15,7 @@ from pbt.server.limits import limits
 from pbt.wire.messages import Failure
 
 HEAD_LIMIT = 64 * 1024
-"""Bytes of a request that are not its body: address, headers, what frames the pieces of a body."""
+"""Bytes of a request besides its body: address, headers, and the frames of a chunked body."""
 TICK = 30.0
 """Seconds: a head is complete before the second tick, a body has grown between two."""
 _TOO_LARGE = (
@@ -40,10 +40,10 @@ def _full() -> bytes:
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, with an end to its patience."""
+    """uvicorn's HTTP protocol with limits on the head's size and on idle time."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Somebody has come."""
+        """Begin the limits of a new connection; refuse it if too many are open."""
         super().connection_made(transport)
         self._head = True
         self._head_bytes = 0
@@ -59,7 +59,7 @@ class LimitedProtocol(HttpToolsProtocol):
             transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Somebody has gone."""
+        """End the limits of a closed connection."""
         self._timer.cancel()
         super().connection_lost(exc)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import os
-import secrets
 import socket
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pbt.disk.whole import PRIVATE, make_once
 from pbt.errors import SettingsError
 
 OWN = "tls.pem"
@@ -83,20 +82,9 @@ def _try(certificate: Certificate, own: bool) -> None:
 
 
 def _make(file: Path, names: Iterable[str]) -> None:
-    """Write a certificate of our own with its key, aside and then in place, readable by nobody else."""
+    """Make a self-signed certificate with its key, readable by its owner alone."""
     text = _signed({"localhost", socket.gethostname(), *names, "127.0.0.1", "::1"})
-    aside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(fd, "wb") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    try:
-        os.link(aside, file)
-    except FileExistsError:
-        pass  # another server was quicker; its certificate is as good
-    finally:
-        aside.unlink()
+    make_once(file, text, PRIVATE)  # if another server was quicker, its certificate is as good
 
 
 def _signed(names: Iterable[str]) -> bytes:

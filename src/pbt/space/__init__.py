@@ -1,1 +1,1 @@
-"""What hyperparameters may be: domains, the space that holds them, and reading one from a file."""
+"""Search spaces: domains, the space of all hyperparameters, and reading one from a file."""

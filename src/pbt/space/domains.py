@@ -1,4 +1,4 @@
-"""Domains: what one hyperparameter may be, and how it is drawn, perturbed and kept inside.
+"""Domains: the values of one hyperparameter, and how they are drawn, perturbed and clipped.
 
 A draw is one number u in [0, 1); a domain turns it into a value. So a domain needs no generator, and
 whoever knows u can replay the value. `perturb` returns the new value together with the operation that
@@ -50,12 +50,10 @@ class Float(msgspec.Struct, frozen=True, tag="float", tag_field="kind", omit_def
         return self.clip(self.min + u * (self.max - self.min))
 
     def unit(self, value: Value) -> float:
-        """Where a value lies in [0, 1], on the domain's own scale: the inverse of `sample`."""
-        x = self.clip(value)
-        if self.log:
-            low, high = math.log(self.min), math.log(self.max)
-            return (math.log(x) - low) / (high - low)
-        return (x - self.min) / (self.max - self.min)
+        """Where a value lies in [0, 1], on the domain's own scale: the inverse of `sample`; one half of a point."""
+        ends = self.min, self.max, self.clip(value)
+        low, high, x = map(math.log, ends) if self.log else ends
+        return (x - low) / (high - low) if low < high else 0.5
 
     def perturb(self, value: Value, u: float, factors: Sequence[float]) -> tuple[Value, str]:
         """Multiply by one of `factors`; a value of 0, which multiplication could never leave, is redrawn."""
@@ -64,10 +62,6 @@ class Float(msgspec.Struct, frozen=True, tag="float", tag_field="kind", omit_def
             return self.sample(u), "resample"
         factor = factors[int(u * len(factors))]
         return self.clip(x * float(factor)), f"*{factor:g}"
-
-    def resample(self, value: Value, u: float) -> tuple[Value, str]:
-        """Draw anew, as at birth."""
-        return self.sample(u), "resample"
 
     def clip(self, value: Value) -> float:
         """The nearest value inside the bounds."""
@@ -131,10 +125,6 @@ class Int(msgspec.Struct, frozen=True, tag="int", tag_field="kind", omit_default
             moved = x + (1 if (factor > 1.0) == (x > 0) else -1)
         return self.clip(moved), f"*{factor:g}"
 
-    def resample(self, value: Value, u: float) -> tuple[Value, str]:
-        """Draw anew, as at birth."""
-        return self.sample(u), "resample"
-
     def clip(self, value: Value) -> int:
         """The nearest integer inside the bounds."""
         x = plain(value)
@@ -147,17 +137,14 @@ class Int(msgspec.Struct, frozen=True, tag="int", tag_field="kind", omit_default
         return (type(x) is int or (type(x) is float and x.is_integer())) and self.min <= x <= self.max
 
 
-class Ordinal(msgspec.Struct, frozen=True, tag="ordinal", tag_field="kind", omit_defaults=True):
-    """One of several values in an order that means something, such as batch sizes.
-
-    Perturbation moves one place up (factor above 1) or down, and reflects at the ends.
-    """
+class _Listed(msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=True):
+    """One of several values: the common base of `Ordinal` and `Choice`."""
 
     values: tuple[Value, ...]
     explore: bool = True
 
     def __post_init__(self) -> None:
-        msgspec.structs.force_setattr(self, "values", checked(self.values, "pbt.Ordinal"))
+        msgspec.structs.force_setattr(self, "values", checked(self.values, f"pbt.{type(self).__name__}"))
         _take_flags(self, "explore")
 
     def sample(self, u: float) -> Value:
@@ -167,6 +154,20 @@ class Ordinal(msgspec.Struct, frozen=True, tag="ordinal", tag_field="kind", omit
     def unit(self, value: Value) -> float:
         """The middle, in [0, 1], of the quantiles that `sample` gives this value for."""
         return (index(self.values, value) + 0.5) / len(self.values)
+
+    def clip(self, value: Value) -> Value:
+        """The value itself if it is one of these; else the nearest number, else the first."""
+        return nearest(self.values, value)
+
+    def __contains__(self, value: object) -> bool:
+        return has(self.values, value)
+
+
+class Ordinal(_Listed, frozen=True, tag="ordinal", omit_defaults=True):
+    """One of several values in an order that means something, such as batch sizes.
+
+    Perturbation moves one place up (factor above 1) or down, and reflects at the ends.
+    """
 
     def perturb(self, value: Value, u: float, factors: Sequence[float]) -> tuple[Value, str]:
         """One place up or down, reflected at the ends."""
@@ -179,35 +180,9 @@ class Ordinal(msgspec.Struct, frozen=True, tag="ordinal", tag_field="kind", omit
             move = -move
         return self.values[place + move], f"{move:+d}"
 
-    def resample(self, value: Value, u: float) -> tuple[Value, str]:
-        """Draw anew, as at birth."""
-        return self.sample(u), "resample"
 
-    def clip(self, value: Value) -> Value:
-        """The value itself if it is one of ours; else the nearest number, else the first."""
-        return nearest(self.values, value)
-
-    def __contains__(self, value: object) -> bool:
-        return has(self.values, value)
-
-
-class Choice(msgspec.Struct, frozen=True, tag="choice", tag_field="kind", omit_defaults=True):
+class Choice(_Listed, frozen=True, tag="choice", omit_defaults=True):
     """One of several values without an order. Perturbation draws among the other ones."""
-
-    values: tuple[Value, ...]
-    explore: bool = True
-
-    def __post_init__(self) -> None:
-        msgspec.structs.force_setattr(self, "values", checked(self.values, "pbt.Choice"))
-        _take_flags(self, "explore")
-
-    def sample(self, u: float) -> Value:
-        """Uniform over the values."""
-        return self.values[int(u * len(self.values))]
-
-    def unit(self, value: Value) -> float:
-        """The middle, in [0, 1], of the quantiles that `sample` gives this value for."""
-        return (index(self.values, value) + 0.5) / len(self.values)
 
     def perturb(self, value: Value, u: float, factors: Sequence[float]) -> tuple[Value, str]:
         """Uniform over the other values."""
@@ -215,17 +190,6 @@ class Choice(msgspec.Struct, frozen=True, tag="choice", tag_field="kind", omit_d
             return self.values[0], "keep"
         others = [v for v in self.values if not same(v, value)]
         return others[int(u * len(others))], "resample"
-
-    def resample(self, value: Value, u: float) -> tuple[Value, str]:
-        """Draw anew, as at birth."""
-        return self.sample(u), "resample"
-
-    def clip(self, value: Value) -> Value:
-        """The value itself if it is one of ours; else the nearest number, else the first."""
-        return nearest(self.values, value)
-
-    def __contains__(self, value: object) -> bool:
-        return has(self.values, value)
 
 
 class Constant(msgspec.Struct, frozen=True, tag="constant", tag_field="kind"):
@@ -253,10 +217,6 @@ class Constant(msgspec.Struct, frozen=True, tag="constant", tag_field="kind"):
         """The value."""
         return self.value, "keep"
 
-    def resample(self, value: Value, u: float) -> tuple[Value, str]:
-        """The value."""
-        return self.value, "keep"
-
     def clip(self, value: Value) -> Value:
         """The value."""
         return self.value
@@ -278,7 +238,7 @@ def _finite(bound: Any, name: str) -> float:
     raise SpaceError(f"{name} is {short(bound)}: a bound is a finite number")
 
 
-def _take_flags(domain: Float | Int | Ordinal | Choice, *names: str) -> None:
+def _take_flags(domain: Float | Int | _Listed, *names: str) -> None:
     for name in names:
         msgspec.structs.force_setattr(domain, name, flag(getattr(domain, name), name, SpaceError))
 

@@ -1,4 +1,4 @@
-"""What counts as a number, a whole number, a flag or a name, wherever somebody's values come in: one answer for all.
+"""Conversion and checks of a user's numbers, whole numbers, flags and names, the same at every entrance.
 
 A number is what `item()`, `operator.index` or `float` makes one of: plain ones, and the scalars and arrays of one
 element of NumPy, PyTorch, JAX and whatever comes next. Recorded are plain values alone. Numbers that are not finite
@@ -138,14 +138,16 @@ def readable(value: Any, what: str) -> bool | int | float | str | None:
     return whole(value, what) if type(value) is int else number(value, what)
 
 
-def scores(score: Any) -> Number | tuple[Number, ...]:
-    """A score as it is written: a number, or the evaluations of a list, a vector, or anything else of several.
+def scores(score: Any) -> Number | tuple[Number, ...] | dict[str, Number]:
+    """A score as it is written: a number, the evaluations of a list, a vector or the like, or objectives by name.
 
     Raises:
         Invalid: if it is neither, or empty.
     """
     if isinstance(score, Mapping):
-        raise Invalid("score is a mapping: no strategy here takes several objectives; report one number or a list")
+        if not score:
+            raise Invalid("score is an empty mapping: give at least one objective")
+        return named(score, "score", number)
     if type(score) is float or not isinstance(score, Iterable) or isinstance(score, str | bytes | bytearray):
         return number(score)
     if type(plain(score)) in (int, float):

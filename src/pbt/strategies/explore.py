@@ -33,7 +33,7 @@ def perturb_or_resample(
             continue
         u = chance.uniform(f"explore/{name}")
         if u < resample:
-            explored[name], operations[name] = domain.resample(value, u / resample)
+            explored[name], operations[name] = domain.sample(u / resample), "resample"
         else:
             explored[name], operations[name] = domain.perturb(value, (u - resample) / (1.0 - resample), factors)
     return explored, operations

@@ -27,7 +27,7 @@ from pbt.population.population import Population
 from pbt.population.ranking import Ranked
 from pbt.population.rules import bad, ranked_in
 from pbt.space.space import Values
-from pbt.strategies.birth import birth
+from pbt.strategies.births import birth
 from pbt.strategies.explore import perturb_or_resample
 from pbt.strategies.strategy import Memory, Strategy
 

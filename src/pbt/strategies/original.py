@@ -14,7 +14,7 @@ from pbt.population.member import MemberState
 from pbt.population.population import Population
 from pbt.population.ranking import key_of
 from pbt.population.rules import cut, rank, standing
-from pbt.strategies.birth import birth
+from pbt.strategies.births import birth
 from pbt.strategies.strategy import Memory, Strategy
 
 

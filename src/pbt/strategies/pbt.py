@@ -27,7 +27,7 @@ from pbt.population.member import MemberState
 from pbt.population.population import Population
 from pbt.population.rules import rank
 from pbt.space.space import Values
-from pbt.strategies.birth import birth
+from pbt.strategies.births import birth
 from pbt.strategies.explore import perturb_or_resample
 from pbt.strategies.selection import Gates, t_test, tournament, truncation
 from pbt.strategies.strategy import Memory, Strategy

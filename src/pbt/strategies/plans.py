@@ -18,7 +18,7 @@ from pbt.population.population import Population
 from pbt.space.domains import Choice, Constant, Domain
 from pbt.space.space import Values
 from pbt.space.values import Value
-from pbt.strategies.birth import birth, first_values
+from pbt.strategies.births import birth, first_values
 from pbt.strategies.strategy import Memory, Strategy
 
 _LAST = math.nextafter(1.0, 0.0)

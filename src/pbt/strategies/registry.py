@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 
 from pbt.errors import SettingsError, plainly
-from pbt.population.entries import ORIGINAL
 from pbt.population.recorded import Settings, StrategyRecord
 from pbt.space.numbers import LARGEST, plain, short
 from pbt.strategies.barrier import Barrier
 from pbt.strategies.cure import Cure
 from pbt.strategies.strategy import Strategy
 
+ORIGINAL = "original"
+"""The strategy behind the original client."""
 KNOWN = {
     "pbt": "pbt.strategies.pbt:PBT",
     "pb2": "pbt.strategies.pb2:PB2",

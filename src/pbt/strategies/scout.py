@@ -27,7 +27,7 @@ from pbt.population.member import MemberState
 from pbt.population.population import Population
 from pbt.population.rules import bad, quorum
 from pbt.space.space import Values
-from pbt.strategies.birth import birth
+from pbt.strategies.births import birth
 from pbt.strategies.explore import perturb_or_resample
 from pbt.strategies.scouting import MODEL, PERTURB, Probe, Scouted, distance
 from pbt.strategies.strategy import Strategy
@@ -94,7 +94,7 @@ class Scout(Strategy, frozen=True):
             return view.go_on("a probe, not judged yet")
         if m.id in view.protected or m.id == view.best:
             return view.go_on("protected: a source" if m.id in view.protected else "the best")
-        if not bad(m) and (m.id not in view.victims or view.ranked_members < quorum(population)):
+        if not bad(m) and (not view.is_victim or view.ranked_members < quorum(population)):
             return view.go_on("")
         wanted = view.to_probe()
         if wanted is not None and population.chance(m.id).uniform("probe") < memory.share:
@@ -146,7 +146,8 @@ class View:
         self._candidates = candidates
         self.protected = self._protect(n)
         open_ = [id for id in order if id not in self.protected and id not in self._top]
-        self.victims = open_[: self._many]
+        behind = scores.get(m.id, -math.inf) < scores.get(self.best, -math.inf)
+        self.is_victim = behind and m.id in open_[: self._many]
 
     def _protect(self, n: int) -> list[int]:
         """Sources: those that probes have confirmed, their children, and the farthest of the untried."""

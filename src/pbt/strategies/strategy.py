@@ -1,8 +1,8 @@
 """What a strategy is.
 
 A strategy is a frozen `msgspec.Struct`: its fields are its parameters, recorded in the journal's first
-entry. A user's own is named ``module:Class`` and needs no registration; subclass `Strategy` or give the
-three methods. Strategies see populations, never clocks, files or workers.
+entry. A user's own is named ``module:Class`` and needs no registration: subclass `Strategy`. Strategies see
+populations, never clocks, files or workers.
 """
 
 from __future__ import annotations
@@ -26,12 +26,15 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         remembers: whether it has a memory of its own; who has none pays nothing for it.
         needs_barrier: it decides for all members at once: its populations are synchronous.
+        several_objectives: it takes scores that are mappings of several objectives; else they are refused. Where it
+            does, ranking, best and goal go by the first, and it finds the others in `MemberState.last`.
         memory_type: its type, of plain values and structs, so that a snapshot can hold it; None: then none is
             taken, and start-up folds the whole journal.
     """
 
     remembers: ClassVar[bool] = False
     needs_barrier: ClassVar[bool] = False
+    several_objectives: ClassVar[bool] = False
     memory_type: ClassVar[Any] = None
 
     def __init_subclass__(cls, **config: Any) -> None:
@@ -47,22 +50,52 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """
 
     def remember(self, memory: Memory, before: Population | None, entry: Entry) -> Memory:
-        """The memory after `entry`, which happened to `before`. Pure; None where the population says enough."""
+        """The memory after one more entry. A pure function: it is called again when the journal is folded anew.
+
+        Args:
+            memory: what was remembered before; None at the first entry.
+            before: the population to which the entry happened; None at the first.
+            entry: what happened, with the decisions that it caused.
+
+        Returns:
+            The memory, a new value; None where the population says enough.
+        """
         return None
 
     def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> Sequence[Decision]:
-        """Decisions for members that are `due` (or any other), at once; due members left out wait.
+        """What becomes of the members that are due. Fast: a lock is held meanwhile.
 
-        An unborn member is due from the beginning; its birth is a decision like any other.
+        Random search, in which nobody takes over anything::
+
+            def decide(self, population, memory, due):
+                interval, members = population.settings.interval, [population.members[id] for id in due]
+                return [
+                    birth(population, m.id, interval) if m.unborn else Decision(m.id, m.step + interval)
+                    for m in members
+                ]
+
+        Args:
+            population: as it stands after the entry that made somebody due.
+            memory: what `remember` made of all entries up to that one.
+            due: the ids of the members that wait for a decision, ascending. A member is due from its creation
+                (`MemberState.unborn`: its birth is a decision like any other), and after each report with a checkpoint
+                at or past the step `Decision.ready` of its last decision.
+
+        Returns:
+            Decisions on any members, at most one each. A due member without one waits: that is how a barrier is made.
+            With new weights and no hyperparameters a decision owes them: see `explore`.
         """
         raise NotImplementedError
 
     def explore(
         self, population: Population, memory: Memory, owed: Sequence[Decision]
     ) -> Mapping[int, tuple[Values, Why]]:
-        """Hyperparameters for all decisions of one entry that owe them, on the fold right after it.
+        """Hyperparameters for the decisions that owe them. May be slow: it runs outside every lock.
 
-        May be slow: it runs outside every lock.
+        Args:
+            population: as it stood right after the entry with these decisions.
+            memory: what `remember` made of all entries up to that one.
+            owed: the decisions of that entry that give weights without hyperparameters, all together.
 
         Returns:
             By member, the values, and the reason that the decision will have: its own, `Decision.why`, with what
@@ -80,6 +113,11 @@ class Wrapper(Strategy, frozen=True):
     def remembers(self) -> bool:  # type: ignore[override]
         """As the inner one."""
         return self.inner.remembers
+
+    @property
+    def several_objectives(self) -> bool:  # type: ignore[override]
+        """As the inner one."""
+        return self.inner.several_objectives
 
     @property
     def memory_type(self) -> Any:

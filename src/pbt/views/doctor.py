@@ -1,7 +1,7 @@
-"""What is wrong with a population, and what to do about it. It only reads.
+"""Findings about a population, each with a remedy. Read only.
 
-Others train meanwhile. So the journal is read, the disk is looked at, and the journal is read on: only what holds by
-both readings is judged, and what vanished in between was somebody's right to delete.
+Workers may train meanwhile. So the journal is read, the disk is examined, and the journal is read again: only facts
+that hold by both readings are judged, and a file that vanished in between was deleted rightly.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pbt.views.judge import judge_for, notes_on, states_of
 from pbt.views.kept import checkpoints_in, objects_of
 
 _ROOM = 1.2
-"""Disk space is scarce below so many times what all checkpoints take."""
+"""Disk space is scarce below this multiple of the size of all checkpoints."""
 _MORE = "start workers to go on"
 
 
@@ -77,7 +77,7 @@ def _examine(where: str) -> Iterator[Finding]:
 
 
 def _remedy(where: str, error: PBTError) -> str:
-    """What to do where no journal can be read: nothing need be lost where nothing was found."""
+    """The remedy where no journal can be read."""
     if isinstance(error, Unreachable | Forbidden | SettingsError):
         return "nothing is known of the population: mend the way to it, then ask again"
     if names_server(where):
@@ -141,7 +141,7 @@ def _snapshot(folder: Path, population: Population) -> Iterator[Finding]:
 
 
 def _leases(folder: Path, history: History) -> Iterator[Finding]:
-    """Who trains which member. What changed while it was looked at is in somebody's hands."""
+    """The holders of the members. A member that changed during the examination has a living one."""
     leases = folder / "leases"
     if leases.exists() and not os.access(leases, os.R_OK | os.X_OK):
         yield Finding("warning", f"{leases} can not be read: who trains which member is not known", PERMISSION)
@@ -178,7 +178,7 @@ def _room(folder: Path) -> Iterator[Finding]:
 
 
 def _size(folder: Path) -> int:
-    """Bytes of all files below; what vanishes meanwhile has none."""
+    """Bytes of all files below; a file that vanishes meanwhile counts as empty."""
     size = 0
     for base, _, names in os.walk(folder):
         for name in names:

@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from pbt.coordinator.follower import Follower
 from pbt.errors import PBTError
 from pbt.journals.journal import Reads
-from pbt.population.entries import Created, Entry, decode
-from pbt.population.fold import apply
+from pbt.population.entries import Entry
 from pbt.population.population import Population
+from pbt.population.recorded import Settings
 from pbt.strategies.registry import build
 
 _AHEAD = 300.0
@@ -25,7 +26,7 @@ class Finding(NamedTuple):
 
     Attributes:
         what: how it is.
-        do: what to do about it; "" where nothing is wrong.
+        do: the remedy; "" where nothing is wrong.
     """
 
     level: Literal["ok", "warning", "problem"]
@@ -34,24 +35,25 @@ class Finding(NamedTuple):
 
 
 class History:
-    """The journal, read once from its beginning, and read on for what others add meanwhile."""
+    """The journal, read once from its beginning, and then only for new entries."""
 
     def __init__(self, journal: Reads) -> None:
-        self._journal = journal
-        self.population: Population | None = None
+        self._follower = Follower(journal)
+        self._follower.listen(self._hear)
+        self._newest = 0.0
+
+    @property
+    def population(self) -> Population | None:
+        """The population as last read; None: nothing was created."""
+        return self._follower.population if self._follower.exists else None
 
     def read(self) -> Iterator[Finding]:
-        """Every entry decoded and folded; times that no clock can have given."""
-        newest = 0.0
-        number = 0
-        for body in self._journal.read(0):
-            number += 1
-            entry = self._next(number, body)
-            if number == 1 and isinstance(entry.event, Created):
-                yield from _strategy(entry.event)
-            newest = max(newest, entry.time)
-        yield Finding("ok", f"journal: {number} entries, all readable")
-        ahead = newest - time.time()
+        """Decode and fold every entry; look for a strategy that can not be loaded, and for impossible times."""
+        population = self.read_on()
+        if population is not None:
+            yield from _strategy(population.settings)
+        yield Finding("ok", f"journal: {0 if population is None else population.count} entries, all readable")
+        ahead = self._newest - time.time()
         if ahead > _AHEAD:
             yield Finding(
                 "warning", f"the newest entry is dated {ahead:.0f} s in the future",
@@ -60,10 +62,7 @@ class History:
 
     def read_on(self) -> Population | None:
         """The population as it stands now."""
-        number = 0 if self.population is None else self.population.count
-        for body in self._journal.read(number):
-            number += 1
-            self._next(number, body)
+        self._follower.catch_up()
         return self.population
 
     def now(self) -> Population:
@@ -72,15 +71,8 @@ class History:
         assert found is not None
         return found
 
-    def _next(self, number: int, body: bytes) -> Entry:
-        try:
-            entry = decode(body)
-            self.population = apply(self.population, entry)
-        except PBTError as error:
-            raise type(error)(f"journal entry {number}: {error}") from None
-        except Exception as error:
-            raise PBTError(f"journal entry {number} does not follow from those before it: {error!r}") from error
-        return entry
+    def _hear(self, before: Population | None, entry: Entry, after: Population) -> None:
+        self._newest = max(self._newest, entry.time)
 
 
 def some(things: list[int] | list[str]) -> str:
@@ -89,8 +81,8 @@ def some(things: list[int] | list[str]) -> str:
     return shown if len(things) <= 12 else f"{shown} and {len(things) - 12} more"
 
 
-def _strategy(event: Created) -> Iterator[Finding]:
+def _strategy(settings: Settings) -> Iterator[Finding]:
     try:
-        build(event.settings)
+        build(settings)
     except PBTError as error:
         yield Finding("problem", str(error), "make the strategy's module importable here, as it was for the workers")

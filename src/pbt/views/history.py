@@ -1,4 +1,4 @@
-"""A population's whole history, read once for pictures, and what is to be seen in it: bands, thinned curves, an ending.
+"""A population's whole history for pictures, read once, and its bands, thinned curves and ending.
 
 Needs NumPy, which comes with matplotlib.
 """
@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pbt.errors import Uncreated
-from pbt.population.entries import Entry, decode, real
-from pbt.population.fold import apply
-from pbt.population.lineage import Lineage, Segment, name_of
+from pbt.coordinator.follower import Follower
+from pbt.journals.journal import Reads
+from pbt.population.entries import Entry, real
+from pbt.population.lineage import Lineage, Segment
 from pbt.population.population import Population
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_FORGET = 50_000
-"""Entries after which checkpoints that nobody can name any longer are forgotten."""
+_TOLD, _FORGET = 1000, 50_000
+"""Entries between two progress calls, and between two removals of checkpoints that no decision can name any longer."""
 _FAR = 1e300
 BINS = 240
 """Places along the steps at which quantiles are taken: more than are to be told apart in a picture."""
 
 
 class Ending(NamedTuple):
-    """What became of the member that wrote the best checkpoint, after it.
+    """The fate of the member that wrote the best checkpoint, after it.
 
     Attributes:
         segment: in which the best was written.
@@ -47,48 +47,38 @@ class Ending(NamedTuple):
 
 @dataclass
 class History:
-    """What pictures are drawn from."""
+    """The data of pictures: the population and its lineage."""
 
     population: Population
-    lineage: Lineage = field(default_factory=Lineage)
-    exploits: int = 0
+    lineage: Lineage
 
     @staticmethod
-    def read(bodies: Iterable[bytes], tell: Callable[[int], None] = lambda n: None) -> History:
-        """From a journal; `tell` is told how many entries were read, now and then.
+    def read(journal: Reads, tell: Callable[[int], None] = lambda n: None) -> History:
+        """From a journal.
+
+        Args:
+            tell: is called now and then with the number of entries that were read.
 
         Raises:
             Uncreated: nothing was created yet.
         """
-        return History.of(_counted(bodies, tell))
+        follower, lineage = Follower(journal), Lineage()
 
-    @staticmethod
-    def of(entries: Iterable[Entry]) -> History:
-        """From entries, all of them.
-
-        Raises:
-            Uncreated: there are none.
-        """
-        history: History | None = None
-        for entry in entries:
-            before = None if history is None else history.population
-            after = apply(before, entry)
-            history = history or History(after)
-            history.population = after
-            history.lineage.follow(before, entry, after)
-            history.exploits += sum(d.source is not None and d.source.member != d.member for d in entry.decisions)
+        def count(before: Population | None, entry: Entry, after: Population) -> None:
+            if after.count % _TOLD == 0:
+                tell(after.count)
             if after.count % _FORGET == 0:
-                history._forget()
-        if history is None:
-            raise Uncreated("nothing was created here yet: the first worker that brings a space creates the population")
-        return history
+                lineage.forget(after)
 
-    def _forget(self) -> None:
-        """A decision names only checkpoints that somebody refers to; of the others the lineage needs no more."""
-        members, best = self.population.members, self.population.best
-        held = [best, *(c for m in members for c in m.holds), *(m.offer for m in members)]
-        names = {name_of(checkpoint) for checkpoint in held if checkpoint is not None}
-        self.lineage.wrote = {k: v for k, v in self.lineage.wrote.items() if k in names}
+        follower.listen(lineage.follow)
+        follower.listen(count)
+        follower.catch_up()
+        return History(follower.population, lineage)
+
+    @property
+    def exploits(self) -> int:
+        """How often a member took over another one's weights."""
+        return self.lineage.exploits
 
     @cached_property
     def last(self) -> int:
@@ -102,7 +92,7 @@ class History:
 
     @cached_property
     def ending(self) -> Ending | None:
-        """What became of who wrote the best checkpoint; None without one."""
+        """The fate of the member that wrote the best checkpoint; None without one."""
         way = self.way()
         if not way:
             return None
@@ -130,13 +120,6 @@ class History:
         if m.done:
             return f"{name} was finished at step {segment.end:,}", "ended"
         return f"{name} is at step {segment.end:,}, to be trained on", "trained"
-
-
-def _counted(bodies: Iterable[bytes], tell: Callable[[int], None]) -> Iterable[Entry]:
-    for n, body in enumerate(bodies, 1):
-        if n % 1000 == 0:
-            tell(n)
-        yield decode(body)
 
 
 def drawable(y: float) -> float:
@@ -184,7 +167,7 @@ def band_of_points(points: Array, quantiles: Sequence[float]) -> Band:
 
 
 def places(last: int) -> Array:
-    """Steps at which what is in force is looked at."""
+    """Steps at which the values in force are sampled."""
     import numpy as np
 
     return np.arange(last) if last <= BINS else np.unique(np.linspace(0, last - 1, BINS).astype(int))

@@ -15,7 +15,7 @@ Held = Callable[[MemberState], bool]
 
 
 class Note(NamedTuple):
-    """Something about a member that deserves attention, and what to do about it."""
+    """A warning about a member, and its remedy."""
 
     what: str
     do: str
@@ -36,7 +36,7 @@ def judge_for(where: str) -> Held | None:
 
 
 def state_of(population: Population, m: MemberState, held: Held | None = None) -> str:
-    """What the member is doing, in one word; without `held` every holder is taken for living."""
+    """The member's state in one word; without `held` every holder is taken for living."""
     if m.failed:
         return "failed"
     if m.done or population.reached:
@@ -56,14 +56,14 @@ def states_of(population: Population, held: Held | None = None) -> list[str]:
 
 
 def lacking_a_worker(population: Population, states: list[str]) -> list[int]:
-    """The members that nobody trains and somebody could."""
+    """The members without a worker that a worker could train."""
     if population.finished:
         return []
     return [m.id for m, state in zip(population.members, states, strict=True) if state in ("free", "orphaned")]
 
 
 def notes_on(population: Population) -> Iterator[Note]:
-    """What the members' last workers and reports give reason for."""
+    """Notes about the members' last workers and reports."""
     for m in population.members:
         if m.failed:
             yield Note(f"member {m.id} failed for good: {m.why.note}", "mend the script; pbt run tries it anew")

@@ -1,4 +1,4 @@
-"""Findings about checkpoints: which are referenced, whether they are whole, and what lies there besides."""
+"""Findings about checkpoints: whether the referenced ones are whole, and unreferenced ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pbt.views.finding import PERMISSION, Finding, History, some
 
 
 def checkpoints_in(store: FolderStore, history: History) -> Iterator[Finding]:
-    """Whether every checkpoint in the folder that somebody may need is whole, and what lies there besides."""
+    """Whether every referenced checkpoint in the folder is whole, and which unreferenced ones there are."""
     try:
         yield from _whole(store.fetch, history)
     except PermissionError as error:
@@ -45,7 +45,7 @@ def _ahead(ids: list[str], population: Population) -> Iterator[Finding]:
 
 
 def objects_of(history: History) -> Iterator[Finding]:
-    """Whether the object store has the manifest of every checkpoint that somebody may need; no file is fetched."""
+    """Whether the object store has the manifest of every referenced checkpoint; no file is fetched."""
     from pbt.checkpoints.objects import FIRST_TIMEOUT, Objects, backend
 
     url = history.now().settings.checkpoints
@@ -89,7 +89,7 @@ def _whole(look: Callable[[str], object], history: History) -> Iterator[Finding]
 
 
 def _loss(population: Population, id: str) -> str:
-    """What comes of a lost checkpoint."""
+    """The consequence of a lost checkpoint."""
 
     def uses(checkpoint: Checkpoint | None) -> bool:
         return checkpoint is not None and checkpoint.id == id

@@ -76,5 +76,5 @@ class LiveView:
                 soft_wrap=True,
             )
 
-    def _hear(self, entry: Entry, before: Population | None) -> None:
+    def _hear(self, before: Population | None, entry: Entry, after: Population) -> None:
         note_exploits(entry, self._exploited)

@@ -1,4 +1,4 @@
-"""How fast a population trains while somebody looks on: elapsed, to go, reports a second, who just took over."""
+"""The pace of training in a live view: time elapsed and to go, reports per second, members that just took over."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class Pace:
         self._reported: set[int] = set()
         self.exploits = 0
 
-    def hear(self, entry: Entry, before: Population | None) -> None:
-        """Listen to one entry; see `Follower.listen`."""
+    def hear(self, before: Population | None, entry: Entry, after: Population) -> None:
+        """A listener: see `pbt.coordinator.follower.Listener`."""
         if isinstance(entry.event, Reported):
             self._reported.update(r.member for r in entry.event.reports)
         for decision in entry.decisions:
@@ -96,7 +96,7 @@ class Pace:
 
 
 def _trained(population: Population) -> float:
-    """Steps that members stand at, as far as they count; what is done has all of them."""
+    """The sum of the members' steps, each up to the last one; a done member counts with all of them."""
     steps = population.settings.steps
     if steps is None:
         return 0.0

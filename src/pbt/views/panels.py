@@ -1,4 +1,4 @@
-"""One panel for each hyperparameter: the schedule that led to the best, before what all members used."""
+"""One panel for each hyperparameter: the schedule that led to the best, before the values of all members."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Panel:
         return isinstance(self._domain, Float | Int)
 
     def handles(self) -> dict[str, Any]:
-        """What its marks mean, by the words for a legend."""
+        """The marks for a legend, by their labels."""
         from matplotlib.lines import Line2D
         from matplotlib.patches import Patch
 
@@ -88,7 +88,7 @@ class Panel:
         return [*values, *after]
 
     def _band(self, axis: Any, pieces: Any) -> list[float]:
-        """The middle half of what was used; the values to make room for."""
+        """Draw the middle half of the values in force; the values to make room for."""
         if len(self._history.population.members) < 2 or not len(pieces):
             return [float(v) for v in pieces[:, 2]]
         steps, (low, high) = band_in_force(pieces, self._history.last, [0.25, 0.75])
@@ -159,7 +159,7 @@ def panels_of(history: History) -> list[Panel]:
 
 
 def fixed_text(history: History) -> list[str]:
-    """What does not change along a lineage, in words."""
+    """The hyperparameters that do not change along a lineage, in words."""
     best, domains = history.population.best, history.population.settings.space.domains
     names = [name for name, domain in domains.items() if not _explored(domain)]
     if best is None or not names:

@@ -43,7 +43,7 @@ def check_picture(path: Path) -> None:
 
 
 class Parts(NamedTuple):
-    """What a picture shows."""
+    """The parts of a picture."""
 
     scores: bool = True
     schedule: bool = True
@@ -88,7 +88,7 @@ def draw(
     }
     with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        matplotlib.rcdefaults()  # not what somebody's own matplotlibrc says
+        matplotlib.rcdefaults()  # ignores the user's matplotlibrc
         matplotlib.rcParams.update(style)
         figure = _figure(history, title, parts, score_name, others or {})
         written = io.BytesIO()
@@ -153,7 +153,7 @@ def _along(axis: Any, history: History, ticks: int = 9) -> None:
 
 
 def _legend(axis: Any, sides: tuple[list[Any], list[Any]]) -> None:
-    """Two columns: what belongs to all members, and what to the best."""
+    """Two columns: marks of all members, and of the best."""
     from matplotlib.lines import Line2D
 
     axis.axis("off")
@@ -166,7 +166,7 @@ def _legend(axis: Any, sides: tuple[list[Any], list[Any]]) -> None:
 
 
 def _head(axis: Any, history: History, panels: list[Panel], notes: list[str]) -> None:
-    """What the panels below show, in words."""
+    """The heading of the panels below."""
     from matplotlib.transforms import ScaledTranslation
 
     axis.axis("off")

@@ -22,7 +22,7 @@ _POINTS = 40_000
 def draw_scores(
     axis: Any, history: History, title: str, score_name: str, others: Mapping[str, History]
 ) -> tuple[list[Any], list[Any]]:
-    """Fill `axis`; what goes into the legend: of all members, and of the best."""
+    """Fill `axis`; returns the handles for the legend: of all members, and of the best."""
     population = history.population
     members = len(population.members)
     curves = [finite(segment.scores) for segment in history.lineage.segments]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pbt.population.entries import Entry, Leased, Lost, Report, Reported
+from pbt.population.lineage import Lineage
 from pbt.population.population import Population
+from pbt.population.schedule import schedule
 from pbt.population.used import undone
 from pbt.views.judge import judge_for, lacking_a_worker, notes_on, states_of
 from pbt.views.summary import checkpoint_path, fetch_command
@@ -13,7 +15,7 @@ from pbt.views.table import note_exploits, parent_of
 
 
 class Status:
-    """What only the entries tell: who exploited whom last, and what deserves a warning."""
+    """Facts that only the entries tell: each member's last exploit, and warnings."""
 
     def __init__(self, where: str) -> None:
         self.where = where
@@ -21,8 +23,8 @@ class Status:
         self.warnings: dict[str, str] = {}
         self._given: set[int] = set()
 
-    def hear(self, entry: Entry, before: Population | None) -> None:
-        """Listen to one entry; see `Follower.listen`."""
+    def hear(self, before: Population | None, entry: Entry, after: Population) -> None:
+        """A listener: see `pbt.coordinator.follower.Listener`."""
         note_exploits(entry, self.exploited)
         if isinstance(entry.event, Reported) and before is not None:
             for report in entry.event.reports:
@@ -48,8 +50,8 @@ class Status:
                 )
 
 
-def status_of(population: Population, seen: Status) -> dict[str, Any]:
-    """Members, best, state, who waits for a worker, warnings; names as in docs/journal.md."""
+def status_of(population: Population, seen: Status, lineage: Lineage) -> dict[str, Any]:
+    """Members, best, state, members without a worker, warnings; names as in docs/journal.md."""
     states = states_of(population, judge_for(seen.where))
     best = population.best
     members = [
@@ -77,7 +79,8 @@ def status_of(population: Population, seen: Status) -> dict[str, Any]:
         else {"score": best.score, "member": best.member, "step": best.step, "checkpoint": best.id,
               "path": checkpoint_path(seen.where, population.settings, best),
               "fetch": fetch_command(seen.where, population.settings),
-              "hyperparameters": best.hyperparameters},
+              "hyperparameters": best.hyperparameters,
+              "schedule": [{"step": step, "hyperparameters": values} for step, values in schedule(lineage, best)]},
         "members": members,
         "waiting_for_a_worker": lacking_a_worker(population, states),
         "warnings": [*seen.warnings.values(), *(f"{note.what}; {note.do}" for note in notes_on(population))],

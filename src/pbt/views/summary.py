@@ -1,15 +1,14 @@
-"""What a population found, in words."""
+"""The outcome of a population, in words."""
 
 from __future__ import annotations
 
 import os.path
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 
 from pbt.checkpoints.location import names_server as names_store
 from pbt.opening.opening import names_server
-from pbt.population.entries import Checkpoint, Entry
+from pbt.population.entries import Checkpoint
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
 from pbt.population.recorded import Settings
@@ -17,7 +16,7 @@ from pbt.population.schedule import Schedule, schedule
 from pbt.views.table import number_text
 
 
-def report_of(population: Population, entries: Sequence[Entry], where: str, logs: Path) -> str:
+def report_of(population: Population, lineage: Lineage, where: str, logs: Path) -> str:
     """The end of a run: the best member, the schedule that led to it, and where everything lies."""
     lines: list[str] = []
     best = population.best
@@ -26,12 +25,11 @@ def report_of(population: Population, entries: Sequence[Entry], where: str, logs
     else:
         lines.append(f"best score {number_text(best.score)}: member {best.member} at step {best.step}")
         lines.extend(f"  {line}" for line in how_to_load(where, population.settings, best))
-        found = schedule(Lineage.of(entries), best)
+        found = schedule(lineage, best)
         lines.append(f"  its schedule of hyperparameters ({len(found)} {'piece' if len(found) == 1 else 'pieces'}):")
         lines.extend("  " + line for line in schedule_lines(found))
-    exploits = sum(d.source is not None for e in entries for d in e.decisions)
     lines.append(
-        f"{population.reports} reports and {exploits} exploits of {len(population.members)} members, in {where}"
+        f"{population.reports} reports and {lineage.exploits} exploits of {len(population.members)} members, in {where}"
     )
     failed = [m.id for m in population.members if m.failed]
     if failed:
@@ -50,7 +48,7 @@ def how_to_load(where: str, settings: Settings, checkpoint: Checkpoint) -> list[
 
 
 def checkpoint_path(where: str, settings: Settings, checkpoint: Checkpoint) -> str | None:
-    """Where a checkpoint lies on this machine; None where it lies elsewhere. A foreign one is what its script says."""
+    """A checkpoint's path on this machine; None if it is kept elsewhere. A foreign checkpoint's id is its path."""
     if settings.foreign:
         return checkpoint.id
     if names_server(where) or names_store(settings.checkpoints):
@@ -60,7 +58,7 @@ def checkpoint_path(where: str, settings: Settings, checkpoint: Checkpoint) -> s
 
 
 def fetch_command(where: str, settings: Settings) -> str | None:
-    """What to type to have the best checkpoint in a folder of one's own; None for what only its script can find."""
+    """The command that copies the best checkpoint to a folder; None for foreign checkpoints."""
     return None if settings.foreign else shlex.join(["pbt", "fetch", where, "--to", "best"])
 
 

@@ -50,7 +50,7 @@ def members_table(
         limit: that many rows, those being trained first, then the best; None: all.
         fresh: members that have just taken over weights: they are marked.
         width: letters that there is room for: hyperparameters that do not fit are left out; None: show all.
-        states: what each member is doing, as `states_of` says; by default every holder is taken for living.
+        states: the members' states, as `states_of` gives them; by default every holder is taken for living.
     """
     names = list(population.settings.space)
     titles = ["member", "step", "score", *names, "from", "state"]

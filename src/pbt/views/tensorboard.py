@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from pbt.disk.whole import replace
 from pbt.errors import PBTError
 from pbt.population.entries import Entry, Reported, real, score_of
 from pbt.population.population import Population
@@ -27,7 +28,7 @@ class _Mark(msgspec.Struct):
 class EventFiles:
     """Writes one run per member below `logdir`; a second call goes on after the last entry that is written.
 
-    Listen with `hear`; see `Follower.listen`.
+    `hear` is a listener: see `pbt.coordinator.follower.Listener`.
 
     Raises:
         PBTError: tensorboardX is missing, or `logdir` holds another population.
@@ -46,8 +47,8 @@ class EventFiles:
         if (logdir / MARK).exists():
             self._mark = msgspec.json.decode((logdir / MARK).read_bytes(), type=_Mark)
 
-    def hear(self, entry: Entry, before: Population | None) -> None:
-        """Write what one entry says, unless it is written already."""
+    def hear(self, before: Population | None, entry: Entry, after: Population) -> None:
+        """Write the reports of one entry, unless they are written already."""
         self._count += 1
         if self._count == 1:
             self._begin(entry)
@@ -60,7 +61,7 @@ class EventFiles:
                 for past in report.history:
                     writer.add_scalar("score", real(score_of(past)), past.step, entry.time)
                 writer.add_scalar("score", real(score_of(report)), report.step, entry.time)
-                for name, value in (report.hyperparameters or m.hyperparameters or {}).items():
+                for name, value in (m.hyperparameters or {}).items():
                     height = _height(before, name, value)
                     writer.add_scalar(f"hyperparameters/{name}", height, report.step, entry.time)
         self._mark.written = self._count
@@ -83,9 +84,7 @@ class EventFiles:
         for writer in self._writers.values():
             writer.flush()
         if self._mark is not None:
-            aside = self._logdir / f".{MARK}"
-            aside.write_bytes(msgspec.json.encode(self._mark))
-            aside.rename(self._logdir / MARK)
+            replace(self._logdir / MARK, msgspec.json.encode(self._mark))
 
     def close(self) -> None:
         """Flush, and close the files."""

@@ -1,11 +1,11 @@
-"""What travels: request bodies, and the one shape of errors. Answers are the coordinator's own."""
+"""Request bodies, and the one shape of errors. Answers are the coordinator's own."""
 
 from __future__ import annotations
 
 import msgspec
 
 from pbt.errors import PBTError, family
-from pbt.population.entries import Absent, Decision, Lost, Released, Steered
+from pbt.population.entries import Absent, Decision, Lost, Released, Report, Steered
 from pbt.population.recorded import Count, Word
 from pbt.settings import Wanted
 
@@ -20,7 +20,7 @@ HOLD = 20.0
 
 
 class Nothing(msgspec.Struct, frozen=True):
-    """There is nothing to say."""
+    """An empty request body."""
 
 
 class Join(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -37,6 +37,13 @@ class Tell(msgspec.Struct, frozen=True, omit_defaults=True):
 
     event: Released | Lost | Absent | Steered
     decisions: tuple[Decision, ...] = ()
+
+
+class Save(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A report, and what its script decided on its member since the last one."""
+
+    report: Report
+    decision: Decision | None = None
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -59,7 +66,6 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
 
     code: str
     error: str
-    key_file: str | None = None
 
 
 def raised(failure: Failure) -> PBTError:

@@ -1,4 +1,4 @@
-"""`Checkpointer`: what a worker does with its member's checkpoints: publish, load, and delete what nobody can need."""
+"""`Checkpointer`: publishes, loads and collects the checkpoints of one member, on behalf of its worker."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.admission import checkpoint_due
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.interface import AnyCoordinator
+from pbt.coordinator.seat import Seat
 from pbt.errors import CheckpointError, Conflict, DiskFull, Invalid, OutOfReach
 from pbt.population.entries import Checkpoint, Lost, Released, Report, score_of
 from pbt.space.numbers import text
@@ -85,7 +86,7 @@ class Checkpointer:
             DiskFull: for want of room, which some file systems only say when files are synced.
         """
         store, staging = self._seen(), None
-        id = f"{report.member}/{report.lease}-{report.seq}"
+        id = report.checkpoint_id
         parent = answer.checkpoint.id if answer.checkpoint is not None else None
         of = Checkpoint(id, report.member, report.step, score_of(report), answer.hyperparameters)
         try:
@@ -112,7 +113,7 @@ class Checkpointer:
 
     @staticmethod
     def _saved(save: Save, staging: Path) -> Path:
-        """The folder, with what `save` wrote; a saving that failed leaves nothing behind.
+        """The staging folder after `save` has written into it; it is removed if `save` fails.
 
         Raises:
             DiskFull: for want of room, in whatever words the library that wrote says it.
@@ -128,29 +129,26 @@ class Checkpointer:
         return staging
 
     def unpublish(self, report: Report, answer: Answer) -> None:
-        """The report may not have been recorded: if nobody needs its checkpoint now, nobody ever will.
+        """Delete the checkpoint of a report that was not recorded.
 
-        It may have been all the same, its answer lost and another worker's report come since: so what counts
-        is whether the checkpoint is among those kept.
+        The report may have been recorded all the same, if its answer was lost and another worker has reported since.
+        The checkpoint is deleted only if it is not among the referenced ones: an unreferenced one stays so.
         """
         id = report.checkpoint
         if id is not None and self._store is not None and id == self._published and id not in answer.keep:
             self._store.delete(id)
 
-    def whole(self, answer: Answer, have: str | None) -> tuple[Answer, Path | None]:
-        """How the member stands, with the folder to load unless this worker has it, once that is there and whole.
+    def whole(self, answer: Answer, seat: Seat) -> tuple[Answer, Path | None]:
+        """How the member stands, with the folder that its worker lacks, once that is there and whole.
 
         A lost one is told and cured.
-
-        Args:
-            have: the checkpoint that this worker wrote or loaded last.
 
         Raises:
             OutOfReach: the store can not be read now; the member was given back.
         """
         while True:
-            checkpoint = answer.checkpoint
-            if checkpoint is None or answer.stop or answer.released or checkpoint.id == have:
+            checkpoint = seat.lacks(answer)
+            if checkpoint is None:
                 return answer, None
             try:
                 return answer, self.fetch(answer, checkpoint)
@@ -181,7 +179,7 @@ class Checkpointer:
     def fetch(self, answer: Answer, checkpoint: Checkpoint | None) -> Path | None:
         """A checkpoint's folder, once it is seen to be whole; None without one, or if it is foreign.
 
-        What this process could write to, although others load it, is a copy of it.
+        A checkpoint that other members load too is copied where this process could write to its files.
 
         Raises:
             CheckpointError: it is not whole.
@@ -193,7 +191,7 @@ class Checkpointer:
         return self._lending.folder(self._seen(), checkpoint, answer.member, answer.lease)
 
     def collect(self, answer: Answer) -> None:
-        """Delete what nobody can need: no clock, no scan of others, and twice is once."""
+        """Delete the unreferenced checkpoints that the answer names, and older ones of this member. Idempotent."""
         if self._store is None or answer.foreign or answer.member is None:
             return
         held = (*answer.parents, *((answer.checkpoint,) if answer.checkpoint is not None else ()))
@@ -214,9 +212,9 @@ class Checkpointer:
 
 
 class StillReferenced(Iterable[str]):
-    """The checkpoints that stay in a population that is finished, as often as somebody looks.
+    """The referenced checkpoints of a finished population, read anew at each iteration.
 
-    Looking raises Conflict once the population is finished no longer.
+    Iterating raises Conflict if the population is not finished any longer, since its steps were raised.
 
     Args:
         stand: how a member of it stands.
@@ -228,5 +226,5 @@ class StillReferenced(Iterable[str]):
     def __iter__(self) -> Iterator[str]:
         referenced = self._stand().referenced
         if referenced is None:
-            raise Conflict("the population is not finished: somebody may need what nobody refers to yet")
+            raise Conflict("the population is not finished: a checkpoint without references may still get one")
         return iter(referenced)

@@ -6,22 +6,22 @@ import logging
 import os
 import secrets
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Unpack, get_args
 
 from pbt import preempt
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.interface import AnyCoordinator
 from pbt.disk import stdio
-from pbt.disk.waiting import FIRST_POLL, LAST_POLL, Waiting
+from pbt.disk.waiting import Waiting
 from pbt.errors import NobodyFree, PBTError, SettingsError
 from pbt.opening.folder import fresh_folder
 from pbt.opening.opening import open_population
 from pbt.population.entries import Released
-from pbt.settings import Wanted, unused, wanted
+from pbt.settings import SharedSettings, Wanted, unused, wanted
+from pbt.space.space import Space
 from pbt.worker.member import Member, held_here
 from pbt.worker.notices import Notices
 from pbt.worker.orders import Orders
@@ -33,60 +33,58 @@ from pbt.worker.waits import for_a_member
 _log = logging.getLogger("pbt")
 
 
-def join(
+def turns(
     where: str | os.PathLike[str] | None = None,
-    space: Any = None,
+    space: Space | Mapping[str, Any] | None = None,
     *,
-    member: int | None = None,
-    wait: bool = True,
     when_away: WhenAway = "wait",
-    **settings: Any,
-) -> Member:
-    """Take one member of a population, to train it until it is finished.
+    **settings: Unpack[SharedSettings],
+) -> Turns:
+    """Train members of a population in turns, until nothing is left to train.
+
+    One worker can train any number of members this way, and any number of workers one population. Each turn begins by
+    setting everything up from ``member.checkpoint``; so start, resume, take-over, exploit and a new architecture are
+    one code path.
+
+    The settings belong to the population: the first worker creates it with them. Later ones may leave them out; what
+    they give is compared with what exists. Steps are whatever the training loop counts (epochs, updates, frames).
 
     Args:
         where: a folder, or the URL of a server's population such as ``http://host:7777/digits``; by default
-            ``$PBT_URL``, else a new folder under ``./pbt-runs/`` for this process alone, with one member unless
-            `members` says otherwise.
-        space: name to domain; the first to join creates the population with it.
-        member: a certain one.
-        wait: whether to wait while all members are in the hands of living workers.
-        when_away: what to do while the server is away or the disk full: ``"wait"``, or ``"continue"`` training; then
-            what could not be said is kept in order and said once the server is back, and a decision that it took
-            meanwhile is obeyed late.
-        settings: `members`, `steps`, `interval`, `maximize`, `goal`, `strategy`, … as in `pbt.Settings`;
-            compared with what exists where given.
+            ``$PBT_URL``, else a new folder under ``./pbt-runs/`` for this process alone.
+        space: hyperparameters by name: `pbt.Float`, `pbt.Int`, `pbt.Ordinal`, `pbt.Choice`, or a constant.
+        when_away: what to do while the server is away or the disk is full: ``"wait"``, or ``"continue"`` training;
+            then reports are kept in order and sent once the server is back, and a decision that it took meanwhile is
+            obeyed late.
+        members: how many models, 1 or more. Needed for a new population, unless it is `open` or `where` is left out
+            (then 1).
+        steps: steps that each member is to do, 1 or more. By default members train until a goal or `member.finish()`.
+        interval: steps between two decisions on a member, 1 or more. By default a fortieth of `steps`, rounded up;
+            1 if `steps` is unknown.
+        maximize: whether a higher score is better. Needed for a new population.
+        goal: a finite score that ends the run once a checkpoint reaches it.
+        strategy: a name, a dict with a "name" and parameters, or an object. By default ``"pbt"``.
+        seed: of all chance, 0 or more. By default drawn, and recorded.
+        initial: hyperparameters of the first members, a dict each; those left out are drawn from the space.
+        quorum: members that must be ranked before a low rank has consequences, 1 or more. By default half of those
+            that still train, at least 2.
+        synchronous: decide on all members at once, when the last of them has done its interval. By default False.
+        open: every `join` adds a member; instead of `members`.
+        turn_steps: steps that a worker trains a member at least before it may go to one that is further behind, 1 or
+            more. By default one interval.
+        barrier_timeout: seconds, above 0, for which a synchronous population waits for a member without a living
+            worker. By default 600.
+        checkpoints: ``"own"`` (the default: kept with the population), the URL of an object store such as
+            ``s3://bucket/prefix``, or ``"foreign"`` (strings that only the script understands).
 
     Returns:
-        The member; where nothing is left to train, one whose `steps()` is empty.
+        An iterator over turns, each a `pbt.Member`; empty where nothing is left to train.
 
     Raises:
         SettingsError: settings differ from those of the population, or are missing for a new one; or this process
             is one of several ranks of one training.
+        SpaceError: the space is malformed, or a configuration of `initial` lies outside it.
         PBTError: a child of multiprocessing calls this while it imports the script.
-        NobodyFree: with ``wait=False``.
-    """
-    _check(when_away)
-    worker = _hired(where, space, settings)
-    while True:
-        answer = worker.next(turn=False, member=member, wait=wait)
-        joined = Member(worker.coordinator, worker.store(answer), answer, when_away, worker.where)
-        if not joined.lost:
-            return joined
-
-
-def turns(
-    where: str | os.PathLike[str] | None = None,
-    space: Any = None,
-    *,
-    when_away: WhenAway = "wait",
-    **settings: Any,
-) -> Turns:
-    """Train members of a population in turns, until nothing is left to train.
-
-    Arguments and errors are those of `join`. One worker can train any number of members this way, and any
-    number of workers one population. Each turn begins by setting everything up from ``member.checkpoint``;
-    so start, resume, take-over, exploit and a new architecture are one code path.
     """
     _check(when_away)
     worker = _hired(where, space, settings)
@@ -98,13 +96,48 @@ def turns(
     return Turns(take)
 
 
+def join(
+    where: str | os.PathLike[str] | None = None,
+    space: Space | Mapping[str, Any] | None = None,
+    *,
+    member: int | None = None,
+    wait: bool = True,
+    when_away: WhenAway = "wait",
+    **settings: Unpack[SharedSettings],
+) -> Member:
+    """Take one member of a population, to train it until it is finished.
+
+    Args:
+        where: as in `turns`.
+        space: as in `turns`.
+        member: the id of a certain member, from 0. By default the one that is furthest behind.
+        wait: whether to wait while all members are in the hands of living workers.
+        when_away: as in `turns`.
+        settings: those of `turns`, with the same meaning.
+
+    Returns:
+        The member; where nothing is left to train, one whose `steps()` is empty.
+
+    Raises:
+        NobodyFree: with ``wait=False``, if all members are in the hands of living workers.
+        SettingsError, SpaceError, PBTError: as in `turns`.
+    """
+    _check(when_away)
+    worker = _hired(where, space, settings)
+    while True:
+        answer = worker.next(turn=False, member=member, wait=wait)
+        joined = Member(worker.coordinator, worker.store(answer), answer, when_away, worker.where)
+        if not joined.lost:
+            return joined
+
+
 def _check(when_away: str) -> None:
     if when_away not in get_args(WhenAway):
         raise SettingsError(f"when_away is {when_away!r}: 'wait' or 'continue'")
 
 
 def _hired(where: str | os.PathLike[str] | None, space: Any, settings: Mapping[str, Any]) -> _Worker:
-    """This process as a worker; what it is refused for is said without the frames in between."""
+    """This process as a worker; errors are raised without the frames in between."""
     try:
         return _Worker(where, space, settings)
     except PBTError as error:
@@ -138,7 +171,7 @@ class _Worker:
         self._store: CheckpointStore | None = None
 
     def store(self, answer: Answer) -> CheckpointStore | None:
-        """What keeps the checkpoints of a member just leased, opened once; it goes back if that can not be done."""
+        """The checkpoint store, opened for the first leased member; if that fails, the member is given back."""
         if self._store is None and answer.member is not None:
             try:
                 self._store = self._opened.store(answer.checkpoints)
@@ -149,7 +182,7 @@ class _Worker:
         return self._store
 
     def _give_back(self, answer: Answer) -> None:
-        """A member that failed for good, or that is cured and waits for the barrier's round: another one, please."""
+        """Release a member that can not be trained now (failed, or waiting at the barrier)."""
         assert answer.member is not None
         if answer.wait:
             self.coordinator.tell(Released(answer.member, answer.lease))
@@ -161,9 +194,9 @@ class _Worker:
 
     def next(self, turn: bool, member: int | None = None, wait: bool = True) -> Answer:
         """A member; without one there is nothing left to train, or this process was asked to stop."""
-        nonce, pause, waiting = self._nonce(), FIRST_POLL, Waiting(lambda: self._reason(member))
+        nonce, waiting = self._nonce(), Waiting(lambda: self._reason(member))
         while True:
-            if preempt.requested():
+            if waiting.over():
                 return Answer(stop=True)
             try:
                 answer = self.coordinator.join(nonce, None, member, turn)
@@ -190,9 +223,7 @@ class _Worker:
                 return answer
             if not wait:
                 raise NobodyFree("every member is in the hands of a living worker: start more members, or wait")
-            waiting.tell()
-            time.sleep(pause)
-            pause = min(LAST_POLL, pause * 1.5)
+            waiting.pause()
 
     def _reason(self, wish: int | None) -> str:
         """Why no member can be had."""

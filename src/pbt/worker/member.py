@@ -1,4 +1,4 @@
-"""`Member`: what a training script holds while it trains one member of a population."""
+"""`Member`: the handle of a training script on the member that it trains."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import atexit
 import logging
 import os
 import sys
-import time
 import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -19,9 +18,10 @@ from pbt import preempt
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.interface import AnyCoordinator
+from pbt.coordinator.seat import Outcome, Seat
 from pbt.disk.waiting import LAST_POLL, Waiting
 from pbt.errors import CheckpointError, DiskFull, LeaseLost, NotLoaded, OutOfReach, PBTError, Stopped, refuses
-from pbt.population.entries import Released, Report, Why
+from pbt.population.entries import Released, Report
 from pbt.space.numbers import whole
 from pbt.worker.checkpointer import Checkpointer, Save
 from pbt.worker.outbox import Outbox, WhenAway
@@ -38,20 +38,6 @@ if hasattr(os, "register_at_fork"):
 def held_here(where: str) -> list[int]:
     """The members of one population that this process holds."""
     return sorted(member.id for member in list(_open) if member._where == where)
-
-
-class Outcome(NamedTuple):
-    """What a report led to.
-
-    Attributes:
-        exploit: other weights were given: load `member.checkpoint`, then set the hyperparameters.
-        changed: the hyperparameters are not what they were.
-        why: the reason of the member's last decision.
-    """
-
-    exploit: bool
-    changed: bool
-    why: Why
 
 
 class Member(Standing):
@@ -74,23 +60,22 @@ class Member(Standing):
         where: str = "",
     ) -> None:
         self._checkpointer = Checkpointer(coordinator, store)
-        super().__init__(answer, self._checkpointer.fetch)
+        super().__init__(Seat(answer), self._checkpointer.fetch)
         self._coordinator = coordinator
         self._where = where
         self._outbox = Outbox(coordinator, when_away)
         self._progress = Progress()
         self._process = os.getpid()
-        self._seq = answer.seq
         self._readings = Readings()
         self._preempted = self._asked = False
-        self._exploited = False
-        self.finished = self.lost = False
+        self.lost = False
         self.reported = 0
         self._showed = False
         if not self._over:
             preempt.watch()
             _open.add(self)
             self._take(answer)
+        self.finished = self._exploited = False
 
     @property
     def stop(self) -> bool:
@@ -108,12 +93,15 @@ class Member(Standing):
         """The steps from where the member stands to its last one, following it through exploits."""
         preempt.renew()
         while not self._ends():
-            self._step += 1
-            yield self._step
+            yield self._next_step()
+
+    def _next_step(self) -> int:
+        self._seat.step += 1
+        return self._seat.step
 
     def _ends(self) -> bool:
         last = self._answer.steps
-        return self._over or (last is not None and self._step >= last)
+        return self._over or (last is not None and self.step >= last)
 
     def due(self, step: int) -> bool:
         """Whether a report at `step` needs a checkpoint (a goal reached comes on top)."""
@@ -136,7 +124,7 @@ class Member(Standing):
         metrics: Mapping[str, Any] | None = None,
         used: Mapping[str, Any] | None = None,
     ) -> Outcome:
-        """Report a score, and learn what becomes of the member.
+        """Report a score, and learn the decision on the member.
 
         Args:
             score: a number, or a list of evaluations whose mean is the score.
@@ -153,8 +141,8 @@ class Member(Standing):
         """
         self._check_usable()
         preempt.renew()
-        at = self._step if step is None else whole(step, "step")
-        report = draft(self._answer, self._seq + 1, at, score, metrics, used)
+        at = self.step if step is None else whole(step, "step")
+        report = draft(self._seat, at, score, metrics, used)
         self._readings.compare(self._answer, report.used)
         warn_if_unsaved(self._answer, at, save is not None or checkpoint is not None or self._asked)
         changed = False
@@ -162,13 +150,13 @@ class Member(Standing):
             outcome = self._send(self._outbox.pending, self._may_go_on(report))
             if outcome is None:
                 self._outbox.keep(report)
-                self._step = at
+                self._seat.step = at
                 return Outcome(False, False, self._answer.why)
-            if outcome.exploit or at <= self._step or self._over:
+            if outcome.exploit or at <= self.step or self._over:
                 self._outbox.drop("the one before them led to another decision")
                 return outcome
-            changed, self._step = outcome.changed, at
-            report = replace(report, seq=self._seq + 1, decided=self._answer.decisions)
+            changed, self._seat.step = outcome.changed, at
+            report = replace(report, decided=self._answer.decisions)
         give_back = self.interrupted
         if give_back and (save is not None or checkpoint is not None):
             report = replace(report, release=True)
@@ -184,11 +172,11 @@ class Member(Standing):
         return not self.interrupted and self._outbox.may_go_on(report, self._answer)
 
     def _saved(self, report: Report, save: Save | None, checkpoint: Any) -> Report:
-        """The report with its checkpoint; a full disk is waited for, as long as nobody asks this process to stop.
+        """The report with its checkpoint; while the disk is full it waits, unless this process is asked to stop.
 
-        Who took over meanwhile has cleared away where this worker was saving.
+        If the lease was lost while saving, the new holder has deleted the staging folder: that is said, not the error.
         """
-        waiting = Waiting("", after=0)
+        waiting = Waiting(after=0, first=LAST_POLL, last=LAST_POLL)
         while True:
             try:
                 return self._checkpointer.with_checkpoint(report, self._answer, save, checkpoint)
@@ -198,9 +186,7 @@ class Member(Standing):
                         f"member {self.id}: another worker has taken it while this one was saving"
                     ) from error
                 if isinstance(error, DiskFull) and not self.interrupted:
-                    waiting.what = f"member {self.id} waits: {error}"
-                    waiting.tell()
-                    time.sleep(LAST_POLL)
+                    waiting.pause(f"member {self.id} waits: {error}")
                     continue
                 raise
 
@@ -209,15 +195,14 @@ class Member(Standing):
             raise PBTError("this member belongs to the process that joined: call pbt.join in the forked one")
         if self._over:
             raise LeaseLost(f"member {self.id} is no longer this worker's: report inside the loop over steps()")
-        if self._unread:
+        if self._seat.unread:
             raise NotLoaded(
                 f"member {self.id} was given a checkpoint and went on without it: load member.checkpoint before "
                 "training, then set the hyperparameters"
             )
 
     def _send(self, report: Report, go_on: bool = False) -> Outcome | None:
-        """What a report led to; None: it is not answered yet, stays pending, and training may go on."""
-        self._seq = report.seq
+        """Send a report and take its answer; None: it has no answer yet and stays pending, and training may go on."""
         try:
             answer = self._answered(report, go_on)
         except PBTError as error:
@@ -228,21 +213,19 @@ class Member(Standing):
             self._checkpointer.unpublish(report, self._coordinator.stand(self.id, self._answer.lease))
             raise
         if answer is None:
-            self._step = max(self._step, report.step)
+            self._seat.step = max(self.step, report.step)
             return None
         self._outbox.pending = None
-        if answer.seq < report.seq:
-            self._checkpointer.unpublish(report, answer)
-        else:
+        if self._seat.recorded(report, answer):
             self.reported += 1
-            if report.checkpoint is not None:
-                self._have, self._showed = report.checkpoint, True
-        self._step = report.step
+            self._showed = self._showed or report.checkpoint is not None
+        else:
+            self._checkpointer.unpublish(report, answer)
         self._progress.show(self.id, report.step, answer.steps, report.score)
         return self._take(answer)
 
     def _answered(self, report: Report, go_on: bool) -> Answer | None:
-        """Ask until there is a decision; who is asked to stop meanwhile gives the member back."""
+        """The answer once there is a decision; the member is given back if this process is asked to stop meanwhile."""
         try:
             return self._outbox.answer(report, go_on, lambda: self.interrupted)
         except Stopped:
@@ -250,31 +233,23 @@ class Member(Standing):
 
     def _take(self, answer: Answer) -> Outcome:
         """Go on from how the member stands now."""
-        known, first = self._answer, answer is self._answer
-        have = self._have
-        if not first and answer.given <= known.given and answer.checkpoint is not None:
-            have = answer.checkpoint.id  # perhaps another's finding: what this worker has in memory is newer
         try:
-            answer, self._path = self._checkpointer.whole(answer, have)
+            answer, self._path = self._checkpointer.whole(answer, self._seat)
         except OutOfReach:
             self._end()
             raise
-        exploit = not first and answer.given > known.given
-        changed = not first and answer.hyperparameters != known.hyperparameters
-        self._answer = answer
-        if exploit or first or changed:
+        outcome = self._seat.take(answer)
+        if outcome.exploit or outcome.changed:
             self._readings.begin()
-        if exploit or first:
-            given, self._read = answer.checkpoint, None
-            self._unread = given is not None and not (given.id == self._have and given.step == self._step)
-            self._step = answer.step
-        self._exploited = exploit
+        if outcome.exploit:
+            self._read = None
+        self._exploited = outcome.exploit
         self._checkpointer.collect(answer)
         if answer.stop or answer.released:
             self.lost = self._checkpointer.gave_back
-            self.finished = answer.stop and not answer.failed and not first
+            self.finished = answer.stop and not answer.failed
             self._end()
-        return Outcome(exploit, changed, answer.why)
+        return outcome
 
     # --- ending ---
 

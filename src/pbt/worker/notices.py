@@ -1,4 +1,4 @@
-"""What a script's user is told once, when training begins: where it goes, who trains what, and until when."""
+"""Messages at the beginning of training: the population's place, its size, and the end of training."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class Notices:
-    """What there is to say when the first member comes.
+    """The messages that are due when the first member is leased.
 
     Args:
         where: the folder, absolute, or the URL.
-        alone: nobody named it, so that no other process will come.
+        alone: the folder was made for this process, so that no other one will join.
         launched: a launcher shows where training goes.
     """
 

@@ -1,4 +1,4 @@
-"""What a launcher tells its workers through the environment; it wins over what the script says."""
+"""Orders of a launcher to its workers, in the environment; they override the settings in the script."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Orders(msgspec.Struct, frozen=True):
                 here.write(mine)
 
     def wait_for_start(self) -> None:
-        """Wait until every worker of the launcher is there: who runs ahead would be copied by the late ones."""
+        """Wait until all workers of the launcher have joined: late ones would copy the members of an early one."""
         end = time.monotonic() + START_TIMEOUT
         waiting = Waiting(f"waiting for the launcher's other workers, {START_TIMEOUT:g} s at most, to begin with them")
         while self.meeting and not Path(self.meeting, "start").exists() and time.monotonic() < end:

@@ -1,7 +1,7 @@
-"""What a worker does while its coordinator can not record: it waits, or it goes on and says everything later.
+"""The outbox: reports while the coordinator can not record them; the worker waits, or goes on and reports later.
 
 Either way a report that was once sent is sent again, the same bytes, until it is answered. With ``"continue"``,
-what comes meanwhile is kept in order and travels as the `history` of the next report. It is kept in memory: a
+later reports are kept in order and travel as the `history` of the next report. They are kept in memory: a
 worker that dies can say nothing more under its lease.
 """
 
@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from typing import Literal
 
 from msgspec.structs import replace
 
-from pbt import preempt
 from pbt.coordinator.admission import HISTORY_LIMIT, ends
 from pbt.coordinator.answer import Answer
 from pbt.coordinator.interface import AnyCoordinator
-from pbt.disk.waiting import FIRST_POLL, LAST_POLL, Waiting, tick
+from pbt.disk.waiting import Waiting, tick
 from pbt.errors import Stopped, Unavailable, Unreachable
 from pbt.population.entries import Past, Report, size_of
 from pbt.worker.waits import for_a_decision
@@ -58,7 +56,6 @@ class Outbox:
             Stopped: this process was asked to stop while a decision was waited for.
             PBTError: see `ask`.
         """
-        pause = FIRST_POLL
         with Waiting(lambda: for_a_decision(self._coordinator, report.member)) as waiting:
             while True:
                 answer = self.ask(report, go_on)
@@ -66,9 +63,7 @@ class Outbox:
                     return answer
                 if asked_to_stop():
                     raise Stopped(f"member {report.member} waits for a decision, and this process was asked to stop")
-                waiting.tell()
-                time.sleep(pause)
-                pause = min(LAST_POLL, pause * 1.5)
+                waiting.pause()
 
     def ask(self, report: Report, go_on: bool) -> Answer | None:
         """The answer to `report`; None if training may `go_on` and there is none yet.
@@ -102,7 +97,7 @@ class Outbox:
         self._size += size_of(past)
 
     def with_history(self, report: Report) -> Report:
-        """The report, with what was kept."""
+        """The report, with the kept ones as its history."""
         if not self._past:
             return report
         report = replace(report, history=tuple(self._past))
@@ -110,26 +105,27 @@ class Outbox:
         return report
 
     def drop(self, why: str) -> None:
-        """What was kept is worth nothing: a decision was taken meanwhile."""
+        """Discard the kept reports, with a warning that says why."""
         if self._past:
             _log.warning("%d reports made while the coordinator was away are dropped: %s", len(self._past), why)
         self._past, self._size = [], 0
 
 
 def until_recorded(coordinator: AnyCoordinator, report: Report) -> Answer:
-    """Send until there is an answer, however long nothing can be recorded; who is asked to stop gives up."""
-    pause, waiting = _FIRST, Waiting("", after=0)
+    """Send until there is an answer, however long nothing can be recorded, unless this process is asked to stop.
+
+    Raises:
+        PBTError: the report is refused; or nothing could be recorded, and this process was asked to stop.
+    """
+    waiting = Waiting(after=0, first=_FIRST, last=_LAST)
     while True:
         try:
             (answer,) = coordinator.report(report)
             return answer
         except (Unavailable, Unreachable) as error:
-            if preempt.requested():
+            if waiting.over():
                 raise
-            waiting.what = f"member {report.member} waits: {error}"
-            waiting.tell()
-            time.sleep(pause)
-            pause = min(_LAST, pause * 1.5)
+            waiting.pause(f"member {report.member} waits: {error}")
 
 
 class _Asking:

@@ -13,7 +13,7 @@ _RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK")
 _SIZES = ("WORLD_SIZE", "SLURM_NTASKS")
 """How many ranks there are, where a rank is set. Slurm sets its own in every job: of itself that says nothing."""
 _MPI = ("OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "HOROVOD_SIZE", "PMI_SIZE")
-"""How many ranks mpirun, or what is like it, has started."""
+"""Environment variables with the number of ranks, as mpirun and other launchers set them."""
 
 
 def check_process() -> None:

@@ -1,4 +1,4 @@
-"""From what a training loop says to a report, in the types that are recorded."""
+"""Reports from the arguments of a training loop, converted to the recorded types."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pbt.coordinator.answer import Answer
+from pbt.coordinator.seat import Seat
 from pbt.errors import Invalid
 from pbt.population.entries import Report
 from pbt.population.used import undone
@@ -18,22 +19,17 @@ _reported = False
 
 
 def draft(
-    answer: Answer, seq: int, step: int, score: Any, metrics: Mapping[str, Any] | None, used: Mapping[str, Any] | None
+    seat: Seat, step: int, score: Any, metrics: Mapping[str, Any] | None, used: Mapping[str, Any] | None
 ) -> Report:
-    """A report, without a checkpoint, from a worker that knows of its member what `answer` says.
+    """The next report, without a checkpoint.
 
     Raises:
         Invalid: a score, metric or value is no number, or a name in `used` is not in the space.
     """
-    assert answer.member is not None
-    return Report(
-        member=answer.member,
-        lease=answer.lease,
-        seq=seq,
-        decided=answer.decisions,
-        step=step,
-        score=scores(score),
-        used=_known(named(used, "used", readable), answer.hyperparameters),
+    return seat.report(
+        step,
+        scores(score),
+        used=_known(named(used, "used", readable), seat.answer.hyperparameters),
         metrics=named(metrics, "metrics", number),
     )
 
@@ -46,7 +42,7 @@ def _known(used: Values, space: Values) -> Values:
 
 
 class Readings:
-    """What one member's worker reads back, held against what was decided.
+    """Compares the hyperparameters that one member's worker reads back with the decided ones.
 
     Only the first report after hyperparameters were given proves anything: later a schedule may pass any value.
     """

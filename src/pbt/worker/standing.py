@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from pbt.checkpoints.given import Given
 from pbt.coordinator.answer import Answer
+from pbt.coordinator.seat import Seat
 from pbt.population.chance import Chance
 from pbt.population.entries import Checkpoint
 from pbt.space.space import Values
@@ -16,26 +17,28 @@ from pbt.space.values import Value
 
 
 class Standing(Mapping[str, Value]):
-    """What the coordinator's newest answer says of a member, and whether its checkpoint was loaded.
+    """A member's hyperparameters, step and checkpoint, from the coordinator's newest answer.
 
     Args:
-        answer: how the member stands.
+        seat: follows the answers.
         fetch: the folder of an answer's checkpoint, once it is seen to be whole.
 
     Attributes:
         id: the member's number in its population; -1 where nothing was left to train.
     """
 
-    def __init__(self, answer: Answer, fetch: Callable[[Answer, Checkpoint | None], Path | None]) -> None:
-        self.id = -1 if answer.member is None else answer.member
-        self._answer = answer
+    def __init__(self, seat: Seat, fetch: Callable[[Answer, Checkpoint | None], Path | None]) -> None:
+        id = seat.answer.member
+        self.id = -1 if id is None else id
+        self._seat = seat
         self._fetch = fetch
-        self._over = answer.member is None
-        self._step = answer.step
-        self._have: str | None = None
-        self._unread = False
+        self._over = id is None
         self._read: str | None = None
         self._path: Path | None = None
+
+    @property
+    def _answer(self) -> Answer:
+        return self._seat.answer
 
     def __getitem__(self, name: str) -> Value:
         try:
@@ -58,7 +61,7 @@ class Standing(Mapping[str, Value]):
         return len(self._answer.hyperparameters)
 
     def __repr__(self) -> str:
-        return f"<member {self.id} at step {self._step}: {self.hyperparameters}>"
+        return f"<member {self.id} at step {self.step}: {self.hyperparameters}>"
 
     __hash__ = object.__hash__
 
@@ -78,7 +81,7 @@ class Standing(Mapping[str, Value]):
     @property
     def step(self) -> int:
         """The member's own clock."""
-        return self._step
+        return self._seat.step
 
     @property
     def total_steps(self) -> int | None:
@@ -96,14 +99,14 @@ class Standing(Mapping[str, Value]):
         if current is None or self._over:
             return None
         if self._answer.foreign:
-            self._loaded(current.id)
+            self._seat.loaded(current.id)
             return None
         if self._path is None:
             self._path = self._fetch(self._answer, current)
         if self._path is None:
             return None
-        before = self._unread, self._have
-        self._loaded(current.id)
+        before = self._seat.unread, self._seat.have
+        self._seat.loaded(current.id)
         return Given.at(self._path, partial(self._used, current.id), partial(self._only_looked, current.id, *before))
 
     @property
@@ -113,7 +116,7 @@ class Standing(Mapping[str, Value]):
 
     @property
     def role(self) -> str | None:
-        """What kind of member it is, where its strategy knows several."""
+        """The member's kind, where its strategy knows several (such as sub-populations and evaluators)."""
         return self._answer.role
 
     @property
@@ -137,19 +140,14 @@ class Standing(Mapping[str, Value]):
         if current is None:
             return None
         if self._answer.foreign:
-            self._loaded(current.id)
+            self._seat.loaded(current.id)
         return current.id
 
-    def _loaded(self, id: str) -> None:
-        current = self._answer.checkpoint
-        if current is not None and current.id == id:  # the path of an earlier one may still be in use
-            self._unread, self._have = False, id
-
     def _used(self, id: str) -> None:
-        self._loaded(id)
-        self._read = self._have
+        self._seat.loaded(id)
+        self._read = self._seat.have
 
     def _only_looked(self, id: str, unread: bool, have: str | None) -> None:
         current = self._answer.checkpoint
         if unread and self._read != id and current is not None and current.id == id:
-            self._unread, self._have = unread, have
+            self._seat.unread, self._seat.have = unread, have

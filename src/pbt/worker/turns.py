@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pbt import preempt
+from pbt.coordinator.seat import Outcome
 from pbt.errors import LeaseLost, PBTError
 from pbt.population.fold import FAILED_AFTER
-from pbt.worker.member import Member, Outcome
+from pbt.worker.member import Member
 
 _Stands = tuple[str | None, int]
 """Where a member stands: its current checkpoint, and its count of decisions."""
@@ -26,8 +27,7 @@ class Turn(Member):
         preempt.renew()
         self._exploited = self._through = False
         while not self._ends() and not self._exploited:
-            self._step += 1
-            yield self._step
+            yield self._next_step()
         self._through = True
 
     @property
@@ -58,7 +58,7 @@ class Turns(Iterator[Turn]):
     """The turns of one worker. However its loop is left, the member that it holds is given back.
 
     Args:
-        take: leases a member; the turn of one that is nobody has nothing to train.
+        take: leases a member; returns a Turn with id -1 when nothing is left to train.
     """
 
     def __init__(self, take: Callable[[], Turn]) -> None:

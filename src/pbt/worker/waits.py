@@ -1,4 +1,4 @@
-"""What a worker waits for, in words: a member, or a decision."""
+"""Messages about waiting: for a free member, or for a decision."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHOWN = 10
 
 
 def for_a_member(where: str, coordinator: object, wish: int | None, ours: Collection[int]) -> str:
-    """Why nobody is free.
+    """Why no member is free.
 
     Args:
         wish: the one member that is asked for.

@@ -7,16 +7,18 @@ import time
 from types import TracebackType
 
 MEMORY = 2.0
-"""Seconds for which somebody who appended is taken for a rival."""
+"""Seconds after its last append for which a writer counts as a rival."""
 LONG = 0.02
 """Seconds: an append that took longer than this was held up, and says nothing about the next one."""
 
 
 class Fairness:
-    """Who has just won leaves time for one append of every rival; who lost tries again soon, the sooner the oftener.
+    """Back-off among writers.
 
-    The winner knows the end already and would win again and again, while the others still read what it wrote. Time
-    spent on training counts as waiting, so that nobody waits unless appends alone keep everybody busy.
+    After a success the writer waits for one append of each recent rival; after a lost race it retries after a random
+    delay that shrinks with each loss. Without the first, the winner would win again and again: it knows the end of the
+    journal already, while the others still read the winner's entry. Time spent on training counts as waiting, so
+    writers are delayed only where appends follow each other without a pause.
     """
 
     def __init__(self) -> None:
@@ -26,11 +28,11 @@ class Fairness:
         self._races = 0
 
     def saw(self, writer: bytes) -> None:
-        """Somebody else has appended."""
+        """Note an append of another writer."""
         self._rivals[writer] = time.monotonic()
 
     def lost(self) -> None:
-        """Somebody else was quicker: wait a little, lest all who lost collide again."""
+        """Note a lost race: wait a random time, so that the losers do not collide again."""
         self._races += 1
         time.sleep(random.uniform(0, self._took * self.rivals() / self._races))
 

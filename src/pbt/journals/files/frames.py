@@ -1,4 +1,4 @@
-"""What lies in a file of entries: frames, one for each append, each with its length, its key and a checksum.
+"""The format of a file of entries: frames, one for each append, each with its length, its key and a checksum.
 
 A frame is a line of text, ``pbt1 FIRST COUNT BYTES KEY CHECKSUM``, and that many bytes of entries, each as
 its length, a line end, the entry, a line end. A segment is the frames of several appends, one after another:

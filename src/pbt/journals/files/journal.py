@@ -19,10 +19,11 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from pbt.disk.whole import sync, write_new
 from pbt.errors import JournalError, Unavailable
 from pbt.journals.files.fairness import Fairness
 from pbt.journals.files.frames import WRITER, Frame, framed, unframed
-from pbt.journals.files.names import aside, look_anew, name, read_file, remove, sync_folder, write_file
+from pbt.journals.files.names import aside, look_anew, name, read_file, remove
 from pbt.journals.files.packing import blocks, pack
 from pbt.journals.files.tail import Tail, newest
 from pbt.journals.journal import Raced, mend
@@ -129,14 +130,14 @@ class FilesJournal:
         written, target = aside(self._folder), name(self._folder, number)
         fd = -1
         try:
-            fd = write_file(written, carried + own.raw)
+            fd = write_new(written, carried + own.raw)
             try:
                 os.link(written, target)
             except OSError as error:
                 remove(written)  # a link that is still under way finds nothing any more
                 self._make_sure(number, key, error)
             os.fsync(fd)  # makes the name durable too, where a folder can not be synced
-            sync_folder(self._folder)
+            sync(self._folder)
             return own
         finally:
             if fd >= 0:
@@ -232,7 +233,7 @@ class FilesJournal:
         self._packer.start()
 
     def fair_turn(self, meanwhile: Callable[[], None] | None = None) -> AbstractContextManager[object]:
-        """No lock: who won lately lets the others have a try."""
+        """Back-off instead of a lock: see `Fairness`."""
         return self._patience
 
     def snapshot(self) -> bytes | None:
@@ -240,7 +241,7 @@ class FilesJournal:
         return self._snapshot.read()
 
     def save_snapshot(self, body: bytes) -> None:
-        """Keep a snapshot; a cache, so what fails is only logged."""
+        """Save a snapshot: a cache, so a failure is only logged."""
         self._snapshot.write(body)
 
     def close(self) -> None:

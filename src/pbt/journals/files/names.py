@@ -7,15 +7,15 @@ ever: a writer that believes itself at the end can then never link its file into
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 from pathlib import Path
 
-from pbt.disk.sharing import make_folder, open_shared
+from pbt.disk.sharing import make_folder
+from pbt.disk.whole import write_new
 from pbt.errors import SettingsError
 
 ASIDE = ".tmp"
-"""How names of files end that nobody reads."""
+"""Suffix of temporary files; readers ignore them."""
 
 
 def name(folder: Path, number: int) -> Path:
@@ -43,36 +43,10 @@ def read_file(path: Path) -> bytes | None:
         os.close(fd)
 
 
-def write_file(path: Path, body: bytes) -> int:
-    """A new file with `body`, durable; its descriptor, which the caller closes."""
-    fd = open_shared(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-    try:
-        left = memoryview(body)
-        while left:
-            left = left[os.write(fd, left) :]
-        os.fsync(fd)
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd
-
-
 def remove(path: Path) -> None:
     """Delete a file that was set aside, if that is possible."""
     with contextlib.suppress(OSError):
         path.unlink()
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names durable. Some network file systems know no such request: their servers do it by themselves."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
-            raise
-    finally:
-        os.close(fd)
 
 
 def look_anew(folder: Path) -> None:
@@ -90,7 +64,7 @@ def prepare(population: Path) -> Path:
     make_folder(folder)
     source, target = aside(folder), aside(folder)
     try:
-        os.close(write_file(source, b"a link?"))
+        os.close(write_new(source, b"a link?"))
         os.link(source, target)
         try:
             os.link(source, target)

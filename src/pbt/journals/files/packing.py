@@ -11,17 +11,18 @@ import logging
 import os
 from pathlib import Path
 
+from pbt.disk.whole import sync, write_new
 from pbt.errors import PBTError
 from pbt.journals.files.frames import Frame, unframed
-from pbt.journals.files.names import ASIDE, aside, name, read_file, remove, sync_folder, write_file
+from pbt.journals.files.names import ASIDE, aside, name, read_file, remove
 
 _log = logging.getLogger("pbt")
 BLOCK = 64
 """Entry numbers that a segment covers, and so links that it may have: some file systems allow a hundred."""
 SWEEP = 64
-"""Blocks after which the folder is searched for what killed writers left."""
+"""Blocks between two searches of the folder for temporary files of killed writers."""
 OLD = 86400.0
-"""Seconds after which a file that was set aside belongs to nobody."""
+"""Age in seconds of a temporary file after which its writer is taken for dead."""
 
 
 def blocks(first: int, last: int) -> list[int]:
@@ -62,11 +63,11 @@ def _frames(folder: Path, low: int, high: int) -> list[Frame]:
 
 def _replace(folder: Path, frames: list[Frame], sweep: bool) -> None:
     segment = aside(folder)
-    fd = write_file(segment, b"".join(frame.raw for frame in frames))
+    fd = write_new(segment, b"".join(frame.raw for frame in frames))
     try:
         for frame in frames:
             _rename_over(folder, segment, name(folder, frame.first))
-        sync_folder(folder)
+        sync(folder)
         if sweep:
             _sweep(folder, os.fstat(fd).st_mtime)
     finally:
@@ -84,7 +85,7 @@ def _rename_over(folder: Path, segment: Path, target: Path) -> None:
 
 
 def _sweep(folder: Path, now: float) -> None:
-    """Delete what writers that were killed left; `now` by the clock of the file system, as all its times are."""
+    """Delete temporary files of killed writers; `now` by the clock of the file system, as all its times are."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.endswith(ASIDE) and now - entry.stat().st_mtime > OLD:

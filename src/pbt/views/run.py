@@ -1,0 +1,170 @@
+"""`pbt.load`: a run as its journal tells it, for notebooks and programs."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from pbt.coordinator.follower import Follower
+from pbt.opening.folder import path_of
+from pbt.opening.opening import names_server, open_journal
+from pbt.population.lineage import Lineage
+from pbt.population.member import MemberState
+from pbt.population.recorded import Settings
+from pbt.population.schedule import Schedule, schedule, schedule_of_member
+from pbt.space.numbers import real
+from pbt.space.space import Values
+from pbt.views.judge import judge_for, states_of
+from pbt.views.rows import DecisionRow, Recorded, ReportRow, Rows
+from pbt.views.summary import checkpoint_path, how_to_load
+from pbt.views.table import members_table, note_exploits, number_text
+
+_ROWS = 20
+"""Members that are shown at most."""
+_WIDTH = 110
+"""Letters of a row."""
+_ENDLESS = 10_000
+"""Letters after which a line would be broken, in the middle of a path."""
+
+
+def load(where: str | os.PathLike[str]) -> Run:
+    """Read a run, as it stands now. Nothing is changed, and it may be trained meanwhile.
+
+    Args:
+        where: a population's folder, or its URL at a server, such as ``http://host:7777/digits``.
+
+    Returns:
+        The run up to its last entry; call it again to see more.
+
+    Raises:
+        JournalError: there is no population, or its journal can not be read.
+        PBTError: nothing was created there yet.
+        Unreachable: no server answers.
+    """
+    place = os.fspath(where)
+    return Run(place if names_server(place) else str(path_of(place)))
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best checkpoint of a run.
+
+    Attributes:
+        score: as reported; evaluate afresh before you publish it, since the best of many noisy scores is biased.
+        hyperparameters: with which its last steps were trained.
+        schedule: (from step, hyperparameters) pairs that led to it, the first from step 0.
+        checkpoint: its id.
+        path: the folder in which it lies on this machine; None: elsewhere, see ``pbt fetch``.
+    """
+
+    score: float
+    member: int
+    step: int
+    hyperparameters: Values
+    schedule: Schedule
+    checkpoint: str
+    path: Path | None
+
+
+class Run:
+    """A run as it stood when it was loaded.
+
+    Attributes:
+        where: the folder, absolute, or the URL.
+        population: all that its journal folds to.
+        lineage: who took over whose weights, when.
+        reports: every report, in order; ``reports.to_pandas()`` is a table of them.
+        decisions: every decision with its reason, in order; ``decisions.to_pandas()`` is a table of them.
+    """
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.lineage = Lineage()
+        self._exploited: dict[int, int] = {}
+        recorded = Recorded()
+        self.reports: Rows[ReportRow] = recorded.reports
+        self.decisions: Rows[DecisionRow] = recorded.decisions
+        follower = Follower(open_journal(where))
+
+        follower.listen(self.lineage.follow)
+        follower.listen(recorded.hear)
+        follower.listen(lambda before, entry, after: note_exploits(entry, self._exploited))
+        follower.catch_up()
+        self.population = follower.population
+        self._states = states_of(self.population, judge_for(where))
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the population."""
+        return self.population.settings
+
+    @property
+    def members(self) -> tuple[MemberState, ...]:
+        """How each member stands: its `id`, `step`, `score`, `hyperparameters`, `checkpoint`, and more."""
+        return self.population.members
+
+    @property
+    def finished(self) -> bool:
+        """The goal is reached, or nothing is left to train."""
+        return self.population.finished
+
+    @property
+    def best(self) -> Best | None:
+        """The best checkpoint so far; None while there is none with a finite score."""
+        best = self.population.best
+        if best is None:
+            return None
+        path = None if self.settings.foreign else checkpoint_path(self.where, self.settings, best)
+        return Best(
+            real(best.score), best.member, best.step, best.hyperparameters, schedule(self.lineage, best), best.id,
+            None if path is None else Path(path),
+        )  # fmt: skip
+
+    def schedule(self, member: int) -> Schedule:
+        """The hyperparameters along a member's lineage, from its beginning to those with which it is trained now.
+
+        Returns:
+            (from step, hyperparameters) pairs, the first from step 0; empty if they are still owed.
+
+        Raises:
+            UnknownMember: there is no such member.
+        """
+        return schedule_of_member(self.lineage, self.population.member(member).id)
+
+    def __rich__(self) -> RenderableType:
+        return Group(
+            Text(self._headline()),
+            members_table(self.population, self._exploited, _ROWS, width=_WIDTH, states=self._states),
+            Text("\n".join(self._about_best())),
+        )
+
+    def __repr__(self) -> str:
+        shown = Console(file=io.StringIO(), width=_ENDLESS, color_system=None, legacy_windows=False)
+        with shown.capture() as captured:
+            shown.print(self)
+        return "\n".join(line.rstrip() for line in captured.get().rstrip().splitlines())
+
+    def _headline(self) -> str:
+        settings, members = self.settings, len(self.members)
+        steps = "" if settings.steps is None else f" × {settings.steps:,} steps"
+        state = "finished" if self.finished else "unfinished"
+        return (
+            f"{self.where}: {members} {'member' if members == 1 else 'members'}{steps}, {settings.strategy.name}, "
+            f"{len(self.reports):,} reports, {state}"
+        )
+
+    def _about_best(self) -> list[str]:
+        best = self.population.best
+        if best is None:
+            return ["no checkpoint with a finite score yet"]
+        pieces = len(schedule(self.lineage, best))
+        return [
+            f"best score {number_text(best.score)}: member {best.member} at step {best.step}",
+            *(f"  {line}" for line in how_to_load(self.where, self.settings, best)),
+            f"  its schedule of hyperparameters has {pieces} {'piece' if pieces == 1 else 'pieces'}: best.schedule",
+        ]

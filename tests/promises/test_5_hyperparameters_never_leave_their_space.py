@@ -1,0 +1,61 @@
+"""Promise 5: hyperparameters never leave their space, whatever strategy and however long.
+
+Further: `test_space.py` (each domain by itself), `test_openings.py` (strategies of a user's own).
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import Any
+
+import pytest
+
+import pbt
+from pbt.strategies.registry import KNOWN, ORIGINAL
+from tests.support.population import Script
+
+SPACE: dict[str, Any] = {
+    "lr": pbt.Float(1e-4, 1.0, log=True),
+    "dropout": pbt.Float(0, 0.6),
+    "layers": pbt.Int(1, 8),
+    "width": pbt.Int(1, 1024, log=True),
+    "batch": pbt.Ordinal([32, 64, 128]),
+    "act": pbt.Choice(["a", "b", "c"]),
+    "shape": pbt.Int(1, 4, explore=False),
+    "decay": 1e-4,
+}
+
+
+@pytest.mark.parametrize("synchronous", [False, True], ids=["asynchronous", "barrier"])
+@pytest.mark.parametrize("strategy", sorted(KNOWN.keys() - {ORIGINAL}))
+def test_every_value_of_every_decision_lies_in_the_space(strategy: str, synchronous: bool) -> None:
+    s = Script(space=SPACE, steps=600, strategy=strategy, synchronous=synchronous)
+    rng = random.Random(3)
+    for step in range(300):
+        for member in range(4):
+            s.report(member, rng.choice([rng.gauss(0, 1), step, math.nan]))
+        for member in range(4):
+            s.answers[member] = s.coordinator.stand(member, s.answers[member].lease)
+    space = s.population.settings.space
+    given = [d.hyperparameters for e in s.entries for d in e.decisions if d.hyperparameters is not None]
+    assert len(given) > 100
+    assert all(values in space for values in given)
+    assert all(m.hyperparameters in space for m in s.population.members)
+
+
+def test_a_strategy_that_decides_the_impossible_is_stopped() -> None:
+    s = Script(strategy=f"{__name__}:Outside")
+    with pytest.raises(pbt.StrategyError, match="outside the space"):
+        s.report(0, 1)
+    assert len(s.entries) == 2
+
+
+class Outside(pbt.PBT, frozen=True):
+    """Gives values that are not in the space."""
+
+    def decide(self, population: Any, memory: Any, due: Any) -> Any:
+        found = super().decide(population, memory, due)
+        return [
+            d if d.start == "fresh" else pbt.Decision(d.member, d.ready, hyperparameters={"lr": 7.0}) for d in found
+        ]
