@@ -49,7 +49,7 @@ def test_of_several_decisions_all_are_applied_or_none(world: World) -> None:
     both = [changed(s, 1), changed(s, 2)]
     s.report(2, 5)
     n = len(s.entries)
-    with pytest.raises(pbt.Conflict, match=r"members \[2\] have been decided on since"):
+    with pytest.raises(pbt.errors.Conflict, match=r"members \[2\] have been decided on since"):
         s.coordinator.tell(Steered({"set": [1, 2]}), both)
     assert len(s.entries) == n
 
@@ -159,7 +159,7 @@ def test_a_save_does_not_pass_a_barrier() -> None:
     s.round(1, 2)
     n = len(s.entries)
     (refused,) = s.coordinator.serve([saved(s, changed(s, 0))])
-    assert isinstance(refused, pbt.Conflict)
+    assert isinstance(refused, pbt.errors.Conflict)
     assert len(s.entries) == n
 
 

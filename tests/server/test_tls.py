@@ -167,7 +167,7 @@ def test_a_worker_that_has_met_its_server_waits_for_it_and_does_not_fall_for_ano
     began = time.monotonic()
     with pytest.raises(pbt.Untrusted):
         remote.open()
-    assert time.monotonic() - began > 0.3
+    assert time.monotonic() - began > 0.1  # it gives up before a pause that would end after its patience
     assert b"".join(heard) == b""
 
 
