@@ -24,6 +24,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_help_teaches_every_command(tmp_path: Path) -> None:
     shown = pbt_run(["--help"], tmp_path).stdout
     for name in COMMANDS:
@@ -81,6 +82,7 @@ def test_on_windows_a_folder_is_refused_with_the_reason_and_the_rest_works() -> 
     subprocess.run([sys.executable, "-c", code], check=True, env=environment())
 
 
+@pytest.mark.slow
 def test_status_tells_members_best_and_who_waits(trained: Path) -> None:
     shown = pbt_run(["status", "p"], trained)
     assert shown.returncode == 0
@@ -92,6 +94,7 @@ def test_status_tells_members_best_and_who_waits(trained: Path) -> None:
     assert found["warnings"] == []
 
 
+@pytest.mark.slow
 def test_status_of_an_unfinished_population_says_who_waits_for_a_worker(tmp_path: Path) -> None:
     code = (
         "import pbt\n"
@@ -126,6 +129,7 @@ def test_the_journal_is_json_lines_with_documented_fields(trained: Path) -> None
     assert pbt_run(["journal", "p", "--after", len(lines) - 2], trained).stdout.splitlines() == lines[-2:]
 
 
+@pytest.mark.slow
 def test_tensorboard_files_are_read_back_by_tensorboard(trained: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorboardX")
     loader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
@@ -148,6 +152,7 @@ def test_tensorboard_files_are_read_back_by_tensorboard(trained: Path, tmp_path:
         assert len(events.Scalars("hyperparameters/lr")) == len(points)
 
 
+@pytest.mark.slow
 def test_tensorboard_files_of_another_population_are_not_mixed(trained: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorboardX")
     assert pbt_run(["tensorboard", "p", "--logdir", tmp_path / "tb"], trained).returncode == 0
@@ -157,6 +162,7 @@ def test_tensorboard_files_of_another_population_are_not_mixed(trained: Path, tm
     assert "another population" in mixed.stderr
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -216,6 +222,7 @@ def test_a_folder_of_a_newer_version_says_so(tmp_path: Path) -> None:
     assert "newer pbt" in done.stderr
 
 
+@pytest.mark.slow
 def test_run_chooses_how_a_new_folder_keeps_its_journal(tmp_path: Path) -> None:
     script = write(tmp_path, TURNS)
     done = pbt_run(["run", "--journal", "files", "--workers", 2, "p", "--", "python", script], tmp_path)

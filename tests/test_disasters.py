@@ -94,6 +94,7 @@ def test_room_that_is_missing_before_or_after_the_saving_is_waited_for_too(
     assert not list((tmp_path / "p" / "checkpoints" / "0").glob(".*"))
 
 
+@pytest.mark.slow
 def test_a_journal_without_room_is_waited_for_and_loses_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +113,7 @@ def test_a_journal_without_room_is_waited_for_and_loses_nothing(
         assert [r.step for r in reports(disk / "p")] == list(range(1, 300))
 
 
+@pytest.mark.slow
 def test_a_server_on_a_full_disk_answers_so_and_workers_wait(tmp_path: Path) -> None:
     with ram_disk(tmp_path / "disk", "6M") as disk:
         (disk / "ballast").write_bytes(b"x" * 1_500_000)

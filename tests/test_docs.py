@@ -122,6 +122,7 @@ def test_the_strategy_of_the_docs_takes_over_only_what_is_better(monkeypatch: py
     assert all(d.why.operations["lr"] != "resample" for d in copies)
 
 
+@pytest.mark.slow
 @runs(
     "python train.py & python train.py & python train.py & python train.py & wait",
     "pbt status runs/first",
@@ -139,6 +140,7 @@ def test_four_processes_share_the_readmes_population_and_pbt_run_trains_another(
         assert {m["step"] for m in status(folder, tmp_path)["members"]} == {40}
 
 
+@pytest.mark.slow
 @runs(
     "pbt run --members 16 --workers 4 --gpus 0,1,2,3 --steps 200 runs/big -- python train.py --data d.npz",
     "pbt status runs/big",
@@ -160,6 +162,7 @@ def test_the_command_lines_settings_win_and_its_population_can_be_looked_at(
         ended(shell(look, tmp_path))
 
 
+@pytest.mark.slow
 @runs(
     "pbt run --members 32 --workers 8 /shared/runs/big -- python train.py",
     "pbt run --workers 8 /shared/runs/big -- python train.py",
@@ -206,6 +209,7 @@ def serving(command: str, cwd: Path) -> Iterator[dict[str, str]]:
         ended(server)
 
 
+@pytest.mark.slow
 @runs("pbt serve runs --host 0.0.0.0", "PBT_URL=http://host:7777/first PBT_KEY=… python train.py")
 def test_workers_train_at_the_readmes_server(tmp_path: Path, commands: tuple[str, ...]) -> None:
     (tmp_path / "away").mkdir()

@@ -160,6 +160,7 @@ def test_it_looks_through_a_server_too(tmp_path: Path, monkeypatch: pytest.Monke
     assert any("journal:" in f.what and "all readable" in f.what for f in findings)
 
 
+@pytest.mark.slow
 def test_where_nothing_was_found_nobody_is_told_to_start_anew(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for where in (tmp_path / "nowhere", tmp_path / "empty", "http://127.0.0.1:9/p"):
@@ -186,6 +187,7 @@ def test_a_folder_that_may_not_be_looked_into_is_named(tmp_path: Path, monkeypat
     assert "start a new one" not in problem
 
 
+@pytest.mark.slow
 def test_the_command_says_it_by_its_exit_code(tmp_path: Path) -> None:
     where = trained(tmp_path / "p")
     done = pbt_run(["doctor", where], tmp_path)
@@ -202,6 +204,7 @@ def test_the_command_says_it_by_its_exit_code(tmp_path: Path) -> None:
     assert "holds no population" in nowhere.stdout
 
 
+@pytest.mark.slow
 def test_a_population_in_training_is_well_at_every_look(tmp_path: Path) -> None:
     """Two workers replace checkpoints all the time while it is looked at."""
     script = write(
@@ -266,6 +269,7 @@ def test_a_checkpoint_that_is_still_needed_is_missed_though_the_journal_goes_on(
     other.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "files"])
 def test_it_makes_nothing_where_something_is_missing(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
@@ -315,6 +319,7 @@ def visible() -> Iterator[Path]:
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
 
 
+@pytest.mark.slow
 @needs_root
 @pytest.mark.parametrize("kind", ["sqlite", "files"])
 @pytest.mark.parametrize("leases", ["there", "missing", "shut"])
@@ -341,6 +346,7 @@ def test_checkpoints_that_this_user_may_not_see_are_no_problem_of_the_population
     assert as_nobody(EXAMINE, where) == ""
 
 
+@pytest.mark.slow
 @needs_root
 def test_where_sqlite_needs_to_write_to_be_read_that_is_said(visible: Path) -> None:
     """A worker was killed while it wrote, and the index of its WAL is not there."""
@@ -364,6 +370,7 @@ def killed(where: Path) -> Path:
     return where
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["run#1", "what?now", "acc%41b", "a b", "ü", "[red]x[]", "it's", "$HOME;x"])
 def test_a_folder_of_any_name_is_looked_at(tmp_path: Path, name: str) -> None:
     where = trained(tmp_path / name)
@@ -419,6 +426,7 @@ def shorten_last_file(where: Path) -> None:
     last.write_bytes(last.read_bytes()[:-20])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "harm"), [("sqlite", shorten_sqlite), ("sqlite", rubbish), ("files", shorten_last_file)]
 )

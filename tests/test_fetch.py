@@ -62,6 +62,7 @@ def trained(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         yield str(where)
 
 
+@pytest.mark.slow_but_first
 def test_the_best_or_a_members_arrives_whole_and_can_be_changed(trained: str, tmp_path: Path) -> None:
     best, other = tmp_path / "new" / "best #1", tmp_path / "other"
     assert fetch(trained, None, best).member == 0
@@ -104,6 +105,7 @@ def test_what_is_not_there_is_said(trained: str, tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow
 def test_status_says_how_to_get_what_lies_elsewhere(trained: str, tmp_path: Path) -> None:
     """The command that is printed is run as it is printed."""
     shown = pbt_run(["status", trained], tmp_path, PBT_KEY=READ).stdout
@@ -140,6 +142,7 @@ def test_before_anything_was_saved_there_is_nothing_to_fetch(tmp_path: Path) -> 
     assert "nothing to fetch" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_foreign_checkpoint_is_its_scripts_own(tmp_path: Path) -> None:
     with pbt.join(tmp_path / "p", checkpoints="foreign", **SETTINGS) as member:
         member.report(1.0, step=1, checkpoint="/elsewhere/model.pt")

@@ -58,6 +58,7 @@ def test_a_folder_imports_only_what_the_table_says(room: str) -> None:
     assert not wrong
 
 
+@pytest.mark.slow
 def test_the_table_is_true_and_goes_in_no_circle() -> None:
     """What it allows is used, and there is an order in which each folder knows only those before it."""
     used = {room: set[str]() for room in ROOMS}

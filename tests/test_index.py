@@ -36,6 +36,7 @@ def test_every_document_is_linked() -> None:
     assert {path for path in (ROOT / "docs").rglob("*.md") if path.name != "index.md"} <= linked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "files"])
 def test_every_file_that_a_run_leaves_is_named(tmp_path: Path, kind: str) -> None:
     script = write(tmp_path, "import pbt.coordinator.snapshot\npbt.coordinator.snapshot.SNAPSHOT_EVERY = 10\n" + TURNS)
@@ -50,6 +51,7 @@ def test_every_file_that_a_run_leaves_is_named(tmp_path: Path, kind: str) -> Non
     assert unnamed(tmp_path / "p") == unnamed(tmp_path / "q") == set()
 
 
+@pytest.mark.slow
 def test_every_file_that_a_server_leaves_is_named(tmp_path: Path) -> None:
     pytest.importorskip("cryptography")
     process, url = serve(tmp_path / "s", "--tls")

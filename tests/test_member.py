@@ -252,6 +252,7 @@ def test_steps_that_are_gone_through_without_a_report_are_an_error_at_once(tmp_p
         next(members)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("turn_steps", [1, 10])
 @pytest.mark.parametrize("sick", [{0, 1}, {3, 4}, {0, 2, 4}])
 def test_a_body_that_catches_the_errors_of_several_members_goes_on_with_the_others(

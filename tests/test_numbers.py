@@ -268,6 +268,7 @@ def test_a_huge_factor_ends_at_a_bound(factor: float) -> None:
             assert domain.perturb(value, 0.0, (factor,))[0] in domain
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     "refused",
     [

@@ -132,6 +132,7 @@ def test_a_worker_obeys_a_start_of_its_strategys_own_and_its_teachers_stay_loada
     again.close()
 
 
+@pytest.mark.slow
 def test_explorations_of_one_entry_come_with_their_reasons(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pbt.server.served.HOLD", 0.05)
     s = Script(world, members=4, synchronous=True, strategy=Deferring(quantile=0.5))

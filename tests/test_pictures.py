@@ -65,6 +65,7 @@ def folder_of(entries: list[Entry], folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_picture_says_what_it_shows(tmp_path: Path) -> None:
     space = {"lr": LR, "batch": pbt.Ordinal([16, 32]), "act": pbt.Choice(["relu", "tanh"]), "decay": 0.5}
     entries = trained(space=space)
@@ -83,6 +84,7 @@ def test_a_picture_says_what_it_shows(tmp_path: Path) -> None:
     assert "step" in said
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_it_is_asked_for(tmp_path: Path) -> None:
     where = folder_of(trained(), tmp_path / "some #1 100% ü")
     before = {p: p.stat().st_mtime_ns for p in where.rglob("*") if not p.name.startswith("journal.db-")}
@@ -100,6 +102,7 @@ def test_the_command_writes_what_it_is_asked_for(tmp_path: Path) -> None:
     assert any("some #1 100% ü" in text for text in texts(tmp_path / "x.svg"))
 
 
+@pytest.mark.slow
 def test_the_same_journal_gives_the_same_bytes(tmp_path: Path) -> None:
     history = history_of(trained(rounds=6))
     for name in ("a.svg", "b.svg", "a.png", "b.png"):
@@ -126,6 +129,7 @@ def test_a_server_is_drawn_with_the_key_that_only_reads(tmp_path: Path) -> None:
         world.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("maximize", [True, False])
 def test_best_and_direction_are_the_populations(tmp_path: Path, maximize: bool) -> None:
     entries = trained(maximize=maximize, score=lambda x, rng: (x if maximize else -x) + rng.gauss(0, 0.1))
@@ -298,6 +302,7 @@ def test_without_matplotlib_the_command_says_how_to_get_it(tmp_path: Path) -> No
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_somebodys_own_matplotlibrc_changes_nothing(tmp_path: Path) -> None:
     folder_of(trained(rounds=3), tmp_path / "p")
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\nfigure.facecolor: black\nbackend: TkAgg\n")
@@ -308,6 +313,7 @@ def test_somebodys_own_matplotlibrc_changes_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_population_in_training_is_drawn_while_it_is(tmp_path: Path) -> None:
     where = tmp_path / "p"
     member = pbt.join(where, space={"lr": LR}, members=2, steps=50, maximize=True, interval=2)
@@ -321,6 +327,7 @@ def test_a_population_in_training_is_drawn_while_it_is(tmp_path: Path) -> None:
     member.close()
 
 
+@pytest.mark.slow
 def test_a_long_journal_is_drawn_without_all_of_its_points(tmp_path: Path) -> None:
     points = [(float(n), math.sin(n) if n != 77_777 else 9.0) for n in range(100_000)]
     thin = thinned(points, 1000)
@@ -332,6 +339,7 @@ def test_a_long_journal_is_drawn_without_all_of_its_points(tmp_path: Path) -> No
     assert (tmp_path / "p.svg").stat().st_size < 3_000_000
 
 
+@pytest.mark.slow
 def test_progress_is_told_where_reading_takes_long(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     folder_of(trained(members=100, rounds=12), tmp_path / "p")
     code = (

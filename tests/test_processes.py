@@ -116,6 +116,7 @@ for member in pbt.turns("p", space={{"lr": pbt.Float(0, 1)}}, members=2, steps=2
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["spawn", "forkserver"])
 def test_a_child_that_imports_the_script_is_told_so_and_takes_no_member(tmp_path: Path, how: str) -> None:
     done = run(write(tmp_path, UNGUARDED.format(how=how)))
@@ -180,6 +181,7 @@ def told(tmp_path: Path, script: str, word: str = "waiting for") -> str:
             waits.kill()
 
 
+@pytest.mark.slow
 def test_a_worker_without_a_member_says_who_holds_them(tmp_path: Path) -> None:
     held = [pbt.join(tmp_path / "p", **SETTINGS, members=2) for _ in "ab"]
     said = told(tmp_path, "import pbt\npbt.join('p')\n")
@@ -189,6 +191,7 @@ def test_a_worker_without_a_member_says_who_holds_them(tmp_path: Path) -> None:
         member.close()
 
 
+@pytest.mark.slow
 def test_a_member_held_by_this_very_process_is_named_so(tmp_path: Path) -> None:
     twice = (
         "import pbt\nfor _ in range(2):\n    m = pbt.join('p', space={'a': 1.0}, members=1, steps=9, maximize=True)\n"
@@ -196,6 +199,7 @@ def test_a_member_held_by_this_very_process_is_named_so(tmp_path: Path) -> None:
     assert "member 0 is held by this very process" in told(tmp_path, twice)
 
 
+@pytest.mark.slow
 def test_a_lock_that_a_stopped_process_holds_is_named(tmp_path: Path) -> None:
     pbt.join(tmp_path / "p", **SETTINGS, members=2).close()
     from pbt.disk.locks import close_lock, open_lock, try_lock
@@ -252,6 +256,7 @@ def test_a_member_finished_early_and_one_left_at_a_checkpoint_go_on(tmp_path: Pa
 # --- said at the beginning ---
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("call", "says"),
     [

@@ -249,6 +249,7 @@ def test_a_member_knows_how_many_steps_it_is_to_do(tmp_path: Path) -> None:
     assert pbt.join(tmp_path / "none", **given).total_steps is None
 
 
+@pytest.mark.slow
 def test_steps_on_the_command_line_are_the_members_too(tmp_path: Path) -> None:
     script = recipe(tmp_path, "linear")
     for steps in (10, 20):  # raised on the way: the line of the schedule is a new one

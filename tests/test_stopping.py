@@ -102,6 +102,7 @@ def test_a_second_ctrl_c_ends_at_once_and_in_order(tmp_path: Path, how: str) -> 
     assert events(tmp_path)[-1] == Released(0, 1)
 
 
+@pytest.mark.slow
 def test_a_script_that_waits_for_a_member_ends_at_the_first_ctrl_c(tmp_path: Path) -> None:
     held = [pbt.join(tmp_path / "p", **SETTINGS, members=2) for _ in "ab"]
     waits = begin(write(tmp_path, "import pbt\nprint('joins', flush=True)\npbt.join('p')\n"))
@@ -182,6 +183,7 @@ LOADS = """
     """
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_the_workers_helpers_what_they_do_until_it_has_saved(tmp_path: Path) -> None:
     running = begin(script(tmp_path, LOADS + TURNS))
     until(tmp_path / "third")
@@ -191,6 +193,7 @@ def test_ctrl_c_leaves_the_workers_helpers_what_they_do_until_it_has_saved(tmp_p
     assert events(tmp_path)[-1].reports[0].checkpoint == "0/1-3"
 
 
+@pytest.mark.slow
 def test_ctrl_c_under_pbt_run_leaves_the_workers_helpers_what_they_do_until_it_has_saved(tmp_path: Path) -> None:
     path = script(tmp_path, LOADS + TURNS)
     run = subprocess.Popen(

@@ -9,7 +9,7 @@ import pytest
 from tests.chaos.harness import Chaos
 
 
-@pytest.mark.slow_but_first
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "server"), [(0, True), (1, False), (3, True), (4, False)])
 def test_chaos(tmp_path: Path, seed: int, server: bool) -> None:
     chaos = Chaos(tmp_path, seed, server=server, workers=6, members=5, steps=24, kills=6, pause=0.1)

@@ -50,6 +50,7 @@ def delete(folder: Path) -> None:
 HARMS = (append, overwrite, replace, delete)
 
 
+@pytest.mark.slow_but_first
 @needs_root
 @pytest.mark.parametrize("harm", HARMS)
 def test_a_child_that_no_permission_binds_harms_its_own_copy(kept: Kept, harm: Callable[[Path], None]) -> None:
@@ -220,6 +221,7 @@ def test_a_user_reads_the_parents_folder_in_place_collects_and_deletes_as_any_ot
     assert not (own / "p").exists()
 
 
+@pytest.mark.slow
 @needs_root
 def test_two_users_of_a_group_load_and_collect_each_others_checkpoints(home: Path) -> None:
     """Each has a group of his own, and is in the one that shares the folder."""

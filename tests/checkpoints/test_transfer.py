@@ -183,6 +183,7 @@ def test_s3_is_given_a_hash_with_everything_that_goes_up(way: Way) -> None:
     assert all(b"x-amz-checksum-sha256: " in r.lower() for r in puts)
 
 
+@pytest.mark.slow
 def test_a_store_that_can_not_delete_now_stops_nobody(way: Way, caplog: pytest.LogCaptureFixture) -> None:
     if way.kind != "objects":
         return
@@ -221,6 +222,7 @@ def test_bytes_without_a_hash_in_the_manifest_are_hashed_by_the_server(world: Se
     proxy.close()
 
 
+@pytest.mark.slow
 def test_a_store_out_of_reach_is_no_lost_checkpoint(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PBT_CACHE", str(tmp_path))
     for name, value in s3.environment().items():
@@ -339,6 +341,7 @@ def test_what_a_killed_process_left_on_the_disk_goes_with_the_next(
     assert not list(tmp_path.rglob("whole"))
 
 
+@pytest.mark.slow
 def test_many_on_one_disk_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PBT_CACHE", str(tmp_path))
     failures: list[BaseException] = []
@@ -403,6 +406,7 @@ def run_and_kill(script: Path, where: object, published: Callable[[], set[str]],
     return most
 
 
+@pytest.mark.slow
 def test_a_population_over_s3_whose_workers_are_killed(tmp_path: Path, s3: S3) -> None:
     prefix, where = secrets.token_hex(4), tmp_path / "p"
     script = write(tmp_path, TURNS.replace("maximize=True", f"maximize=True, checkpoints='s3://{BUCKET}/{prefix}'"))
@@ -422,6 +426,7 @@ def test_a_population_over_s3_whose_workers_are_killed(tmp_path: Path, s3: S3) -
     assert any(d.start == "copy" for e in map(decode, folders.reader(where).read(0)) for d in e.decisions)
 
 
+@pytest.mark.slow
 def test_a_population_through_the_server_whose_workers_are_killed(world: ServerWorld, tmp_path: Path) -> None:
     world.populations.served("digits").alive._term = 2.0
     hidden = "from pbt.opening import folder as at\nat.read_mark = lambda folder: at.Mark(id='another')\n"

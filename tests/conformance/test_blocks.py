@@ -23,6 +23,7 @@ def blocks(world: World, members: int) -> Script:
     return s
 
 
+@pytest.mark.slow_but_first
 def test_a_block_joins_in_one_append_and_its_retries_are_one_join(world: World) -> None:
     s = blocks(world, 6)
     s.join(2)

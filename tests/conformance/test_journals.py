@@ -52,6 +52,7 @@ def test_what_was_appended_is_read_in_order(opened: Open) -> None:
     assert list(opened().read(0)) == [b"one", b"two", b"three"]
 
 
+@pytest.mark.slow_but_first
 def test_an_append_that_comes_second_is_raced_and_leaves_nothing(opened: Open) -> None:
     a, b = opened(), opened()
     a.append(0, [b"one"])

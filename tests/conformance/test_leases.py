@@ -254,6 +254,7 @@ def test_a_population_of_one_is_never_blamed(world: World) -> None:
     assert s.population.members[0].losses == 0
 
 
+@pytest.mark.slow_but_first
 def test_a_barrier_decides_for_all_from_one_snapshot_in_the_entry_that_completed_the_round(world: World) -> None:
     s = Script(world, synchronous=True)
     for member in range(4):
@@ -291,6 +292,7 @@ def test_a_waiting_turn_gives_way_to_a_member_that_the_round_lacks(world: World)
     assert not s.report(1, 2.0).wait
 
 
+@pytest.mark.slow_but_first
 def test_one_worker_alone_gets_through_barriers_in_turns(world: World) -> None:
     s = Script(world, synchronous=True, members=3, steps=4)
     coordinator = world.coordinator()
@@ -308,6 +310,7 @@ def test_one_worker_alone_gets_through_barriers_in_turns(world: World) -> None:
     assert s.population.finished
 
 
+@pytest.mark.slow_but_first
 def test_a_barrier_goes_on_without_a_member_that_nobody_holds(world: World) -> None:
     s = Script(world, synchronous=True, members=3, barrier_timeout=0.3)
     s.join(0)

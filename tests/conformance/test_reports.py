@@ -100,6 +100,7 @@ def test_a_releasing_report_so_refused_is_followed_by_released(world: World) -> 
     assert s.entries[-1].event == Released(3, 1)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("step", [1, 0, -5])
 def test_a_step_must_go_forward(world: World, step: int) -> None:
     s = Script(world)
@@ -142,6 +143,7 @@ def test_an_unknown_member(world: World) -> None:
         s.send(replace(s.draft(0, 1.0), member=-1))
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
 def test_scores_that_are_not_finite_are_kept_as_words(world: World, score: float) -> None:
     s = Script(world)

@@ -163,6 +163,7 @@ def test_a_save_does_not_pass_a_barrier() -> None:
     assert len(s.entries) == n
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("change", "members"),
     [

@@ -35,6 +35,7 @@ MANY = {
 }
 
 
+@pytest.mark.slow_but_first
 def test_what_is_staged_is_invisible_and_what_is_published_is_whole(kept: Kept) -> None:
     store = kept.store()
     staging = store.staging(0, 1)
@@ -76,6 +77,7 @@ def test_a_checkpoint_is_there_once_its_last_file_is(kept: Kept, monkeypatch: py
     assert read(kept.store("other").fetch("0/1-1"))["state"] == b"0/1-1"
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("file", "body"),
     [
@@ -161,6 +163,7 @@ def link_to_a_folder_inside(folder: Path) -> None:
     (folder / "newest").symlink_to("epoch")
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("leave", "names"),
     [
@@ -239,6 +242,7 @@ BAD = (
 )  # fmt: skip
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("leave", BAD)
 @pytest.mark.parametrize("own", [False, True], ids=["saved", "own path"])
 def test_what_can_not_be_published_is_refused_with_a_sentence(
@@ -345,6 +349,7 @@ def test_a_sweep_asks_what_is_needed_after_it_has_listed(kept: Kept) -> None:
     assert ids(kept) == {"0/1-2", "0/2-1"}
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     "id", ["", "0", "0/1", "x/1-1", "../1-1", "0/1-1/..", "0/../1-1", "٣/1-1", "00/1-1", "0/1-1\n"]
 )

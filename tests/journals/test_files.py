@@ -64,6 +64,7 @@ def opened(monkeypatch: pytest.MonkeyPatch, read: Callable[[], Any]) -> int:
 # --- killed ---
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("at", ["write", "link", "rename", "unlink"])
 @pytest.mark.parametrize("after", [0, 1, 7, 40])
 def test_packing_may_be_killed_anywhere(folder: Path, monkeypatch: pytest.MonkeyPatch, at: str, after: int) -> None:
@@ -312,6 +313,7 @@ def test_a_snapshot_is_a_cache(folder: Path, journal: FilesJournal, monkeypatch:
 # --- turns ---
 
 
+@pytest.mark.slow
 def test_nobody_starves(folder: Path) -> None:
     """Four that append as fast as they can: each gets its share."""
     counts = [0] * 4

@@ -292,6 +292,7 @@ def pair(tmp_path: Path, schema: str) -> Iterator[Pair]:
     made.close()
 
 
+@pytest.mark.slow
 def test_servers_and_database_killed_in_turn_lose_nothing(tmp_path: Path, schema: str, pair: Pair) -> None:
     script = write(tmp_path, NOTING + TURNS)
     running = [start(script, pair.url, PAUSE=0.15, PBT_KEY=KEY) for _ in range(4)]
@@ -326,6 +327,7 @@ def _acknowledged(tmp_path: Path) -> list[Any]:
     return [json.loads(line) for path in tmp_path.glob("acknowledged-*") for line in path.read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_a_folder_whose_journal_is_in_postgresql_is_not_opened_as_another(
     tmp_path: Path, schema: str, pair: Pair
 ) -> None:

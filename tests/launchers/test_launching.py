@@ -63,6 +63,7 @@ def wait_for_launchers(folder: Path, n: int) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_command_lines_settings_hold_for_the_second_node_for_a_resume_and_for_a_bare_script(tmp_path: Path) -> None:
     script = write(tmp_path, FEW)
     command = ["--", "python", script]
@@ -87,6 +88,7 @@ def test_a_command_lines_settings_hold_for_the_second_node_for_a_resume_and_for_
     assert "Traceback" not in "".join(told)
 
 
+@pytest.mark.slow
 def test_steps_that_a_second_launcher_raised_hold_for_the_first_ones_workers(tmp_path: Path) -> None:
     script = write(tmp_path, FEW)
     noting = write(tmp_path, "import os; open('pids', 'a').write(f'{os.getpid()}\\n')\n" + FEW, "noting.py")
@@ -102,6 +104,7 @@ def test_steps_that_a_second_launcher_raised_hold_for_the_first_ones_workers(tmp
     assert {m["step"] for m in status("p", tmp_path)["members"]} == {18}
 
 
+@pytest.mark.slow
 def test_launchers_that_contradict_one_another_on_a_new_folder_are_told_once(tmp_path: Path) -> None:
     """The first of their workers creates the population; the other launcher learns then that its own is another."""
     slow = write(tmp_path, "import time, os; time.sleep(float(os.environ['WAIT']))\n" + FEW)
@@ -115,6 +118,7 @@ def test_launchers_that_contradict_one_another_on_a_new_folder_are_told_once(tmp
     early.communicate(timeout=60)
 
 
+@pytest.mark.slow
 def test_more_steps_are_raised_also_where_another_launcher_created_the_population(tmp_path: Path) -> None:
     slow = write(tmp_path, "import time, os; time.sleep(float(os.environ['WAIT']))\n" + FEW)
     less = launch(["--workers", 1, "--steps", 3, "p", "--", "python", slow], tmp_path, WAIT=2, PAUSE=0.1)
@@ -124,6 +128,7 @@ def test_more_steps_are_raised_also_where_another_launcher_created_the_populatio
     assert {m["step"] for m in status("p", tmp_path)["members"]} == {9}
 
 
+@pytest.mark.slow
 def test_each_launcher_has_its_own_logs_and_names_them_as_a_shell_takes_them(tmp_path: Path) -> None:
     script = write(tmp_path, "print('I am', flush=True)\nraise SystemExit(3)\n")
     for n in (1, 2):
@@ -136,6 +141,7 @@ def test_each_launcher_has_its_own_logs_and_names_them_as_a_shell_takes_them(tmp
         assert Path(path).read_text() == "I am\n" * 4
 
 
+@pytest.mark.slow
 def test_a_run_in_which_nothing_went_wrong_has_no_failed_lease_in_its_journal(tmp_path: Path) -> None:
     done = pbt_run(["run", "--workers", 1, "p", "--", "python", write(tmp_path, FEW)], tmp_path)
     assert done.returncode == 0, done.stderr
@@ -144,6 +150,7 @@ def test_a_run_in_which_nothing_went_wrong_has_no_failed_lease_in_its_journal(tm
     assert not [event for event in released if event.failed]
 
 
+@pytest.mark.slow
 def test_what_a_failed_worker_printed_does_nothing_to_the_terminal(tmp_path: Path) -> None:
     text = "x" * 10**6 + "\n\x1b[2Jcleared\x1b]0;title\x07\a, \x1b[31mred\x1b[0m [bold]"
     script = write(tmp_path, f"print({text!r}, flush=True)\nraise SystemExit(3)\n")
@@ -164,6 +171,7 @@ def test_a_folder_for_several_users_has_logs_for_several_users(tmp_path: Path) -
         assert fresh_logs(folder / "logs").name == "run-2"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "output",
     [
@@ -259,6 +267,7 @@ def test_what_is_printed_goes_into_no_file_of_the_population(tmp_path: Path) -> 
     assert not [p for p in (tmp_path / "p").rglob("*") if p.is_file() and b"noise" in p.read_bytes()]
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("command", "says"),
     [
@@ -282,6 +291,7 @@ def test_what_can_not_run_is_said_once_before_anything_is_made(tmp_path: Path, c
     assert not (tmp_path / "p").exists()
 
 
+@pytest.mark.slow
 def test_other_ways_to_run_a_script_are_left_to_the_worker(tmp_path: Path) -> None:
     script = write(tmp_path, FEW)
     code = f"import runpy; runpy.run_path({str(script)!r}, run_name='__main__')"
@@ -291,6 +301,7 @@ def test_other_ways_to_run_a_script_are_left_to_the_worker(tmp_path: Path) -> No
     assert env.returncode == 0, env.stderr
 
 
+@pytest.mark.slow
 def test_the_reason_why_settings_are_refused_comes_without_the_frames_in_between(tmp_path: Path) -> None:
     script = write(tmp_path, FEW)
     assert pbt_run(["run", "--workers", 1, "p", "--", "python", script], tmp_path).returncode == 0
@@ -330,6 +341,7 @@ def test_ends_that_another_try_can_not_change_are_known_by_the_output(
     assert hopeless(code, output) == found
 
 
+@pytest.mark.slow
 def test_one_launchers_workers_number_their_leases_apart_from_anothers(tmp_path: Path) -> None:
     script = write(tmp_path, FEW)
     runs = [launch(["--workers", 1, "p", "--", "python", script], tmp_path, PAUSE=0.02) for _ in "ab"]

@@ -126,12 +126,14 @@ def test_under_a_supervisor_that_restarts_the_script(tmp_path: Path, sick: int, 
     check_stopped(tmp_path, sick)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [CAUGHT, NOT_A_NUMBER])
 def test_a_script_that_catches_the_error_and_goes_on_comes_to_its_end(tmp_path: Path, how: str) -> None:
     assert set(supervised(script(tmp_path, how=how))) <= {0, 1}
     check_stopped(tmp_path, 0)
 
 
+@pytest.mark.slow
 def test_the_last_one_left_that_nobody_tried_before(tmp_path: Path) -> None:
     """One worker at a time with `join`: the sick one is first tried when all others are done."""
     path = write(tmp_path, JOIN)
@@ -149,6 +151,7 @@ def test_several_sick_ones_are_the_last_left(tmp_path: Path) -> None:
     assert [(m.done, m.failed) for m in found.members] == [(True, False)] * 2 + [(True, True)] * 2
 
 
+@pytest.mark.slow
 def test_a_member_that_becomes_sick_in_the_middle_of_a_segment(tmp_path: Path) -> None:
     path = script(tmp_path, sick="member.id == 0 and step > 7")
     run = pbt_run(["run", "--workers", 1, "--plain", "p", "--", "python", path], tmp_path)
@@ -182,6 +185,7 @@ def test_a_script_that_breaks_in_the_middle_harms_nobody_and_goes_on_once_mended
     assert not any("workers in a row" in note for note in notes)
 
 
+@pytest.mark.slow
 def test_a_script_that_never_worked_cures_and_stops_nobody(tmp_path: Path) -> None:
     path = script(tmp_path)
     (tmp_path / "broken").touch()
@@ -192,6 +196,7 @@ def test_a_script_that_never_worked_cures_and_stops_nobody(tmp_path: Path) -> No
     assert not any(m.failed or m.cure or m.losses for m in population(tmp_path).members)
 
 
+@pytest.mark.slow
 def test_a_worker_that_reports_and_never_saves_is_not_started_for_ever(tmp_path: Path) -> None:
     path = script(tmp_path, sick="step == 3", how="raise RuntimeError('before the first checkpoint')")
     run = pbt_run(["run", "--workers", 1, "--plain", "p", "--", "python", path], tmp_path)

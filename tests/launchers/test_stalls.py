@@ -25,6 +25,7 @@ HANGS_ONCE = TURNS.replace(
 )
 
 
+@pytest.mark.slow
 def test_a_hanging_worker_is_ended_and_its_member_trained_to_the_end(tmp_path: Path) -> None:
     script = write(tmp_path, HANGS_ONCE)
     done = pbt_run(["run", "--workers", "2", "--stall", "2s", "p", "--", "python", script], tmp_path)
@@ -36,6 +37,7 @@ def test_a_hanging_worker_is_ended_and_its_member_trained_to_the_end(tmp_path: P
     assert not any(m.failed for m in population.members)
 
 
+@pytest.mark.slow
 def test_one_that_hangs_before_it_has_joined_is_ended_too(tmp_path: Path) -> None:
     once = 'import os, time\nif not os.path.exists("hung"):\n    open("hung", "w").close()\n    time.sleep(1000)\n'
     script = write(tmp_path, once + TURNS)
@@ -109,6 +111,7 @@ def test_durations(text: str, seconds: float) -> None:
     assert duration(text) == seconds
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("text", ["", "0", "-3s", "m", "3 weeks", "nan"])
 def test_what_is_no_duration_is_said(text: str, tmp_path: Path) -> None:
     done = pbt_run(["run", "--stall", text, "p", "--", "python", "x.py"], tmp_path)

@@ -28,6 +28,7 @@ def _has_entries(where: Path) -> bool:
 needs_proc = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="finds processes through /proc")
 
 
+@pytest.mark.slow
 @needs_proc
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_workers_do_not_outlive_pbt_run(tmp_path: Path, number: int) -> None:
@@ -51,6 +52,7 @@ def test_workers_do_not_outlive_pbt_run(tmp_path: Path, number: int) -> None:
     assert check(tmp_path / "p").finished
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(tmp_path: Path) -> None:
     script = write(tmp_path, TURNS)
     command = [*PBT, "run", "--members", "8", "--workers", "2", "p", "--", "python", str(script)]
@@ -72,6 +74,7 @@ def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(tmp_path: Path) -> Non
     assert steps > 0
 
 
+@pytest.mark.slow
 def test_a_script_with_an_import_error_fails_with_its_output_shown(tmp_path: Path) -> None:
     script = write(tmp_path, "import nothing_of_this_name\n" + TURNS)
     space = write(tmp_path, "[lr]\nmin = 0.001\nmax = 1.0\nlog = true\n", "space.toml")
@@ -108,6 +111,7 @@ def test_a_worker_that_exits_without_a_report_is_a_failure_whatever_its_exit_cod
     assert "does the script call pbt.turns or pbt.join" in failed.stderr
 
 
+@pytest.mark.slow
 def test_a_script_that_joins_one_member_is_started_again_for_the_next(tmp_path: Path) -> None:
     script = write(tmp_path, JOIN)
     done = pbt_run(
@@ -118,6 +122,7 @@ def test_a_script_that_joins_one_member_is_started_again_for_the_next(tmp_path: 
     assert check(tmp_path / "p").finished
 
 
+@pytest.mark.slow
 def test_a_member_that_always_crashes_is_cured_and_then_fails_for_good(tmp_path: Path) -> None:
     crash = TURNS.replace("    for step in", "    if member.id == 3: os._exit(5)\n    for step in")
     script = write(tmp_path, crash)
@@ -131,6 +136,7 @@ def test_a_member_that_always_crashes_is_cured_and_then_fails_for_good(tmp_path:
     check(tmp_path / "p")
 
 
+@pytest.mark.slow
 def test_larger_steps_train_on_and_other_differences_are_refused(tmp_path: Path) -> None:
     script = write(tmp_path, TURNS)
     assert pbt_run(["run", "--workers", 2, "p", "--", "python", script], tmp_path).returncode == 0
@@ -164,6 +170,7 @@ def test_each_worker_has_its_environment(tmp_path: Path) -> None:
     assert (tmp_path / "p" / "logs" / "run-1-worker-1.log").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_twice_ends_at_once(tmp_path: Path) -> None:
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + TURNS
     script = write(tmp_path, deaf)
@@ -183,6 +190,7 @@ def test_ctrl_c_twice_ends_at_once(tmp_path: Path) -> None:
     assert run.returncode == 130
 
 
+@pytest.mark.slow
 def test_the_first_steps_begin_when_every_worker_is_there(tmp_path: Path) -> None:
     """Who starts late would otherwise copy those who ran ahead."""
     late = "import os, time, json\nif json.loads(os.environ['PBT_RUN'])['worker'] == '3': time.sleep(1.5)\n" + TURNS
@@ -192,6 +200,7 @@ def test_the_first_steps_begin_when_every_worker_is_there(tmp_path: Path) -> Non
     assert kinds[: kinds.index(Reported)].count(Leased) == 4
 
 
+@pytest.mark.slow
 def test_a_worker_that_fails_at_once_does_not_hold_up_the_start(tmp_path: Path) -> None:
     fails = "import os, json\nif json.loads(os.environ['PBT_RUN'])['worker'] == '1': raise SystemExit(3)\n" + TURNS
     began = time.monotonic()

@@ -115,6 +115,7 @@ def test_the_offer_stands_until_the_next_save(server: PBTServer, csv: str) -> No
     assert b.parameters_path() == "a-1"
 
 
+@pytest.mark.slow
 def test_steps_count_saves_in_the_lineage_and_the_schedule_follows_it(server: PBTServer, csv: str) -> None:
     a, b = clients(server, csv, 2)
     for n in range(3):
@@ -132,6 +133,7 @@ def test_steps_count_saves_in_the_lineage_and_the_schedule_follows_it(server: PB
     assert found[1][1]["lr"] == 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", [False, True])
 def test_what_a_client_took_is_recorded_though_somebody_else_decided_meanwhile(
     server: PBTServer, csv: str, weights: bool
@@ -274,6 +276,7 @@ def test_threads_and_forked_processes_are_members_of_their_own(server: PBTServer
     assert population(server).members[0].score == 2.0
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("key", [KEY, b"\x00\xffbytes", "k", "with space ", "ключ"])
 def test_a_key_of_any_length_text_or_bytes(tmp_path: Path, csv: str, key: str | bytes) -> None:
     with pytest.warns(UserWarning, match="in clear"):
@@ -348,6 +351,7 @@ def test_the_server_ends_with_its_process_however_that_ends(tmp_path: Path) -> N
     pytest.fail("the server lives on, though its parent is gone; a forked sibling must not keep it")
 
 
+@pytest.mark.slow
 def test_verbose_prints_a_line_per_client_save_and_exploit(tmp_path: Path, csv: str) -> None:
     code = (
         "from pbt import PBTServer, PBTClient\n"

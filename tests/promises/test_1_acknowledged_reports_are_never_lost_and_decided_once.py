@@ -76,6 +76,7 @@ def test_killed_between_stage_publish_report_and_answer(tmp_path: Path, at: str,
     assert all(m.losses <= 3 for m in population.members)
 
 
+@pytest.mark.slow
 def test_twenty_processes_at_once_in_one_folder(tmp_path: Path) -> None:
     where, script = tmp_path / "p", write(tmp_path, TURNS.replace("members=8", "members=20"))
     running = [start(script, where) for _ in range(20)]
@@ -128,6 +129,7 @@ def disk(tmp_path: Path) -> Iterator[PoweredDisk]:
     made.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [1, 7, 40])
 def test_after_a_power_cut_everything_that_was_acknowledged_is_there(
     tmp_path: Path, disk: PoweredDisk, after: int
@@ -206,6 +208,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_processes_that_append_are_killed_and_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     folder = folders.prepare(tmp_path / "p", "files")
     script = write(tmp_path, APPEND)
@@ -241,6 +244,7 @@ def test_processes_that_append_are_killed_and_nothing_acknowledged_is_lost(tmp_p
         assert count <= len(recorded) <= count + 3
 
 
+@pytest.mark.slow
 def test_a_server_killed_and_started_again_loses_nothing_and_workers_go_on(tmp_path: Path) -> None:
     process, url = serve(tmp_path / "s")
     port = url.rpartition(":")[2]

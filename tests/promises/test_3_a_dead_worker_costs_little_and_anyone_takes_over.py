@@ -22,6 +22,7 @@ from tests.support.mounts import lacking, two_mounts
 from tests.support.scripts import PBT, TURNS, environment, pbt_run, start, status, write
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_a_step_again_and_again(tmp_path: Path) -> None:
     where, script = tmp_path / "p", write(tmp_path, TURNS)
     rng = random.Random(3)
@@ -40,6 +41,7 @@ def test_killed_in_the_middle_of_a_step_again_and_again(tmp_path: Path) -> None:
     assert checkpoint_folders(where) == population.referenced()
 
 
+@pytest.mark.slow
 def test_pbt_run_takes_over_killed_workers_and_ends_with_the_population(tmp_path: Path) -> None:
     script = write(tmp_path, TURNS)
     run = subprocess.Popen(
@@ -76,6 +78,7 @@ def shared(tmp_path: Path) -> Iterator[tuple[Path, Path, Path]]:
         yield mounts
 
 
+@pytest.mark.slow
 def test_workers_on_two_mounts_share_a_population_though_some_are_killed(
     tmp_path: Path, shared: tuple[Path, Path, Path]
 ) -> None:

@@ -90,6 +90,7 @@ def test_a_request_imports_nothing(tmp_path: Path, name: str, monkeypatch: pytes
     world.close()
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     "header", [None, "", "Bearer", "Bearer wrong", f"Basic {KEY}", f"Bearer {KEY}x", f"bearer {KEY}"]
 )

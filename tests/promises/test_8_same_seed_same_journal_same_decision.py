@@ -51,6 +51,7 @@ def _plain(entry: Entry) -> bytes:
     return encode(replace(entry, time=0.0, event=event))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", [{"name": "pbt", **PLAIN}, "tests.deferring:Deferring"])
 def test_all_ways_of_running_decide_alike(tmp_path: Path, strategy: Any) -> None:
     journals = {}

@@ -75,6 +75,7 @@ HEAD = b"POST /x/open HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/j
 AUTH = b"authorization: Bearer " + KEY.encode() + b"\r\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", [
     b"", b"G", b"POST /x/open HTTP/1.1\r\nhost: 127.0", HEAD + AUTH + b"content-length: 10\r\n\r\n{",
     HEAD + AUTH + b"transfer-encoding: chunked\r\n\r\n1\r\n{\r\n",
@@ -90,6 +91,7 @@ def test_half_a_request_holds_up_nobody_and_not_for_ever(patient: tuple[int, Pat
         connection.close()
 
 
+@pytest.mark.slow
 def test_a_head_that_trickles_is_cut_off_and_a_body_that_flows_is_not(patient: tuple[int, Path]) -> None:
     port, _ = patient
     slow, steady = (socket.create_connection(("127.0.0.1", port)) for _ in range(2))
@@ -133,6 +135,7 @@ def test_a_head_without_end_is_cut_off(patient: tuple[int, Path], flood: bytes) 
     _alive(port)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     "rubbish",
     [

@@ -34,6 +34,7 @@ def test_the_key_that_only_reads_reads(reading: ServerWorld, path: str) -> None:
     connection.close()
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("verb", ["report", "join", "tell", "finish", "stand", "beat", "create", "open"])
 def test_the_key_that_only_reads_says_nothing(reading: ServerWorld, verb: str) -> None:
     before = Path(reading.folder, "digits", "journal.db").stat()
@@ -50,6 +51,7 @@ def test_no_other_method_passes_with_the_key_that_only_reads(reading: ServerWorl
     assert request(reading, method, "/digits/journal", Authorization=f"Bearer {READ}")[0] == 403
 
 
+@pytest.mark.slow
 def test_who_only_looks_needs_no_more(reading: ServerWorld, tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{reading.port}/digits"
     for command in ("status", "journal"):
@@ -106,6 +108,7 @@ def test_both_keys_are_compared_whole_whatever_comes(monkeypatch: pytest.MonkeyP
             assert len(compared) == 2
 
 
+@pytest.mark.slow
 def test_a_key_is_in_no_log_no_answer_no_error_and_no_process_list(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

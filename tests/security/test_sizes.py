@@ -21,6 +21,7 @@ def _reports(**more: Any) -> bytes:
     return json.dumps([{"member": 0, **RAW, **more}]).encode()
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("verb", "body"),
     [
@@ -91,6 +92,7 @@ def test_the_largest_step_is_taken_and_a_larger_one_is_not(reading: ServerWorld)
     remote.close()
 
 
+@pytest.mark.slow
 def test_signs_of_life_of_nobody_take_no_memory(reading: ServerWorld) -> None:
     served = reading.populations.served("digits")
     before = len(served.alive._last)

@@ -13,6 +13,7 @@ from tests.support.scripts import ROOT, environment
 pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_no_request_made_from_the_document_gets_an_answer_that_it_does_not_know() -> None:
     from tests.chaos.api import run
@@ -56,6 +57,7 @@ def test_every_fuzz_target_reads_what_is_right_and_survives_what_is_cut_or_bent(
             target(seed[:cut] + b"[" * 30_000)
 
 
+@pytest.mark.slow
 def test_atheris_runs_a_target(tmp_path: Path) -> None:
     pytest.importorskip("atheris", reason="atheris is not installed: it has wheels for Linux on x86-64 alone")
     command = [sys.executable, "-m", "tests.chaos.fuzz", "--only", "entries", "--minutes", "0.04"]

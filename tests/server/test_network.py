@@ -95,6 +95,7 @@ def test_a_link_that_is_cut_costs_time_and_nothing_else(
     finish(workers, tmp_path)
 
 
+@pytest.mark.slow
 def test_with_go_on_training_does_not_even_wait(hosts: Hosts, server: str, tmp_path: Path) -> None:
     goes_on = TURNS.replace("maximize=True)", 'maximize=True, when_away="continue")').replace(
         "members=8, steps=20, interval=2", "members=2, steps=120, interval=30"
@@ -115,6 +116,7 @@ def test_with_go_on_training_does_not_even_wait(hosts: Hosts, server: str, tmp_p
     assert any(r.history for r in said)
 
 
+@pytest.mark.slow
 def test_a_slow_network(tmp_path: Path) -> None:
     world = ServerWorld(tmp_path, key=KEY)
     wire = Wire(world.port, random.Random(0), odds=0.0, delay=0.05)

@@ -147,6 +147,7 @@ def fetch(world: ServerWorld, path: str, media: str) -> tuple[int, Any]:
     )
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("method", "path", "code", "allowed"),
     [

@@ -161,6 +161,7 @@ def test_rooms_and_connections_together_stay_below_the_limit_of_open_files(
     assert allowed.connections >= 64
 
 
+@pytest.mark.slow
 def test_with_few_descriptors_newcomers_are_refused_in_words_and_training_goes_on(tmp_path: Path) -> None:
     home = tmp_path / "served"
     home.mkdir()
@@ -222,6 +223,7 @@ def test_signs_of_life_do_not_grow_with_leases() -> None:
     assert len(beats._last) <= 3
 
 
+@pytest.mark.slow
 def test_a_server_that_is_stopped_for_longer_than_a_term_keeps_its_holders(tmp_path: Path) -> None:
     """SIGSTOP and SIGCONT, with terms of a second."""
     code = (

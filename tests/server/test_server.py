@@ -73,6 +73,7 @@ def test_a_large_request_in_chunks_is_refused_while_it_comes(served: ServerWorld
         pass  # refused before all of it was sent
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -98,6 +99,7 @@ def test_rubbish_is_answered_with_what_is_wrong(served: ServerWorld, path: str, 
     assert len(said["error"]) > 10
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", ["..", ".hidden", "a%2Fb", "%2e%2e", "a%20b", "x" * 65, "-x", "%00", "key%00"])
 def test_no_name_leaves_the_servers_folder(served: ServerWorld, name: str) -> None:
     code, said = request(served, path=f"/{name}/open")
@@ -170,6 +172,7 @@ def test_where_the_key_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert Key(None).fits(None)
 
 
+@pytest.mark.slow
 def test_workers_find_the_key_by_themselves_and_train_through_a_server(tmp_path: Path) -> None:
     process, url = serve(tmp_path / "s")
     script = write(tmp_path, TURNS)

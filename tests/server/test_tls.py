@@ -89,6 +89,7 @@ def impostor(tmp_path: Path) -> Iterator[tuple[str, list[bytes]]]:
     listening.close()
 
 
+@pytest.mark.slow
 def test_workers_train_over_tls_with_the_url_that_was_printed(running: tuple[Path, str], tmp_path: Path) -> None:
     folder, url = running
     script = write(tmp_path, TURNS)
@@ -171,6 +172,7 @@ def test_a_worker_that_has_met_its_server_waits_for_it_and_does_not_fall_for_ano
     assert b"".join(heard) == b""
 
 
+@pytest.mark.slow
 def test_the_pin_stays_the_same_over_restarts_and_the_old_client_understands_it(tmp_path: Path) -> None:
     space = tmp_path / "space.csv"
     space.write_text("name,min,max,scale\nlr,0.0001,0.1,log\n")
@@ -189,6 +191,7 @@ def test_the_pin_stays_the_same_over_restarts_and_the_old_client_understands_it(
     assert pins[0] == "sha256=" + hashlib.sha256(der).hexdigest()
 
 
+@pytest.mark.slow
 def test_ones_own_certificate_in_one_file_or_in_two(tmp_path: Path) -> None:
     made = certificate_for(tmp_path, None, None, own=True)
     assert made is not None
@@ -233,6 +236,7 @@ def test_a_locked_private_key_is_refused_and_asks_nobody(tmp_path: Path) -> None
         certificate_for(tmp_path, made.file.with_name("tls.pem"), tmp_path / "locked.pem", own=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("url", "says"),
     [
@@ -248,6 +252,7 @@ def test_a_url_that_is_none_is_refused_without_repeating_a_secret(url: str, says
     assert "secret" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_clear_and_tls_do_not_meet_and_say_why(
     running: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,6 +74,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("name", HOSTILE)
 def test_names_that_lead_elsewhere_write_and_read_nothing(served: ServerWorld, tmp_path: Path, name: str) -> None:
     before = everything(served, tmp_path)
@@ -84,6 +85,7 @@ def test_names_that_lead_elsewhere_write_and_read_nothing(served: ServerWorld, t
     assert everything(served, tmp_path) == before
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     "id", ["../1-1", "0/..", "0/.1-s1", "x/1-1", "0/1", "0/1-1x", "00/1-1", "%2e%2e/1-1", "٣/1-1", "-1/1-1", "0/1-01"]
 )

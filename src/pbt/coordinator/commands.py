@@ -76,7 +76,12 @@ class ReportCommand:
             raise Invalid("a block has two reports of one member: one report in flight per member")
         new: list[Report] = []
         for report in self._reports:
-            admitted = self._admitted(population, report)
+            try:
+                admitted = admit(population, report)
+            except LeaseLost:
+                if len(self._reports) == 1:
+                    raise
+                continue  # a block goes on without it
             if admitted is not None:
                 new.append(self._at_turns_end(population, admitted))
         if new:
@@ -85,15 +90,6 @@ class ReportCommand:
             if (report.release and outdated(population, report)) or self._blocks_round(population, report):
                 return Proposal(Released(report.member, report.lease))
         return None
-
-    def _admitted(self, population: Population, report: Report) -> Report | None:
-        """The report as it is recorded; None: nothing is to be. A block goes on without members whose lease is lost."""
-        try:
-            return admit(population, report)
-        except LeaseLost:
-            if len(self._reports) == 1:
-                raise
-            return None
 
     def _at_turns_end(self, population: Population, report: Report) -> Report:
         lease = population.members[report.member].lease
