@@ -28,33 +28,34 @@ def test_on_the_toy_who_exploits_and_explores_is_best() -> None:
 
 def test_where_greed_is_wrong_slower_groups_help_and_asymmetry_does() -> None:
     problem = quadratic.problem()
-    every, seldom = of(problem, PBT, 16, 12), of(problem, PBT, 16, 12, interval=25)
-    mf = of(problem, "mf-pbt", 16, 12)
-    symmetric = of(problem, {"name": "mf-pbt", "migration": "symmetric"}, 16, 12)
-    assert mf < symmetric < every < of(problem, RANDOM, 16, 12)
+    every, seldom = of(problem, PBT, 16, 8), of(problem, PBT, 16, 8, interval=25)
+    mf = of(problem, "mf-pbt", 16, 8)
+    symmetric = of(problem, {"name": "mf-pbt", "migration": "symmetric"}, 16, 8)
+    assert mf < symmetric < every < of(problem, RANDOM, 16, 8)
     assert mf < 1.3 * seldom, "within 30 % of the interval that is best in hindsight"
 
 
 def test_scout_is_far_below_pbt_at_any_interval_where_greed_is_wrong() -> None:
     problem = quadratic.problem()
-    best = min(of(problem, PBT, 16, 8, interval=interval) for interval in (5, 10, 25, 50))
-    assert of(problem, {"name": "scout", "model": False}, 16, 8) < 0.5 * best
-    assert of(problem, "scout", 16, 6) < 0.5 * best
-    assert of(problem, "plans", 16, 12) < best
+    every, *seldom = (of(problem, PBT, 16, 6, interval=interval) for interval in (5, 10, 25, 50))
+    assert of(problem, {"name": "scout", "model": False}, 16, 6) < 0.5 * min(every, *seldom)
+    assert of(problem, "scout", 16, 4) < 0.5 * min(every, *seldom)
+    assert of(problem, "plans", 16, 8) < every
 
 
 def test_scout_costs_little_where_greed_is_right() -> None:
-    assert of(zoo.problem(), "scout", 22, 2) > 1.1992
-    assert of(zoo.problem(deceptive=True), "scout", 22, 2) > of(zoo.problem(deceptive=True), PBT, 22, 2) + 0.1
+    assert of(zoo.problem(), "scout", 22, 1) > 1.1992
+    deceptive = zoo.problem(deceptive=True)
+    assert of(deceptive, "scout", 22, 1) > of(deceptive, PBT, 22, 1) + 0.1
 
 
 def test_what_drifts_is_followed_best_by_a_model() -> None:
     problem = drifting.problem()
-    random, pbt, pb2 = (problem.optimum - of(problem, s, 8, 6) for s in (RANDOM, PBT, {**PBT, "name": "pb2"}))
+    random, pbt, pb2 = (problem.optimum - of(problem, s, 8, 4) for s in (RANDOM, PBT, {**PBT, "name": "pb2"}))
     assert pb2 < 0.6 * pbt < pbt < random
 
 
 def test_choices_that_decide_are_learnt() -> None:
     problem = choices.problem()
-    rand, mult = (problem.optimum - of(problem, {**PBT, "name": name}, 8, 6) for name in ("pb2-rand", "pb2-mult"))
+    rand, mult = (problem.optimum - of(problem, {**PBT, "name": name}, 8, 4) for name in ("pb2-rand", "pb2-mult"))
     assert mult < rand

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import pbt
-from pbt.population.entries import Explored, Released
+from pbt.population.entries import Explored, Released, Reported
 from pbt.population.recorded import StrategyRecord
 from pbt.strategies.registry import KNOWN, ORIGINAL, bare
 from tests.support.population import Script
@@ -77,18 +77,27 @@ def told(played: Played) -> list[Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["pb2-mix", "mf-pbt", "scout"])
 def test_it_trains_to_the_end_in_every_journal(world: World, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A memory, explorations that are owed, a barrier: what strategies do with a journal is in these three."""
     for name_of in ("HOLD", "_LOOK_AGAIN"):  # all members are played by one thread
         monkeypatch.setattr(f"pbt.server.served.{name_of}", 0.02)
-    played = Played(world, name)
+    check_the_end(Played(world, name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_trains_to_the_end(name: str) -> None:
+    check_the_end(Played(MemoryWorld(), name))
+
+
+def check_the_end(played: Played) -> None:
     p = played.script.population
     assert all(m.step == STEPS for m in p.members)
     assert all(m.hyperparameters in p.settings.space for m in p.members)
     assert p.best.score == max(float(m.score) for m in p.members)
     decisions = [d for e in played.script.entries for d in e.decisions]
     assert all(d.parents[0].step < STEPS for d in decisions if d.source is not None), "nothing after the last step"
-    if name != "plans":
+    if p.settings.strategy.name != "plans":
         assert any(d.source is not None for d in decisions), "somebody exploits"
         nan = next(d for d in decisions if (d.member == 2 and not math.isfinite(d.why.rank)) or d.start == "copy")
         assert nan.source is not None
@@ -105,10 +114,13 @@ def test_a_restart_after_every_entry_changes_nothing(name: str, synchronous: boo
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_equal_scores_move_nobody_and_nan_does(name: str) -> None:
+def test_equal_scores_move_nobody(name: str) -> None:
     entries = Played(MemoryWorld(), name).script.entries
-    early = [d for e in entries for d in e.decisions if d.source is not None and d.source.step <= 2]
-    assert all(d.member == 2 for d in early), "ties are no reason; the member that reported nan may go back so far"
+    early = [
+        d for e in entries for d in e.decisions
+        if isinstance(e.event, Reported) and e.event.reports[0].step <= 2 and d.source is not None
+    ]  # fmt: skip
+    assert not early, "ties are no reason"
 
 
 @pytest.mark.parametrize("name", NAMES)

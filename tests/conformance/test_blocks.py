@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import pbt
-from pbt.coordinator.coordinator import Coordinator
 from pbt.opening import folder as folders
 from pbt.population.entries import Leased, Reported
 from pbt.settings import wanted
 from tests.support.population import Script
-from tests.support.worlds import MemoryWorld, World
+from tests.support.worlds import WORLDS, MemoryWorld, World
 
 
-def blocks(world: World, members: int) -> Script:
-    s = Script(world, members=members)
-    if not isinstance(s.coordinator, Coordinator):
-        pytest.skip("blocks join where the journal is, not over HTTP")
-    return s
+@pytest.fixture(params=["memory", "folder", "files"])
+def near(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """Where the journal is at hand: blocks join there, not over HTTP."""
+    made = WORLDS[request.param](tmp_path)
+    yield made
+    made.check()
+    made.close()
 
 
 @pytest.mark.slow_but_first
-def test_a_block_joins_in_one_append_and_its_retries_are_one_join(world: World) -> None:
-    s = blocks(world, 6)
+def test_a_block_joins_in_one_append_and_its_retries_are_one_join(near: World) -> None:
+    s = Script(near, members=6)
     s.join(2)
     answers = s.coordinator.join_block("block", 4)
     assert [a.member for a in answers] == [0, 1, 3, 4]
@@ -36,8 +38,8 @@ def test_a_block_joins_in_one_append_and_its_retries_are_one_join(world: World) 
     assert len(s.entries) == n
 
 
-def test_a_block_takes_whom_it_finds_and_waits_for_nobody(world: World) -> None:
-    s = blocks(world, 3)
+def test_a_block_takes_whom_it_finds_and_waits_for_nobody(near: World) -> None:
+    s = Script(near, members=3)
     s.join(1)
     assert [a.member for a in s.coordinator.join_block("first", 9)] == [0, 2]
     (nobody,) = s.coordinator.join_block("second", 2)
