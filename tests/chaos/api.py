@@ -176,7 +176,7 @@ def _nudge(case: Any, data: st.DataObject, world: ServerWorld) -> None:
     fresh = case.operation.path.endswith(("/create", "/join")) and data.draw(st.booleans())
     name = data.draw(st.sampled_from([f"new-{n}" for n in range(30)] if fresh else list(POPULATIONS)))
     case.path_parameters["name"] = name
-    served = world.populations.served(name) if name in POPULATIONS else world.populations._populations.get(name)
+    served = world.populations.served(name) if name in POPULATIONS else world.populations.opened(name)
     if served is None or not served.coordinator.exists or data.draw(st.integers(0, 3)) == 0:
         return
     members = data.draw(st.permutations(served.coordinator.population.members))

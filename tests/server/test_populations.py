@@ -77,7 +77,7 @@ def test_reading_opens_no_population(served: ServerWorld) -> None:
         checkpoint = next((served.folder / f"p{i}" / "checkpoints").glob("*/*"))
         id = f"{checkpoint.parent.name}/{checkpoint.name}"
         assert get(served, f"/p{i}/checkpoints/{id}/state") == b"weights"
-    assert served.populations._populations == {}
+    assert not served.populations.in_training
     assert not list(served.folder.glob("*/server.lock"))
 
 
@@ -99,7 +99,7 @@ def test_reading_opens_no_population_in_postgres(tmp_path: Path, monkeypatch: py
     try:
         assert b'"kind":"created"' in get(world, "/old/journal")
         assert request(world, "GET", "/new/journal")[0] == 404
-        assert world.populations._populations == {}
+        assert not world.populations.in_training
     finally:
         world.close()
 
@@ -111,7 +111,7 @@ def test_a_walk_through_more_populations_than_may_be_open_shuts_out_nobody(
     allow(monkeypatch, 3)
     for i in range(8):
         assert request(served, path=f"/p{i}/stand", body=b'{"member": 0, "lease": 1}')[0] == 200
-        assert len(served.populations._populations) <= 3
+        assert len(served.populations.in_training) <= 3
     assert request(served, path="/new/open")[0] == 200
 
 
@@ -129,7 +129,7 @@ def test_what_is_in_training_is_not_closed_and_the_refusal_says_what_to_do(
     one.report(1.0, step=1, save=save)
     two.close()
     assert request(served, path="/three/open")[0] == 200
-    assert set(served.populations._populations) == {"one", "three"}
+    assert served.populations.in_training == {"one", "three"}
     one.report(2.0, step=2, save=save)
     one.close()
 
@@ -143,9 +143,9 @@ def test_a_population_that_nobody_asks_for_is_closed_after_a_while(
     assert request(served, path="/idle/open")[0] == 200
     member = pbt.join(f"http://127.0.0.1:{served.port}/busy", **SETTINGS)
     end = time.monotonic() + 20
-    while "idle" in served.populations._populations and time.monotonic() < end:
+    while "idle" in served.populations.in_training and time.monotonic() < end:
         time.sleep(0.02)
-    assert set(served.populations._populations) == {"busy"}
+    assert served.populations.in_training == {"busy"}
     member.report(1.0, step=1, save=save)
     member.close()
 

@@ -185,12 +185,9 @@ def test_bytes_come_in_order_and_no_more_than_announced(served: ServerWorld) -> 
 
 
 def test_a_limit_of_the_administrators(tmp_path: Path) -> None:
-    from pbt.server.checkpoints import ReceivedCheckpoints
-
     world = ServerWorld(tmp_path)
     Script(world).join(0)
-    uploads: ReceivedCheckpoints = world.app._pages.routes[-1].endpoint.__self__  # type: ignore[attr-defined]
-    uploads._limit = 100
+    world.app.uploads.file_limit = 100
     status, said = put(world, "state", b"x" * 101, size=101)
     assert status == 413
     assert "at most" in said["error"]
@@ -214,8 +211,7 @@ def test_what_was_not_sent_as_the_manifest_says_is_not_published(served: ServerW
         return post(served, "publish", id="0/1-1", upload=TOKEN, sha256=hashlib.sha256(body).hexdigest())
 
     def again() -> None:
-        uploads = served.app._pages.routes[-1].endpoint.__self__  # type: ignore[attr-defined]
-        for _, upload in uploads._arriving.values():
+        for _, upload in served.app.uploads.arriving.values():
             for name in list(upload._pieces):
                 upload._throw_away(name)
 
@@ -283,7 +279,7 @@ def test_a_server_started_anew_knows_who_holds_a_member(served: ServerWorld, tmp
 def test_asking_how_much_has_arrived_changes_nothing(served: ServerWorld) -> None:
     """The key that only reads is enough to ask."""
     put(served, "state", b"x", size=2)
-    arriving = served.app._uploads._arriving
+    arriving = served.app.uploads.arriving
     before = dict(arriving)
     path = "/digits/checkpoints/0/1-1"
     assert ask(served, "GET", f"{path}/state?upload={TOKEN}") == (200, {"size": 1})

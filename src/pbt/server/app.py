@@ -89,7 +89,7 @@ class App:
         self.populations = populations
         self.request_check = request_check
         self._verbose = verbose
-        self._uploads = ReceivedCheckpoints(populations, file_limit)
+        self.uploads = ReceivedCheckpoints(populations, file_limit)
         self._verbs = {
             route.name: Verb(msgspec.json.Decoder(route.asked).decode, self._handler(route), route.begins)
             for route in ROUTES
@@ -134,7 +134,7 @@ class App:
     def _handler(self, route: Route) -> Any:
         """The handler of a route: the method with the route's name."""
         name = f"_{route.name}"
-        return getattr(self if hasattr(self, name) else self._uploads, name)
+        return getattr(self if hasattr(self, name) else self.uploads, name)
 
     async def _answer(self, verb: Verb, name: str, receive: Receive, asker: object) -> Any:
         """Answer a POST request; only a readable request of a verb that begins a population makes a folder."""

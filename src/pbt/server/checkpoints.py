@@ -75,8 +75,8 @@ class ReceivedCheckpoints:
 
     def __init__(self, populations: Populations, file_limit: int = FILE_LIMIT) -> None:
         self._populations = populations
-        self._limit = file_limit
-        self._arriving: dict[tuple[Path, int], tuple[tuple[str, str], Upload]] = {}
+        self.file_limit = file_limit
+        self.arriving: dict[tuple[Path, int], tuple[tuple[str, str], Upload]] = {}
         self._files = ThreadPoolExecutor(8, "pbt-files")
 
     async def _off(self, work: Callable[..., T], *arguments: Any) -> T:
@@ -113,8 +113,8 @@ class ReceivedCheckpoints:
             if request.headers.get("content-type") != BYTES:
                 raise WrongType(f"send the bytes of a file, with content-type {BYTES}")
             offset, size = _number(request, "offset"), _number(request, "size")
-            if size > (MANIFEST_LIMIT if name == MANIFEST else self._limit):
-                raise TooLarge(f"{name[:80]!r} has {size} bytes: this server takes files of {self._limit} at most")
+            if size > (MANIFEST_LIMIT if name == MANIFEST else self.file_limit):
+                raise TooLarge(f"{name[:80]!r} has {size} bytes: this server takes files of {self.file_limit} at most")
             piece = (await self._upload(served, id, request.query_params.get("upload", ""))).piece(name)
             async with piece.lock:
                 if offset != max(0, piece.size):
@@ -151,11 +151,11 @@ class ReceivedCheckpoints:
             self._check_holder(served, id)
         member, lease, _ = parsed(id)
         key, what = (served.folder, member), (id, token)
-        if key in self._arriving and self._arriving[key][0] == what:
-            return self._arriving[key][1]
+        if key in self.arriving and self.arriving[key][0] == what:
+            return self.arriving[key][1]
         upload = Upload(FolderStore(served.folder).arriving(member, lease, token))
         if begins:
-            self._arriving[key] = (what, upload)
+            self.arriving[key] = (what, upload)
         return upload
 
     @staticmethod
@@ -184,7 +184,7 @@ class ReceivedCheckpoints:
             if not await self._off(_is_published, store.path(commit.id), commit):
                 _check_unnamed(served, commit.id)
                 await self._off(_seal, store, upload, commit)
-                self._arriving.pop((served.folder, member), None)
+                self.arriving.pop((served.folder, member), None)
         return Answer()
 
     # --- down ---

@@ -80,6 +80,11 @@ class Populations:
         """A population that is open already."""
         return self._populations.get(name)
 
+    @property
+    def in_training(self) -> frozenset[str]:
+        """The names of those that are open now."""
+        return frozenset(self._populations)
+
     def names(self) -> list[str]:
         """All populations that exist."""
         return self._backing.names()
