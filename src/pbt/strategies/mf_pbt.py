@@ -25,7 +25,7 @@ from pbt.population.entries import Checkpoint, Decision, Why
 from pbt.population.member import MemberState
 from pbt.population.population import Population
 from pbt.population.ranking import Ranked
-from pbt.population.rules import bad, ranked_in
+from pbt.population.rules import bad, ranked_in, standing
 from pbt.space.space import Values
 from pbt.strategies.births import birth
 from pbt.strategies.explore import perturb_or_resample
@@ -65,6 +65,8 @@ class MFPBT(Strategy, frozen=True):
 
     def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> list[Decision]:
         """Births, and what a round means for each group that evolves in it."""
+        if population.settings.members is None:
+            raise StrategyError("groups are dealt out among all members: say how many, members=…")
         members = [population.members[id] for id in due]
         taken = self._evolved(population, members) if not all(m.unborn for m in members) else {}
         return [self._birth(population, m) if m.unborn else taken.get(m.id) or _go_on(population, m) for m in members]
@@ -82,9 +84,12 @@ class MFPBT(Strategy, frozen=True):
         taken: dict[int, Decision] = {}
         for role in sorted({m.role for m in members if m.role is not None}, key=_frequency):
             group = [m for m in members if m.role == role]
-            if any(_round(population, m) % _frequency(role) == 0 for m in group):
-                ranked = ranked_in(population, role)
-                taken.update({d.member: d for d in self._losers(population, ranked)})
+            ranked = ranked_in(population, role)
+            now = max((_round(population, m) for m in group if not bad(m)), default=0)
+            evolves = now > 0 and now % _frequency(role) == 0
+            losers = {d.member: d for d in self._losers(population, ranked)}
+            taken.update({id: d for id, d in losers.items() if evolves or bad(population.members[id])})
+            if evolves:
                 taken.update({d.member: d for d in self._migrations(population, role, ranked)})
         return {id: d for id, d in taken.items() if id in {m.id for m in members}}
 
@@ -92,13 +97,15 @@ class MFPBT(Strategy, frozen=True):
         """The j-th of the last quarter takes over the j-th of the first; whose score is not finite, the first."""
         n = len(ranked)
         quarter = min(max(1, n // 4), n // 2)
+        keys = {id: key for key, id in ranked}
+        winners = [(keys[m.id], m.id) for m in standing(population, ranked)]
         found = []
         for place, (_, id) in enumerate(ranked, 1):
             m = population.members[id]
             j = place - (n - quarter) - 1
-            if j < 0 and not bad(m):
+            if (j < 0 and not bad(m)) or max(j, 0) >= len(winners):
                 continue
-            better, winner = ranked[max(j, 0)]
+            better, winner = winners[max(j, 0)]
             parent = population.members[winner].checkpoint
             if (
                 parent is None
@@ -116,7 +123,8 @@ class MFPBT(Strategy, frozen=True):
         """Migrants for the third quarter, best first on both sides."""
         n = len(ranked)
         quarter = max(1, n // 4)
-        others = [(key, id) for key, id in population.ranked if population.members[id].role != role]
+        keys = {id: key for key, id in population.ranked}
+        others = [(keys[m.id], m.id) for m in standing(population) if m.role != role]
         best = population.members[ranked[0][1]] if ranked else None
         found = []
         for place in range(n - 2 * quarter + 1, n - quarter + 1) if n >= 4 else ():

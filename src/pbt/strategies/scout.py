@@ -185,7 +185,8 @@ class View:
             id for id in self.protected
             if stints[id].id not in running and id != self._m.id and self._population.members[id].checkpoint is not None
         ]  # fmt: skip
-        if self._left < 2 or not waiting:
+        known = math.isfinite(self._scores.get(self.best, -math.inf))  # else it lags behind everybody's history
+        if self._left < 2 or not waiting or not known:
             return None
         return min(waiting, key=lambda id: (stints[id].status != 1, stints[id].judged, id))
 
@@ -210,6 +211,8 @@ class View:
         better = [
             id for id in self._top if population.members[id].standing and (bad(self._m) or self._scores[id] > own)
         ]
+        if bad(self._m) and not better:
+            better = self._best_standing()
         pool = [
             id for id in (confirmed if family else better) if population.members[id].checkpoint and id != self._m.id
         ]
@@ -225,6 +228,12 @@ class View:
             population.settings.space, _values(population, parent), chance, strategy.factors, strategy.resample
         )
         return self._copy(parent, values, note, more, operations)
+
+    def _best_standing(self) -> list[int]:
+        """For a member that must exploit and lags behind everybody's history: the best by their last scores."""
+        stints = self._memory.stints
+        able = [id for id in self._candidates if stints[id].standing and self._population.members[id].standing]
+        return sorted(able, key=lambda id: (-(stints[id].base or 0.0), id))[: self._many]
 
     def go_on(self, note: str) -> Decision:
         """Keep weights and hyperparameters."""
