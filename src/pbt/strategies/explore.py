@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
+from pbt.errors import SettingsError
 from pbt.population.chance import Chance
 from pbt.space.space import Space, Values
 
@@ -37,6 +39,19 @@ def perturb_or_resample(
         else:
             explored[name], operations[name] = domain.perturb(value, (u - resample) / (1.0 - resample), factors)
     return explored, operations
+
+
+def check_exploration(factors: Sequence[float], **probabilities: float) -> None:
+    """Look at the parameters of `perturb_or_resample`, by the names under which a strategy takes them.
+
+    Raises:
+        SettingsError: naming the one that is out of its range.
+    """
+    if not factors or not all(math.isfinite(f) and f > 0 for f in factors):
+        raise SettingsError(f"factors are {list(factors)}: give positive numbers, such as 0.8 and 1.25")
+    for name, probability in probabilities.items():
+        if not 0 <= probability <= 1:
+            raise SettingsError(f"{name} is {probability:g}: a probability from 0 to 1")
 
 
 def perturb(space: Space, values: Values, draw: Callable[[], float], factors: Sequence[float]) -> Values:

@@ -46,7 +46,7 @@ class Rows(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """Limits of the fitted parameters, each (low, high); what `fit` begins with is clipped into them."""
+    """Limits of the fitted parameters, each (low, high)."""
 
     variance: tuple[float, float] = (0.05, 20.0)
     scale: tuple[float, float] = (0.01, 10.0)
@@ -129,14 +129,14 @@ def likelihood(p: Parameters, rows: Rows, y: Array) -> tuple[float, Array]:
     return float(value), np.array([0.5 * np.sum(inner * d) for d in gradients(p, rows)])
 
 
-def fit(rows: Rows, y: Array, bounds: Bounds = Bounds(), start: Parameters = Parameters()) -> Parameters:  # noqa: B008
-    """Parameters of the greatest marginal likelihood, on the newest `FITTED_ON` rows.
+def fit(rows: Rows, y: Array) -> Parameters:
+    """Parameters of the greatest marginal likelihood on the newest `FITTED_ON` rows; the default ones if none is found.
 
     Args:
         y: observations, standardised; shape (n,).
-        start: where the search begins, and what is returned where it fails.
     """
     rows, y = rows.newest(FITTED_ON), y[-FITTED_ON:]
+    bounds, start = Bounds(), Parameters()
     limits = [bounds.variance, bounds.scale, bounds.fading, bounds.noise]
     if rows.c.shape[1]:
         limits += [bounds.variance, bounds.fading, bounds.mix]

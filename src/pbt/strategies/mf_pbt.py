@@ -28,7 +28,7 @@ from pbt.population.ranking import Ranked
 from pbt.population.rules import bad, ranked_in, standing
 from pbt.space.space import Values
 from pbt.strategies.births import birth
-from pbt.strategies.explore import perturb_or_resample
+from pbt.strategies.explore import check_exploration, perturb_or_resample
 from pbt.strategies.strategy import Memory, Strategy
 
 
@@ -58,10 +58,7 @@ class MFPBT(Strategy, frozen=True):
             raise SettingsError(
                 f"frequencies are {list(self.frequencies)}: different numbers of intervals, the smallest first"
             )
-        if not self.factors or not all(math.isfinite(f) and f > 0 for f in self.factors):
-            raise SettingsError(f"factors are {list(self.factors)}: give positive numbers, such as 0.8 and 1.25")
-        if not 0 <= self.resample <= 1:
-            raise SettingsError(f"resample is {self.resample:g}: a probability from 0 to 1")
+        check_exploration(self.factors, resample=self.resample)
 
     def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> list[Decision]:
         """Births, and what a round means for each group that evolves in it."""

@@ -28,7 +28,7 @@ from pbt.population.population import Population
 from pbt.population.rules import rank
 from pbt.space.space import Values
 from pbt.strategies.births import birth
-from pbt.strategies.explore import perturb_or_resample
+from pbt.strategies.explore import check_exploration, perturb_or_resample
 from pbt.strategies.selection import Gates, t_test, tournament, truncation
 from pbt.strategies.strategy import Memory, Strategy
 
@@ -70,11 +70,7 @@ class PBT(Strategy, frozen=True):
         """Parameters in their ranges."""
         if not 0 <= self.quantile <= 0.5:
             raise SettingsError(f"quantile is {self.quantile:g}: a fraction from 0 (nobody exploits) to 0.5")
-        if not self.factors or not all(math.isfinite(f) and f > 0 for f in self.factors):
-            raise SettingsError(f"factors are {list(self.factors)}: give positive numbers, such as 0.8 and 1.25")
-        for name in ("resample", "mutate", "inherit"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise SettingsError(f"{name} is {getattr(self, name):g}: a probability from 0 to 1")
+        check_exploration(self.factors, resample=self.resample, mutate=self.mutate, inherit=self.inherit)
         if not 0 < self.significance < 1:
             raise SettingsError(f"significance is {self.significance:g}: between 0 and 1, such as 0.05")
         for name in ("gap_deviations", "gap_absolute", "gap_relative"):

@@ -1,4 +1,4 @@
-"""SCOUT: sources and probes, a strategy that is not greedy. Our own; docs/research.md has what was measured.
+"""SCOUT: sources and probes, a strategy that is not greedy. Our own; see docs/algorithms/scout.md.
 
 Scores under *different* hyperparameters do not tell which weights are better; scores under the *same* ones from the
 same step on do. So a few members are *sources*: protected from exploitation however bad their score, chosen for their
@@ -28,7 +28,7 @@ from pbt.population.population import Population
 from pbt.population.rules import bad, quorum
 from pbt.space.space import Values
 from pbt.strategies.births import birth
-from pbt.strategies.explore import perturb_or_resample
+from pbt.strategies.explore import check_exploration, perturb_or_resample
 from pbt.strategies.scouting import MODEL, PERTURB, Probe, Scouted, distance
 from pbt.strategies.strategy import Strategy
 
@@ -63,10 +63,7 @@ class Scout(Strategy, frozen=True):
         """Parameters in their ranges, and NumPy and SciPy where the model needs them."""
         if not 0 < self.quantile <= 0.5:
             raise SettingsError(f"quantile is {self.quantile:g}: a fraction above 0, up to 0.5")
-        if not self.factors or not all(math.isfinite(f) and f > 0 for f in self.factors):
-            raise SettingsError(f"factors are {list(self.factors)}: give positive numbers, such as 0.8 and 1.25")
-        if not 0 <= self.resample <= 1:
-            raise SettingsError(f"resample is {self.resample:g}: a probability from 0 to 1")
+        check_exploration(self.factors, resample=self.resample)
         if self.model and not _has_models():
             raise SettingsError(
                 "this population uses a model, which needs NumPy and SciPy: pip install 'pbtrain[models]'"
