@@ -10,7 +10,7 @@ import pytest
 
 import pbt
 from pbt.opening import folder as folders
-from pbt.population.entries import Leased, Reported
+from pbt.population.entries import Decision, Leased, Released, Reported, Steered
 from pbt.settings import wanted
 from tests.support.population import Script
 from tests.support.worlds import WORLDS, MemoryWorld, World
@@ -61,6 +61,31 @@ def test_a_block_whose_one_member_lost_its_lease_is_recorded_without_it(world: W
     assert [r.member for r in event.reports] == [0, 1, 3]
     assert [a.released for a in answers] == [False, False, True, False]
     assert [a.step for a in answers] == [1, 1, 0, 1]
+
+
+def test_every_last_report_of_a_block_ends_its_lease_though_its_weights_were_replaced(world: World) -> None:
+    s = Script(world)
+    s.round(3.0, 2.0, 1.0, 0.0)
+    late = [s.draft(member, 0.5, release=True) for member in (1, 2)]
+    first = s.answers[0].checkpoint
+    assert first is not None
+    copies = [
+        Decision(
+            id,
+            3,
+            start="copy",
+            parents=(first,),
+            hyperparameters=first.hyperparameters,
+            decided=s.answers[id].decisions,
+        )
+        for id in (1, 2)
+    ]
+    s.coordinator.tell(Steered({"set": [1, 2]}, by="test"), copies)
+    n = len(s.entries)
+    answers = s.coordinator.report(s.draft(0, 4.0), *late)
+    assert [type(e.event) for e in s.entries[n:]] == [Reported, Released, Released]
+    assert [a.released for a in answers] == [False, True, True]
+    assert s.coordinator.report(*late) and len(s.entries) == n + 3, "told twice is told once"
 
 
 def test_a_report_that_can_not_be_is_refused_with_its_block() -> None:

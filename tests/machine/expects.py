@@ -43,7 +43,8 @@ def to_reports(model: Model, gone: Gone, given: Sequence[Report]) -> Expected:
     if len({r.member for r in given}) < len(given):
         return Refused(Invalid)
     taken: list[Report] = []
-    released: list[Released] = []
+    late: list[Released] = []
+    giving_way: list[Released] = []
     for report in given:
         verdict = _to_report(model, gone, canonical(Reported((report,))).reports[0])  # type: ignore[union-attr]
         if isinstance(verdict, Refused) and len(given) > 1 and verdict.error is LeaseLost:
@@ -53,8 +54,12 @@ def to_reports(model: Model, gone: Gone, given: Sequence[Report]) -> Expected:
         if isinstance(verdict, Report):
             taken.append(verdict)
         elif verdict is not None:
-            released.append(verdict)
-    return [Reported(tuple(taken))] if taken else released[:1]
+            (late if report.release and report.decided < model.members[report.member].given else giving_way).append(
+                verdict
+            )
+    if taken:
+        return [Reported(tuple(taken)), *late]
+    return [*(late or giving_way)]
 
 
 def _to_report(model: Model, gone: Gone, r: Report) -> Refused | Report | Released | None:

@@ -71,7 +71,7 @@ class ReportCommand:
         self._alive = alive
 
     def propose(self, population: Population) -> Proposal | None:
-        """The reports that are new; or the end of a lease, where a turn is over or its weights were replaced."""
+        """The reports that are new, then the ends of leases whose last reports came too late; or a turn gives way."""
         if len(self._reports) > 1 and len({r.member for r in self._reports}) < len(self._reports):
             raise Invalid("a block has two reports of one member: one report in flight per member")
         new: list[Report] = []
@@ -84,11 +84,12 @@ class ReportCommand:
                 continue  # a block goes on without it
             if admitted is not None:
                 new.append(self._at_turns_end(population, admitted))
+        leaving = [r for r in self._reports if r.release and outdated(population, r)]
         if new:
-            return Proposal(Reported(tuple(new)))
-        for report in self._reports:
-            if (report.release and outdated(population, report)) or self._blocks_round(population, report):
-                return Proposal(Released(report.member, report.lease))
+            return Proposal(Reported(tuple(new)), more=bool(leaving))
+        leaving = leaving or [r for r in self._reports if self._blocks_round(population, r)]
+        if leaving:
+            return Proposal(Released(leaving[0].member, leaving[0].lease), more=len(leaving) > 1)
         return None
 
     def _at_turns_end(self, population: Population, report: Report) -> Report:
