@@ -21,7 +21,7 @@ from msgspec.structs import replace
 import pbt
 from pbt.client import PBTClient
 from pbt.client.remote import Remote
-from pbt.population.entries import Checkpoint, Decision, Steered, decode
+from pbt.population.entries import Checkpoint, Decision, Reported, Steered, decode
 from pbt.population.fold import refold
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
@@ -216,6 +216,37 @@ def test_a_value_that_is_none_of_the_space_is_refused(server: PBTServer, csv: st
     client.set_hyperparameter("lr", np.array([0.05]))
     assert client.hyperparameters()["lr"] == 0.05
     client.save("one", 1.0)
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_what_is_taken_over_while_a_save_is_under_way_belongs_to_the_next_one(
+    server: PBTServer, csv: str, monkeypatch: pytest.MonkeyPatch, arrived: bool
+) -> None:
+    five = clients(server, csv, 5)
+    for n, client in enumerate(five):
+        client.save(f"weights-{n}", 5 - n)
+    worst, send = five[4], Remote.save
+
+    def interrupted(*save: Any) -> Any:
+        if arrived:
+            send(*save)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Remote, "save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            worst.save("weights-4b", 1.5)
+    worst.exploit()
+    taken, values = worst.parameters_path(), worst.hyperparameters()
+    assert taken is not None
+    worst.save("weights-4c", 4.5)
+    m = population(server).members[4]
+    assert (m.checkpoint.id, m.checkpoint.hyperparameters) == ("weights-4c", values)  # type: ignore[union-attr]
+    entries = [decode(body) for body in Remote(f"http://127.0.0.1:{server.port()}", "").read(0)]
+    copies = [d for e in entries for d in e.decisions if d.member == 4 and d.why.note == "taken by its client"]
+    assert [d.parents[0].id for d in copies] == [taken]
+    saved = [r.checkpoint for e in entries if isinstance(e.event, Reported) for r in e.event.reports if r.member == 4]
+    assert saved == ["weights-4", "weights-4b", "weights-4c"]
 
 
 def test_a_path_is_recorded_as_text_or_refused_and_not_sent_again(server: PBTServer, csv: str) -> None:

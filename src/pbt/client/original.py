@@ -9,7 +9,7 @@ import logging
 import os
 import random
 import secrets
-from typing import Any
+from typing import Any, NamedTuple
 
 from pbt.client.remote import Remote
 from pbt.coordinator.answer import Answer
@@ -56,6 +56,22 @@ class PBTCheckpoint:
         return f"PBTCheckpoint(client {self._client_id}: {self._metric_value} at {self._parameters_path})"
 
 
+class _Save(NamedTuple):
+    """A save under way.
+
+    Attributes:
+        report: what is saved.
+        decision: what became of the member before it.
+        taken: the checkpoint that it took over before it.
+        values: its hyperparameters.
+    """
+
+    report: Report
+    decision: Decision | None
+    taken: Checkpoint | None
+    values: Values
+
+
 class PBTClient:
     """One member of a population on a `PBTServer` or under ``pbt serve``.
 
@@ -90,7 +106,7 @@ class PBTClient:
         self._process = os.getpid()
         self._seq = 0
         self._taken: Checkpoint | None = None
-        self._pending: tuple[Report, Decision | None] | None = None
+        self._pending: _Save | None = None
         self._values: Values = dict(self._answer.hyperparameters)
 
     def _here(self) -> None:
@@ -116,57 +132,61 @@ class PBTClient:
         self._send_again()
         score = number(metric_value, "metric_value")
         self._seq += 1
-        self._pending = self._draft(score, path)
+        self._pending = self._draft(score, path, self._taken, dict(self._values))
         self._send_again()
         assert self._answer.member is not None
         return PBTCheckpoint(self._answer.member, metric_value, dict(self._values), path)
 
-    def _draft(self, score: Score, path: str | None) -> tuple[Report, Decision | None]:
+    def _draft(self, score: Score, path: str | None, taken: Checkpoint | None, values: Values) -> _Save:
         """A save, and what became of the member since the last one, on the member as it was last answered for."""
-        a, decision = self._answer, self._decided()
+        a, decision = self._answer, self._decided(taken, values)
         assert a.member is not None
         decided = a.decisions + (decision is not None)
-        return Report(
+        report = Report(
             member=a.member, lease=a.lease, seq=self._seq, decided=decided, step=0, score=score, checkpoint=path
-        ), decision
+        )
+        return _Save(report, decision, taken, values)
 
-    def _decided(self) -> Decision | None:
+    def _decided(self, taken: Checkpoint | None, values: Values) -> Decision | None:
         """What became of the member since its last save; None: nothing, it went on."""
-        a, taken = self._answer, self._taken
+        a = self._answer
         assert a.member is not None
         if taken is not None:
             return Decision(
-                a.member, taken.step + 1, start="copy", parents=(taken,), hyperparameters=dict(self._values),
+                a.member, taken.step + 1, start="copy", parents=(taken,), hyperparameters=values,
                 why=Why(note="taken by its client"), decided=a.decisions,
             )  # fmt: skip
-        if self._values != a.hyperparameters:
+        if values != a.hyperparameters:
             return Decision(
-                a.member, a.ready, hyperparameters=dict(self._values), why=Why(note="changed by its client"),
-                decided=a.decisions,
-            )  # fmt: skip
+                a.member, a.ready, hyperparameters=values, why=Why(note="changed by its client"), decided=a.decisions
+            )
         return None
 
     def _send_again(self) -> None:
         """Send the save that is under way: the same bytes, also after an exception that lost the answer."""
         while self._pending is not None:
-            report, decision = self._pending
+            save = self._pending
             try:
-                answer = self._remote.save(report, decision)
+                answer = self._remote.save(save.report, save.decision)
             except PBTError as error:
                 if refuses(error):
                     self._pending = None
                 raise
             known, self._answer = self._answer, answer
-            if answer.seq == report.seq or answer.stop or answer.released:
-                self._pending, self._taken, self._path = None, None, report.checkpoint
+            if answer.seq == save.report.seq or answer.stop or answer.released:
+                self._pending = None
+                if self._taken is save.taken:  # else taken after the save: it belongs to the next one
+                    self._taken, self._path = None, save.report.checkpoint
             else:
-                self._draft_anew(known, report)
+                self._draft_anew(known, save)
 
-    def _draft_anew(self, known: Answer, report: Report) -> None:
+    def _draft_anew(self, known: Answer, save: _Save) -> None:
         """Somebody else decided on the member meanwhile; this client has the weights and values that it has."""
-        if self._answer.given > known.given and self._taken is None:
-            self._taken = known.checkpoint
-        self._pending = self._draft(report.score, report.checkpoint)
+        taken = save.taken
+        if self._answer.given > known.given and taken is None:
+            taken = known.checkpoint
+            self._taken = self._taken or taken
+        self._pending = self._draft(save.report.score, save.report.checkpoint, taken, save.values)
 
     def should_exploit(self) -> bool:
         """Whether the last save was among the worst, so that the offered parameters should be taken over."""
