@@ -40,6 +40,7 @@ NOT_RUN = {
     "make demo": "installs packages; the demo itself runs in test_examples.py",
     "pip install .": "installs packages",
     "pbt plot runs/big": "see test_pictures.py",
+    "pbt run --warm-start runs/old --members 8 --steps 200 runs/new -- python train.py": "see test_warm_start.py",
     "pbt fetch runs/big --to best": "see test_fetch.py",
     "pip install 'pbtrain[objects]'": "installs packages",
     "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… AWS_REGION=…": "see checkpoints/test_transfer.py",

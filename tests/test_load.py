@@ -202,3 +202,38 @@ def test_pandas_has_a_column_for_each_value(tmp_path: Path) -> None:
     assert {"why.rank", "why.operations.lr", "parent"} <= {*decisions.columns}
     assert set(decisions.start) == {"fresh", "on", "copy"}
     world.close()
+
+
+def test_the_best_configurations_begin_another_population(tmp_path: Path) -> None:
+    world = FolderWorld(tmp_path / "old")
+    trained(world)
+    run = pbt.load(where(world))
+    first = run.configurations(2)
+    assert run.best is not None
+    assert first[0] == run.best.hyperparameters
+    assert len(first) == 2
+    assert len(run.configurations(100)) == len({str(values) for values in run.configurations(100)}) <= 5
+    assert run.configurations(0) == []
+    begun = Script(initial=first)
+    assert [begun.join(id).hyperparameters for id in range(2)] == first
+    world.close()
+
+
+def test_intervals_of_an_earlier_population_are_known_to_a_model_from_the_start(tmp_path: Path) -> None:
+    pytest.importorskip("scipy")
+    world = FolderWorld(tmp_path / "old")
+    old = trained(world)
+    run = pbt.load(where(world))
+    found = run.intervals()
+    assert len(found) > 10
+    assert [row.ended for row in run.intervals(3)] == [row.ended for row in found[-3:]]
+    assert all(row.values in old.settings.space for row in found)
+    script = Script(strategy={"name": "pb2", "earlier": found})
+    assert len(script.settings.strategy.parameters["earlier"]) == len(found)
+    script.round(4.0, 3.0, 2.0, 1.0)
+    explored = [e.event for e in script.entries if isinstance(e.event, Explored)]
+    assert "model" in next(iter(explored[0].why.values())).operations.values(), "the first child's comes from the model"
+    other = Script(strategy={"name": "pb2", "earlier": found}, space={"depth": pbt.Int(1, 9)})
+    other.round(4.0, 3.0, 2.0, 1.0)
+    assert other.answers[3].hyperparameters["depth"] in range(1, 10), "of another space they say nothing"
+    world.close()

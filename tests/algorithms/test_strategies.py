@@ -22,6 +22,8 @@ SPACE = {
     "width": pbt.Int(1, 64, explore=False), "batch": pbt.Ordinal([16, 32, 64]), "act": pbt.Choice(["a", "b", "c"]),
 }  # fmt: skip
 MEMBERS, STEPS = 8, 14
+NEEDED = {"follow": {"schedule": [(0, {"lr": 0.5}), (6, {"lr": 0.1, "act": "b"})], "followers": 3}}
+"""Parameters without a default."""
 
 
 def value(hyperparameters: dict[str, Any], step: int, member: int) -> float:
@@ -41,7 +43,14 @@ class Played:
         self, world: World, strategy: str, restart: bool = False, sick: int | None = None, **more: Any
     ) -> None:
         self.world, self.restart = world, restart
-        s = self.script = Script(world, space=SPACE, members=MEMBERS, steps=STEPS, strategy=strategy, **more)
+        s = self.script = Script(
+            world,
+            space=SPACE,
+            members=MEMBERS,
+            steps=STEPS,
+            strategy={"name": strategy, **NEEDED.get(strategy, {})},
+            **more,
+        )
         for member in range(MEMBERS):
             s.join(member)
         pending: dict[int, Any] = {}
@@ -106,7 +115,7 @@ def check_the_end(played: Played) -> None:
 @pytest.mark.parametrize("synchronous", [False, True])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_restart_after_every_entry_changes_nothing(name: str, synchronous: bool) -> None:
-    more = {} if bare(StrategyRecord(name)).needs_barrier else {"synchronous": synchronous}
+    more = {} if bare(StrategyRecord(name, NEEDED.get(name, {}))).needs_barrier else {"synchronous": synchronous}
     once, anew = (Played(MemoryWorld(), name, restart, **more) for restart in (False, True))
     assert told(once) == told(anew)
     once.world.check()
@@ -138,7 +147,7 @@ def test_it_minimises_as_well_and_ends_at_a_goal(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_population_of_one(name: str) -> None:
-    s = Script(MemoryWorld(), space=SPACE, members=1, steps=5, strategy=name)
+    s = Script(MemoryWorld(), space=SPACE, members=1, steps=5, strategy={"name": name, **NEEDED.get(name, {})})
     for step in range(1, 6):
         s.report(0, float(step))
     assert s.population.finished
@@ -153,3 +162,10 @@ def test_every_decision_keeps_its_reason(name: str) -> None:
                 assert d.why.rank > 0 or d.why.note, d
         if isinstance(entry.event, Explored):
             assert all(why.operations for why in entry.event.why.values())
+
+
+def test_scout_says_what_became_of_its_probes() -> None:
+    notes = [d.why.note for e in Played(MemoryWorld(), "scout").script.entries for d in e.decisions]
+    begun, ended = (sum(word in note for note in notes) for word in ("probe of member", "under the same hyperp"))
+    assert begun > 0
+    assert 0 < ended <= begun, notes

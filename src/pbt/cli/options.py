@@ -14,6 +14,8 @@ from pbt.settings import Wanted, wanted
 from pbt.space.numbers import whole
 from pbt.space.reading import read_space
 
+WARMTH = ("configurations", "intervals", "schedule")
+"""What an earlier population can give to a new one."""
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -47,6 +49,10 @@ OPTIONS = [
     click.option("--strategy", help="Strategy by name, or your own as module:Class.  [default: pbt]"),
     click.option("--set", "parameters", multiple=True, metavar="NAME=VALUE",
                  help="A parameter of the strategy, such as quantile=0.25 (repeat for more)."),
+    click.option("--warm-start", metavar="WHERE", help="Begin with what an earlier population found: a folder or URL."),
+    click.option("--warm-with", type=click.Choice(WARMTH), default="configurations", show_default=True,
+                 help="Of it: the best hyperparameters, for half of the members; what intervals gained, for pb2; or "
+                 "the best's schedule, which the first member follows."),
     click.option("--synchronous/--asynchronous", default=None, help="Decide for all members at once, at a barrier."),
     click.option("--checkpoints", metavar="URL",
                  help="Keep checkpoints in an object store, such as s3://bucket/prefix.  [default: in the folder]"),
@@ -61,12 +67,34 @@ def settings_options(command: F) -> F:
     return command
 
 
-def asked_for(space: str | None, strategy: str | None, parameters: Sequence[str], **given: Any) -> Wanted:
+def asked_for(
+    space: str | None, strategy: str | None, parameters: Sequence[str], warm_start: str | None, warm_with: str,
+    **given: Any,
+) -> Wanted:  # fmt: skip
     """The settings that the options ask for; they win over a script's."""
     named: dict[str, Any] | None = None
     if strategy is not None or parameters:
         named = {"name": strategy or "pbt", **dict(_parameter(p) for p in parameters)}
-    return wanted(space=None if space is None else read_space(space), strategy=named, **given).commanded()
+    given |= {"space": None if space is None else read_space(space), "strategy": named}
+    if warm_start is not None:
+        given |= _warm(warm_start, warm_with, named or {"name": "pbt"}, given["members"])
+    return wanted(**given).commanded()
+
+
+def _warm(where: str, what: str, strategy: dict[str, Any], members: int | None) -> dict[str, Any]:
+    """The settings that an earlier population gives."""
+    from pbt.views.run import load
+
+    run = load(where)
+    if run.best is None:
+        raise SettingsError(f"--warm-start {where}: it has no checkpoint with a finite score, so nothing to begin with")
+    if what == "configurations":
+        return {"initial": run.configurations(max(1, (members or len(run.members)) // 2))}
+    if what == "intervals":
+        if not strategy["name"].startswith("pb2"):
+            raise SettingsError("--warm-with intervals is for a strategy with a model: add --strategy pb2")
+        return {"strategy": {**strategy, "earlier": run.intervals()}}
+    return {"strategy": {"name": "follow", "schedule": run.best.schedule, "followers": 1, "then": strategy}}
 
 
 def _parameter(text: str) -> tuple[str, Any]:

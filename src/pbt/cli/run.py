@@ -112,6 +112,8 @@ def command(
     if refusal is not None and not follower.finished:
         raise refusal
     if follower.exists:
+        if given["warm_start"] is not None:  # what it gave then is recorded, and may be another today
+            asked = replace(asked, initial=None, strategy=None).commanded()
         _agree(opened, asked)
         revive(opened.coordinator, follower.population)
     else:

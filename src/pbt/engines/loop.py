@@ -147,8 +147,8 @@ class _Loop(Generic[S]):
         answer = self._stands(id)
         if answer.wait or answer.stop or self._coordinator.population.finished:
             return False
-        n, steps = self._settings.interval, self._settings.steps
-        now = answer.step + (n if steps is None else min(n, steps - answer.step))
+        ends = (answer.step + self._settings.interval, answer.ready, self._settings.steps)
+        now = min(end for end in ends if end is not None and end > answer.step)
         state = self._begun(answer)
         for i in range(answer.step + 1, now + 1):
             state = self._calls.step(state, dict(answer.hyperparameters), self._rng(answer, f"step/{i}"))

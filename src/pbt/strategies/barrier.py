@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from pbt.population.entries import Decision
 from pbt.population.population import Population
-from pbt.strategies.strategy import Memory, Wrapper
+from pbt.strategies.strategy import Memory, Strategy, Wrapper
 
 
 class Barrier(Wrapper, frozen=True):
     """`inner`, deciding for all members from one snapshot; births pass at once."""
+
+    inner: Strategy
 
     def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> Sequence[Decision]:
         """Decide for the unborn, and for everybody else once all living members are due."""

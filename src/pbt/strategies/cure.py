@@ -16,11 +16,13 @@ from pbt.population.member import MemberState
 from pbt.population.population import Population
 from pbt.space.space import Space, Values
 from pbt.strategies.explore import redraw
-from pbt.strategies.strategy import Memory, Wrapper
+from pbt.strategies.strategy import Memory, Strategy, Wrapper
 
 
 class Cure(Wrapper, frozen=True):
     """`inner`, with sick members cured or stopped."""
+
+    inner: Strategy
 
     def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> Sequence[Decision]:
         """Stop who has failed, ask the inner strategy about the rest, and cure whom it would leave as it is."""

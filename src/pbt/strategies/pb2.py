@@ -42,6 +42,8 @@ class PB2(PBT, frozen=True):
             the authors' published code, which adds the variance in place of the deviation and hardly forgets.
         rows: intervals remembered at most, the newest.
         explorations: the share of children that are explored as by `PBT`, in [0, 1]: what no model foresees.
+        earlier: intervals of an earlier population, which count as observed, where this space has their
+            hyperparameters; see `pbt.load`.
     """
 
     remembers: ClassVar[bool] = True
@@ -52,6 +54,7 @@ class PB2(PBT, frozen=True):
     preset: Literal["corrected", "paper", "reference"] = "corrected"
     rows: int = 1000
     explorations: float = 0.0
+    earlier: tuple[Row, ...] = ()
 
     def check(self) -> None:
         """Parameters in their ranges, and NumPy and SciPy at hand.
@@ -73,7 +76,7 @@ class PB2(PBT, frozen=True):
 
     def remember(self, memory: Rows | None, before: Population | None, entry: Entry) -> Rows:
         """What intervals gained."""
-        return (memory or Rows()).after(before, entry, self.rows)
+        return (memory or Rows.beginning(self.earlier, entry)).after(before, entry, self.rows)
 
     def decide(self, population: Population, memory: Any, due: Sequence[int]) -> list[Decision]:
         """As `PBT`, except that an exploit owes its hyperparameters."""

@@ -27,6 +27,7 @@ KNOWN = {
     "mf-pbt": "pbt.strategies.mf_pbt:MFPBT",
     "scout": "pbt.strategies.scout:Scout",
     "plans": "pbt.strategies.plans:Plans",
+    "follow": "pbt.strategies.follow:Follow",
     ORIGINAL: "pbt.strategies.original:Original",
 }
 """Strategies by the short name that a journal records."""

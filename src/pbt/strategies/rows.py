@@ -7,12 +7,12 @@ member that takes over weights begins with its parent's step and score, so that 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from msgspec.structs import replace
 
-from pbt.population.entries import Entry, Reported, score_of
+from pbt.population.entries import Created, Entry, Reported, score_of
 from pbt.population.population import Population
 from pbt.space.numbers import real
 from pbt.space.space import Values
@@ -49,6 +49,13 @@ class Rows(msgspec.Struct, frozen=True):
 
     rows: tuple[Row, ...] = ()
     begun: dict[int, Begun] = {}
+
+    @staticmethod
+    def beginning(earlier: Sequence[Row], first: Entry) -> Rows:
+        """The rows of an earlier population, as far as the space of a new one has their hyperparameters."""
+        assert isinstance(first.event, Created)
+        space = first.event.settings.space
+        return Rows(tuple([row for row in earlier if row.values in space]))
 
     def after(self, before: Population | None, entry: Entry, most: int) -> Rows:
         """The rows after an entry that happened to `before`; no more than `most`."""

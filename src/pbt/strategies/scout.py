@@ -253,6 +253,8 @@ class View:
 
     def _why(self, note: str, more: dict[str, Any]) -> Why:
         share = {"share": round(self._memory.share, 3)}
+        verdict = self._memory.stints[self._m.id].verdict
+        note = "; ".join(filter(None, (verdict, note)))
         return Why(self._place(self._m.id), self.ranked_members, self._many, note=note, more={**share, **more})
 
     def _place(self, id: int) -> int:

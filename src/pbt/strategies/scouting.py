@@ -58,6 +58,7 @@ class Stint(msgspec.Struct, frozen=True, array_like=True):
         judged: the round of that verdict; -1: none.
         family: a child of a confirmed source.
         operator: what made its hyperparameters, until its first report.
+        verdict: on its probe, until it is decided on again.
     """
 
     id: int
@@ -70,6 +71,7 @@ class Stint(msgspec.Struct, frozen=True, array_like=True):
     family: bool = False
     probe: Probe | None = None
     operator: str = ""
+    verdict: str = ""
 
     @property
     def fresh(self) -> bool:
@@ -203,7 +205,9 @@ class Scouted(msgspec.Struct, frozen=True):
         stints = {
             id: replace(s, status=verdict, judged=k) if s.id == probe.source else s for id, s in self.stints.items()
         }
-        stints[member] = replace(stints[member], probe=None)
+        whose = next((f"member {id}'s" for id, s in stints.items() if s.id == probe.source), "its source's")
+        said = f"probe {'won' if won else 'lost'}: {whose} weights are {'' if won else 'not '}better under the same "
+        stints[member] = replace(stints[member], probe=None, verdict=f"{said}hyperparameters")
         return replace(
             self, stints=stints,
             won=self.won * FORGETTING + (1.0 if won else 0.0), lost=self.lost * FORGETTING + (0.0 if won else 1.0),
@@ -214,10 +218,10 @@ class Scouted(msgspec.Struct, frozen=True):
         member, source = decision.member, decision.source
         if decision.stop:
             return replace(self, stints={id: s for id, s in self.stints.items() if id != member})
-        if decision.start == "on":
-            return self
-        fresh = Stint(self.stints_so_far, inherited={})
         old = self.stints.get(member)
+        if decision.start == "on":
+            return self._with(member, replace(old, verdict="")) if old is not None and old.verdict else self
+        fresh = Stint(self.stints_so_far, inherited={})
         if source is not None:
             score = -key_of(source.score, settings.maximize)
             parent = self.stints.get(source.member)

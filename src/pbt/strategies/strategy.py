@@ -107,12 +107,20 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Wrapper(Strategy, frozen=True):
     """A strategy around another, which remembers and explores as that one does."""
 
-    inner: Strategy
+    @property
+    def inner(self) -> Strategy:
+        """The other one: a field of the subclass, or made of its fields."""
+        raise NotImplementedError
 
     @property
     def remembers(self) -> bool:  # type: ignore[override]
         """As the inner one."""
         return self.inner.remembers
+
+    @property
+    def needs_barrier(self) -> bool:  # type: ignore[override]
+        """As the inner one."""
+        return self.inner.needs_barrier
 
     @property
     def several_objectives(self) -> bool:  # type: ignore[override]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,16 @@ from rich.text import Text
 from pbt.coordinator.follower import Follower
 from pbt.opening.folder import path_of
 from pbt.opening.opening import names_server, open_journal
+from pbt.population.entries import Entry
 from pbt.population.lineage import Lineage
 from pbt.population.member import MemberState
+from pbt.population.population import Population
 from pbt.population.recorded import Settings
 from pbt.population.schedule import Schedule, schedule, schedule_of_member
 from pbt.space.numbers import real
 from pbt.space.space import Values
+from pbt.strategies.rows import Row as Interval
+from pbt.strategies.rows import Rows as Intervals
 from pbt.views.judge import judge_for, states_of
 from pbt.views.rows import DecisionRow, Recorded, ReportRow, Rows
 from pbt.views.summary import checkpoint_path, how_to_load
@@ -90,7 +95,6 @@ class Run:
         self.reports: Rows[ReportRow] = recorded.reports
         self.decisions: Rows[DecisionRow] = recorded.decisions
         follower = Follower(open_journal(where))
-
         follower.listen(self.lineage.follow)
         follower.listen(recorded.hear)
         follower.listen(lambda before, entry, after: note_exploits(entry, self._exploited))
@@ -135,6 +139,41 @@ class Run:
             UnknownMember: there is no such member.
         """
         return schedule_of_member(self.lineage, self.population.member(member).id)
+
+    def configurations(self, most: int) -> list[Values]:
+        """The best hyperparameters, those of the best first, as ``initial=`` of another population takes them.
+
+        Args:
+            most: how many at most; members with the same count once.
+        """
+        best, members = self.population.best, self.members
+        ranked = [members[id] for key, id in self._by_last_score() if math.isfinite(key)]
+        given = [best.hyperparameters] if best is not None else []
+        given += [m.checkpoint.hyperparameters for m in ranked if m.checkpoint is not None]
+        return [values for i, values in enumerate(given) if values not in given[:i]][: max(0, most)]
+
+    def _by_last_score(self) -> list[tuple[float, int]]:
+        """Who is done ranks too."""
+        return sorted((m.key, m.id) for m in self.members if m.key is not None)
+
+    def intervals(self, most: int = 1000) -> list[Interval]:
+        """What intervals of training gained, the newest last, as ``earlier`` of the strategy ``pb2`` takes them.
+
+        The journal is read again for it.
+
+        Args:
+            most: how many at most, the newest.
+        """
+        found, follower = Intervals(), Follower(open_journal(self.where))
+
+        def hear(before: Population | None, entry: Entry, after: Population) -> None:
+            nonlocal found
+            if after.count <= self.population.count:
+                found = found.after(before, entry, max(1, most))
+
+        follower.listen(hear)
+        follower.catch_up()
+        return list(found.rows) if most > 0 else []
 
     def __rich__(self) -> RenderableType:
         return Group(

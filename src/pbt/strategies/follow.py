@@ -1,0 +1,97 @@
+"""A schedule that some or all members follow: a replay of what an earlier population found, or a start from it.
+
+A follower trains with the schedule's hyperparameters, at their steps, for as long as it keeps its own weights. Who
+exploits whom is decided by the strategy for the rest, `then`: a follower that is given other weights follows no
+longer, and what it has can be taken over like anybody's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from msgspec.structs import force_setattr, replace
+
+from pbt.errors import SettingsError
+from pbt.population.entries import Decision
+from pbt.population.member import MemberState
+from pbt.population.population import Population
+from pbt.population.schedule import values_at
+from pbt.space.space import Space, Values
+from pbt.space.values import Value
+from pbt.strategies.strategy import Memory, Strategy, Wrapper
+
+NOTE = "as scheduled"
+
+
+class Follow(Wrapper, frozen=True, dict=True):
+    """Members that follow a schedule.
+
+    Args:
+        schedule: (from step, hyperparameters) pairs, steps ascending, the first from step 0, as `pbt.load(…).schedule`
+            and `best.schedule` give them. Hyperparameters that it does not name are drawn at birth, and stay.
+        followers: how many members follow it, the first by id; None: all.
+        then: the strategy that decides who exploits whom, as ``strategy=`` takes it; by default PBT, without any
+            exploits where all follow.
+    """
+
+    schedule: tuple[tuple[int, dict[str, Value]], ...]
+    followers: int | None = None
+    then: str | dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        from pbt.strategies.registry import record
+
+        inner = record(self.then or {"name": "pbt", **({} if self.followers else {"quantile": 0})})
+        force_setattr(self, "then", {"name": inner.name, **inner.parameters})
+
+    def check(self) -> None:
+        """A schedule from step 0 on, with something in it."""
+        steps = [step for step, _ in self.schedule]
+        if not steps or steps[0] != 0 or sorted(set(steps)) != steps:
+            raise SettingsError(
+                f"the schedule's steps are {steps[:8]}: (from step, hyperparameters) pairs, ascending, the first from 0"
+            )
+        if self.followers is not None and self.followers < 1:
+            raise SettingsError(f"followers is {self.followers}: at least 1, or leave it out for all members")
+
+    @cached_property
+    def inner(self) -> Strategy:
+        """The strategy for the rest."""
+        from pbt.strategies.registry import bare, record
+
+        return bare(record(self.then or "pbt"))
+
+    def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> list[Decision]:
+        """The inner strategy's decisions, with a follower's hyperparameters from the schedule.
+
+        Raises:
+            SettingsError: the schedule names what the space has not.
+        """
+        return [self._led(population, d) for d in self.inner.decide(population, memory, due)]
+
+    def _led(self, population: Population, decision: Decision) -> Decision:
+        m = population.members[decision.member]
+        if decision.stop or not self._follows(m) or not (m.unborn or decision.start == "on"):
+            return decision
+        step = 0 if m.unborn else m.step
+        values = self._scheduled(population.settings.space, decision.hyperparameters or m.hyperparameters or {}, step)
+        changes = [at for at, _ in self.schedule if step < at < decision.ready]
+        return replace(
+            decision, ready=min([decision.ready, *changes]),
+            hyperparameters=values if values != m.hyperparameters else None, why=replace(decision.why, note=NOTE),
+        )  # fmt: skip
+
+    def _follows(self, m: MemberState) -> bool:
+        """It has kept the weights of its birth, decision number one."""
+        return m.given <= 1 and (self.followers is None or m.id < self.followers)
+
+    def _scheduled(self, space: Space, drawn: Values, step: int) -> Values:
+        values = values_at(list(self.schedule), step)
+        strange = sorted(values.keys() - space.domains.keys())
+        if strange:
+            raise SettingsError(
+                f"the schedule has {strange[0]!r}, which is not in the space: it has {', '.join(space)}"
+            )
+        return space.check({**drawn, **values}, "the schedule")
