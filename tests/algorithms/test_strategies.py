@@ -169,3 +169,12 @@ def test_scout_says_what_became_of_its_probes() -> None:
     begun, ended = (sum(word in note for note in notes) for word in ("probe of member", "under the same hyperp"))
     assert begun > 0
     assert 0 < ended <= begun, notes
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("members", [1, 8])
+def test_it_says_what_it_does_in_a_sentence(name: str, members: int) -> None:
+    record = StrategyRecord(name, NEEDED.get(name, {}))
+    said = bare(record).describe(Script(MemoryWorld(), members=members).population)
+    assert len(said.split()) > 5
+    assert "\n" not in said

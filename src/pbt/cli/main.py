@@ -18,6 +18,7 @@ COMMANDS = {
     "run": ("pbt.cli.run", "Train a population with workers on this machine."),
     "serve": ("pbt.cli.serve", "Serve populations over HTTP to workers on other machines."),
     "status": ("pbt.cli.status", "How a population stands."),
+    "explain": ("pbt.cli.explain", "Which strategy runs, what it has done, and what would do better."),
     "doctor": ("pbt.cli.doctor", "What is wrong with a population, and what to do about it."),
     "fetch": ("pbt.cli.fetch", "Copy the best checkpoint, or a member's, into a folder of your own."),
     "journal": ("pbt.cli.journal", "Everything that happened to a population, as JSON lines."),

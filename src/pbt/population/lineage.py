@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pbt.errors import PBTError
-from pbt.population.entries import Checkpoint, Decision, Entry, Explored, Leased, Reported, score_of
+from pbt.population.entries import Checkpoint, Decision, Entry, Explored, Leased, Number, Reported, score_of
 from pbt.population.fold import apply
 from pbt.population.population import Population
 from pbt.space.space import Values
@@ -33,7 +33,7 @@ class Segment:
     checkpoint: str | None = None
     end: int = 0
     changes: list[tuple[int, Values]] = field(default_factory=list)
-    scores: list[tuple[int, float | str]] = field(default_factory=list)
+    scores: list[tuple[int, Number]] = field(default_factory=list)
 
     def path(self) -> list[Segment]:
         """The segments from the root down to this one."""

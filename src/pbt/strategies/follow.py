@@ -63,6 +63,13 @@ class Follow(Wrapper, frozen=True, dict=True):
 
         return bare(record(self.then or "pbt"))
 
+    def describe(self, population: Population) -> str:
+        """Who follows the schedule, and what the rest does."""
+        pieces = len(self.schedule)
+        if self.followers is None:
+            return f"all members follow a schedule of {pieces} pieces"
+        return f"the first {self.followers} follow a schedule of {pieces} pieces; {self.inner.describe(population)}"
+
     def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> list[Decision]:
         """The inner strategy's decisions, with a follower's hyperparameters from the schedule.
 

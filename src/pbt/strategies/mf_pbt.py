@@ -68,6 +68,15 @@ class MFPBT(Strategy, frozen=True):
         taken = self._evolved(population, members) if not all(m.unborn for m in members) else {}
         return [self._birth(population, m) if m.unborn else taken.get(m.id) or _go_on(population, m) for m in members]
 
+    def describe(self, population: Population) -> str:
+        """The groups, and how often each evolves."""
+        every, found = population.settings.interval, self.groups(len(population.members))
+        steps = ", ".join(str(every * frequency) for frequency in found)
+        return (
+            f"{len(found)} groups of about {len(population.members) // len(found)} members evolve every {steps} steps "
+            "by truncation among themselves, and take in better members of the other groups"
+        )
+
     def groups(self, members: int) -> tuple[int, ...]:
         """The frequencies of the groups that so many members make."""
         return self.frequencies[: max(1, min(len(self.frequencies), members // 4))]

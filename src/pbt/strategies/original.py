@@ -36,6 +36,11 @@ class Original(Strategy, frozen=True):
         if not 0 < self.quantile <= 0.5:
             raise SettingsError(f"quantile is {self.quantile:g}: a fraction above 0, up to 0.5")
 
+    def describe(self, population: Population) -> str:
+        """Advice."""
+        n = len(population.ranked)
+        return f"a client among the last {cut(n, self.quantile)} of {n} is advised to exploit one of the first"
+
     def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> Sequence[Decision]:
         """Birth, or go on with an offer."""
         return [self._decide(population, population.members[id]) for id in due]

@@ -74,6 +74,9 @@ class PB2(PBT, frozen=True):
                 f"this strategy needs NumPy and SciPy ({error}): pip install 'pbtrain[models]'"
             ) from None
 
+    def _describe_exploration(self) -> str:
+        return "a Gaussian process of what intervals gained then says its hyperparameters"
+
     def remember(self, memory: Rows | None, before: Population | None, entry: Entry) -> Rows:
         """What intervals gained."""
         return (memory or Rows.beginning(self.earlier, entry)).after(before, entry, self.rows)

@@ -56,6 +56,9 @@ class PB2Rand(PB2, frozen=True):
 class PB2Mult(PB2, frozen=True):
     """PB2 whose choices are drawn by what they gained, with a process for each combination of them."""
 
+    def _describe_exploration(self) -> str:
+        return f"choices are then drawn by what they have gained, and {super()._describe_exploration()}"
+
     def chosen(self, population: Population, memory: Rows, owed: Sequence[Decision]) -> dict[int, Values]:
         """The parent's values, with choices by TV.EXP3.M."""
         found = super().chosen(population, memory, owed)

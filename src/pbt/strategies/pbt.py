@@ -25,7 +25,7 @@ from pbt.errors import SettingsError
 from pbt.population.entries import Checkpoint, Decision, Why
 from pbt.population.member import MemberState
 from pbt.population.population import Population
-from pbt.population.rules import rank
+from pbt.population.rules import cut, rank
 from pbt.space.space import Values
 from pbt.strategies.births import birth
 from pbt.strategies.explore import check_exploration, perturb_or_resample
@@ -80,6 +80,36 @@ class PBT(Strategy, frozen=True):
             raise SettingsError(f"burn_in is {self.burn_in}: a number of steps, 0 or more")
         if self.grace < 0:
             raise SettingsError(f"grace is {self.grace}: a number of intervals, 0 or more")
+
+    def describe(self, population: Population) -> str:
+        """Who takes over from whom, and what becomes of the hyperparameters."""
+        return (
+            f"{self._describe_selection(population)}; {self._describe_exploration()}"
+            if self.quantile
+            else ("random search: nobody takes over anything")
+        )
+
+    def _describe_selection(self, population: Population) -> str:
+        every, n = population.settings.interval, len(population.members)
+        k = cut(n, self.quantile)
+        if self.selection == "tournament":
+            what = "a member meets one other, drawn by chance, and takes over its weights if it is better"
+        elif self.selection == "t-test":
+            what = (
+                "a member meets one other, drawn by chance, and takes over its weights if its evaluations are better "
+                f"with p < {self.significance:g}"
+            )
+        elif k == 0:
+            what = "nobody takes over anything, as there is nobody else"
+        else:
+            what = f"a member among the last {k} of {n} takes over the weights of one of the first {k}"
+        gated = " that is far enough ahead" if self.gap_deviations or self.gap_absolute or self.gap_relative else ""
+        return f"every {every} steps {what}{gated}"
+
+    def _describe_exploration(self) -> str:
+        factors = " or ".join(f"{f:g}" for f in self.factors)
+        whose = "its hyperparameters" if self.inherit == 1 else "its or its own hyperparameters"
+        return f"{whose} are then multiplied by {factors} each, or drawn anew with probability {self.resample:g}"
 
     def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> Sequence[Decision]:
         """Birth, exploit and explore, or go on, for each member that is due."""

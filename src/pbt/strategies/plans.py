@@ -27,6 +27,10 @@ _LAST = math.nextafter(1.0, 0.0)
 class Plans(Strategy, frozen=True):
     """Each member follows a random schedule of its own. Choices, and what is not explored, stay as they were born."""
 
+    def describe(self, population: Population) -> str:
+        """Nothing is copied."""
+        return "each member follows a random monotone schedule of its own; nobody takes over anything"
+
     def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> list[Decision]:
         """Birth, or the next values of the member's plan.
 

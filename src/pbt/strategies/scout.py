@@ -69,6 +69,14 @@ class Scout(Strategy, frozen=True):
                 "this population uses a model, which needs NumPy and SciPy: pip install 'pbtrain[models]'"
             )
 
+    def describe(self, population: Population) -> str:
+        """Victims, sources and probes."""
+        return (
+            f"every {population.settings.interval} steps the worst take over from the best, except that some are "
+            "protected as sources, and that some of the worst try a source's weights with the best's hyperparameters "
+            "(probes), as often as such probes have won lately"
+        )
+
     def remember(self, memory: Scouted | None, before: Population | None, entry: Entry) -> Scouted:
         """Scores by round, who is what, and how probes and operators have fared."""
         return (memory or Scouted()).after(before, entry)

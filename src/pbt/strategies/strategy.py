@@ -49,6 +49,13 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             SettingsError: naming the parameter and what it may be.
         """
 
+    def describe(self, population: Population) -> str:
+        """What it does with this population, in one plain sentence, for ``pbt explain``.
+
+        By default the first line of the class's docstring.
+        """
+        return (type(self).__doc__ or type(self).__name__).strip().splitlines()[0]
+
     def remember(self, memory: Memory, before: Population | None, entry: Entry) -> Memory:
         """The memory after one more entry. A pure function: it is called again when the journal is folded anew.
 
@@ -131,6 +138,10 @@ class Wrapper(Strategy, frozen=True):
     def memory_type(self) -> Any:
         """As the inner one."""
         return self.inner.memory_type
+
+    def describe(self, population: Population) -> str:
+        """As the inner one."""
+        return self.inner.describe(population)
 
     def remember(self, memory: Memory, before: Population | None, entry: Entry) -> Memory:
         """As the inner one."""

@@ -1,0 +1,53 @@
+"""``pbt explain``: which strategy runs, what it has done, and what would do better."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+from rich.console import Console
+
+from pbt.disk import stdio
+from pbt.views.explain import Explanation, explain
+from pbt.views.run import load
+
+
+@click.command("explain")
+@click.argument("where", metavar="WHERE")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object, for programs.")
+def command(where: str, as_json: bool) -> int:
+    """Which strategy trains the population at WHERE (a folder or a URL), what it has done, and what would do better.
+
+    Advice is for the next run: too few members or decisions, scores whose noise decides the ranks, bounds that the best
+    has hit, hyperparameters that no exploit favoured. It reads the journal alone and changes nothing.
+    """
+    stdio.forgive("stdout")
+    found = explain(load(where))
+    if as_json:
+        click.echo(msgspec.json.encode({
+            **found._asdict(),
+            "parameters": [p._asdict() for p in found.parameters],
+            "advice": [{"what": f.what, "do": f.do} for f in found.advice],
+        }))  # fmt: skip
+        return 0
+    console = Console()
+    for line in _lines(found):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    return 0
+
+
+def _lines(found: Explanation) -> list[str]:
+    chosen = ", ".join(f"{p.name}={_short(p.value)}" for p in found.parameters if not p.default)
+    rest = ", ".join(f"{p.name}={_short(p.value)}" for p in found.parameters if p.default)
+    lines = [f"{found.strategy}: {found.does}"]
+    lines += [f"  chosen: {chosen}"] if chosen else []
+    lines += [f"  default: {rest}"] if rest else []
+    lines += ["", "so far"] + [f"  {line}" for line in found.done]
+    lines += ["", "what would do better"]
+    for f in found.advice:
+        lines += [f"  {f.what}", f"      {f.do}"]
+    return lines if found.advice else [*lines, "  nothing that the journal shows"]
+
+
+def _short(value: object) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= 60 else f"{text[:57]}..."

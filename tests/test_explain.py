@@ -1,0 +1,113 @@
+"""`pbt explain`: what a strategy does and has done, and advice only where the journal gives reason for it."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pbt
+from pbt.views.explain import Explanation, common_ancestor, explain
+from tests.support.population import Script
+from tests.support.scripts import pbt_run
+from tests.support.worlds import FolderWorld
+
+SPACE = {"lr": pbt.Float(1e-3, 1.0, log=True), "dummy": pbt.Float(0, 1)}
+Curve = Callable[[dict[str, Any], int, random.Random], float]
+
+
+def played(folder: Path, curve: Curve, rounds: int = 20, **settings: Any) -> pbt.Run:
+    world = FolderWorld(folder)
+    given = {"members": 8, "steps": rounds, "space": SPACE, "strategy": pbt.PBT(quantile=0.25)} | settings
+    s, rng = Script(world, **given), random.Random(5)
+    gained = dict.fromkeys(range(given["members"]), 0.0)
+    for step in range(1, rounds + 1):
+        for member in gained:
+            known = s.answers.get(member) or s.join(member)
+            base = gained[known.checkpoint.member] if known.checkpoint else 0.0
+            gained[member] = base + curve(known.hyperparameters, step, rng)
+            s.report(member, gained[member] if "noise" not in folder.name else gained[member] + rng.gauss(0, 5))
+    world.close()
+    return pbt.load(folder / "population")
+
+
+def near(h: dict[str, Any], step: int, rng: random.Random) -> float:
+    """Better the nearer lr is to .03; the dummy is a dummy."""
+    return 1.0 - abs(pbt.Float(1e-3, 1.0, log=True).unit(h["lr"]) - 0.5)
+
+
+def said(found: Explanation) -> str:
+    return "\n".join(f.what for f in found.advice)
+
+
+def test_where_nothing_is_wrong_nothing_is_advised(tmp_path: Path) -> None:
+    found = explain(played(tmp_path / "p", near))
+    assert said(found) == ""
+    assert found.does.startswith("every 1 steps a member among the last 2 of 8")
+    assert any("decisions were exploits" in line for line in found.done)
+    assert {p.name for p in found.parameters if not p.default} == {"quantile"}
+
+
+def test_noise_that_decides_the_ranks_is_seen(tmp_path: Path) -> None:
+    assert "many ranks are chance" in said(explain(played(tmp_path / "noise", near)))
+
+
+def test_bounds_that_the_best_has_hit_are_named(tmp_path: Path) -> None:
+    run = played(tmp_path / "p", lambda h, step, rng: h["lr"], rounds=40)
+    assert "the best trained with lr at its upper bound, 1" in said(explain(run))
+
+
+def test_a_hyperparameter_that_no_exploit_favoured_is_named_and_no_other(tmp_path: Path) -> None:
+    text = said(explain(played(tmp_path / "p", near, rounds=40, members=32, seed=1)))
+    assert "no exploit favoured any value of dummy" in text
+    assert "value of lr" not in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"members": 1}, "nobody to take over from"),
+        ({"members": 4}, "from a single parent"),
+        ({"interval": 4}, "decided on 5 times"),
+    ],
+)
+def test_too_few_are_told(tmp_path: Path, settings: dict[str, Any], says: str) -> None:
+    assert says in said(explain(played(tmp_path / "p", near, **settings)))
+
+
+def test_where_all_are_equal_nobody_exploits_and_that_is_said(tmp_path: Path) -> None:
+    assert "nobody has exploited" in said(explain(played(tmp_path / "p", lambda h, step, rng: 0.0)))
+
+
+def test_random_search_is_not_blamed_for_being_it(tmp_path: Path) -> None:
+    assert said(explain(played(tmp_path / "p", near, strategy=pbt.PBT(quantile=0)))) == ""
+
+
+def test_the_common_ancestor_is_where_all_weights_come_from(tmp_path: Path) -> None:
+    run = played(tmp_path / "p", near, rounds=60)
+    found = common_ancestor(run.lineage, [m.id for m in run.members])
+    assert found is not None
+    paths = [run.lineage.current[m.id].path() for m in run.members]
+    assert all(found[0] in path for path in paths)
+    ends = [path[path.index(found[0]) + 1].start if path[-1] is not found[0] else found[0].end for path in paths]
+    assert found[1] == min(ends)
+    unrelated = played(tmp_path / "q", near, rounds=5, strategy=pbt.PBT(quantile=0))
+    assert common_ancestor(unrelated.lineage, [0, 1]) is None
+
+
+def test_the_command_tells_people_and_programs(tmp_path: Path) -> None:
+    played(tmp_path / "a run #1", near, members=4)
+    text = pbt_run(["explain", "a run #1/population"], tmp_path)
+    assert text.returncode == 0, text.stderr
+    assert text.stdout.startswith("pbt: every 1 steps")
+    assert "from a single parent" in text.stdout
+    found = json.loads(pbt_run(["explain", "a run #1/population", "--json"], tmp_path).stdout)
+    assert found["strategy"] == "pbt"
+    assert found["advice"][0]["do"]
+    nothing = pbt_run(["explain", "nowhere"], tmp_path)
+    assert nothing.returncode == 1
+    assert "no population" in nothing.stderr
