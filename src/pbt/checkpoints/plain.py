@@ -249,7 +249,7 @@ class _Copying:
             self._met[target] = Seen.of(state)
             if self._copied.get(target) != self._met[target]:
                 target.unlink(missing_ok=True)
-                _copy_file(real, target, state)
+                copy_file(real, target, state)
         elif not stat.S_ISDIR(state.st_mode):
             raise CheckpointError(f"{source} is or leads to {_kind(state)}: {_ALONE}")
         elif source.is_symlink() and not (real.is_relative_to(self._root) and real != self._root):
@@ -263,7 +263,7 @@ class _Copying:
             self.below(real, target, (*above, real))
 
 
-def _copy_file(source: Path, target: Path, state: os.stat_result) -> None:
+def copy_file(source: Path, target: Path, state: os.stat_result) -> None:
     """Blocks are shared where the file system can, else copied; never a hard link, which a later save would change.
 
     Who may read the copy the umask says; what could be executed still can, and it is as old as it was.

@@ -21,7 +21,7 @@ from pbt.journals.database import OutcomeUnknown, Session
 from pbt.journals.journal import Raced
 
 _log = logging.getLogger("pbt")
-_BATCH = 2000
+BATCH = 2000
 """Entries read at once, so that a long history is never in memory whole."""
 _READ = """
 SELECT number, body FROM pbt_entries
@@ -75,7 +75,7 @@ class PostgresJournal:
             Unavailable: the database is away.
         """
         while True:
-            rows = self._session.ask(_READ, self._own(after=after, batch=_BATCH))
+            rows = self._session.ask(_READ, self._own(after=after, batch=BATCH))
             if rows and rows[-1][0] != after + len(rows):
                 raise JournalError(
                     f"{self._session.name}: an entry of {self._population} after number {after} is missing: "
@@ -84,7 +84,7 @@ class PostgresJournal:
             yield from (body for _, body in rows)
             after += len(rows)
             self._seen = max(self._seen, after) if rows else self._seen
-            if len(rows) < _BATCH:
+            if len(rows) < BATCH:
                 return
 
     def append(self, expected: int, entries: Sequence[bytes]) -> None:

@@ -26,7 +26,7 @@ _LOOK_AGAIN = 1.0
 
 _LATELY = 0.02
 """Seconds: connections that ask within them share commits."""
-_QUICK = 0.005
+QUICK = 0.005
 """Seconds that a commit may hold up the event loop."""
 
 _log = logging.getLogger("pbt.server")
@@ -60,7 +60,7 @@ class _Inline:
 
     def took(self, seconds: float) -> None:
         """Note the time that a commit took."""
-        self._slow = seconds > _QUICK
+        self._slow = seconds > QUICK
 
 
 class ServedPopulation:
