@@ -117,7 +117,7 @@ def date_it(where: Path) -> None:
     [
         (lose_a_file, "problem", "is not whole"),
         (lose_checkpoints, "problem", "out of reach"),
-        (leave_one, "warning", "nobody can need: 1/9-9"),
+        (leave_one, "warning", "unreferenced checkpoints: 1/9-9"),
         (leave_one, "warning", "newer than the journal: 1/9-9"),
         (empty_the_journal, "problem", "what it said is lost"),
         (rubbish, "problem", "journal entry 3"),

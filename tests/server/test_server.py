@@ -164,7 +164,7 @@ def test_where_the_key_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PBT_KEY", "from the environment")
     assert key_for(tmp_path, "0.0.0.0", None, no_key=False).fits(b"Bearer from the environment")
     assert key_for(tmp_path, "localhost", None, no_key=True).open
-    with pytest.raises(pbt.SettingsError, match="anybody on the network"):
+    with pytest.raises(pbt.SettingsError, match="every user of the network"):
         key_for(tmp_path, "0.0.0.0", None, no_key=True)
     monkeypatch.delenv("PBT_KEY")
     with pytest.raises(pbt.SettingsError, match="No such file"):

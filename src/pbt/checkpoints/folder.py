@@ -59,7 +59,7 @@ class FolderStore:
         """Make a folder that has its manifest already durable, visible under its id, and its files read-only.
 
         Raises:
-            CheckpointError: somebody still writes there, or a report has named what already has the id.
+            CheckpointError: a file is still being written, or a report has named a checkpoint with this id.
         """
         written = _durable(staging, manifest)
         target = self.path(manifest.checkpoint.id)
@@ -72,7 +72,7 @@ class FolderStore:
         try:
             times(target, manifest, written)
         except BaseException:
-            target.rename(staging)  # who saved there may complete it, and report again
+            target.rename(staging)  # the worker may complete it, and report again
             protect(staging, False)
             raise
         return target

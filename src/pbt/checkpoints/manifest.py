@@ -1,4 +1,4 @@
-"""One checkpoint's folder on a disk: what was saved into it, what its manifest says, and whether both agree."""
+"""One checkpoint's folder on a disk: its saved files, its manifest, and whether both agree."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def times(folder: Path, manifest: Manifest, since: Mapping[str, int] | None = No
 
 
 def later(now: Mapping[str, int], before: Mapping[str, int]) -> list[str]:
-    """What was written since; some mounts round times, so an earlier one says nothing."""
+    """Files written since; some mounts round times, so an earlier time proves nothing."""
     return sorted(name for name, at in now.items() if at > before.get(name, at))
 
 

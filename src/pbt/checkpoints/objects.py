@@ -241,7 +241,7 @@ class Objects:
                 self._delete(id, keys)
 
     def sweep(self, referenced: Iterable[str], stagings: bool) -> None:
-        """See `Transport`. There are no stagings: what has no manifest goes with `collect` and `sweep`."""
+        """See `Transport`. There are no stagings: `collect` and `sweep` delete objects without a manifest."""
         found = _by_id(self._names(None))
         kept = set(referenced)
         for id, keys in found.items():
@@ -249,7 +249,7 @@ class Objects:
                 self._delete(id, keys)
 
     def _steadily(self, attempt: Callable[[], T]) -> T:
-        """Try again for a while; FileNotFoundError passes, since what is not there is no trouble of the store."""
+        """Try again for a while; FileNotFoundError passes, since a missing object is no failure of the store."""
         errors = self._obs.exceptions
         waiting = Waiting(after=0, first=0.5, last=30.0)
         patience = self._patience if self._met else min(self._patience, FIRST_TIMEOUT)
@@ -271,7 +271,7 @@ def _key(id: str, name: str) -> str:
 
 
 def _by_id(keys: Iterable[str]) -> dict[str, list[str]]:
-    """Keys by the id that they begin with; what begins with none is not ours."""
+    """Keys by the checkpoint id that they begin with; other keys are ignored."""
     found: dict[str, list[str]] = {}
     for key in keys:
         id = "/".join(key.split("/", 2)[:2])

@@ -23,7 +23,7 @@ Named = Callable[[], bool]
 
 
 def check_unnamed(id: str, where: object, named: Named | None) -> None:
-    """What lies there under the id may be replaced: it is of a future that the journal has lost.
+    """The checkpoint stored under the id may be replaced: it is of a future that the journal has lost.
 
     Raises:
         CheckpointError: a report has named it.

@@ -1,6 +1,6 @@
 """`TravellingStore`: checkpoints that are saved on this machine, and kept where their bytes must travel to.
 
-What differs between an object store and a server is a `Transport`. Files travel first, the manifest last: a
+Object stores and servers differ in their `Transport` alone. Files travel first, the manifest last: a
 checkpoint without its manifest does not exist. Every file is hashed while it leaves, and checked when it comes.
 """
 
@@ -41,7 +41,7 @@ class Transport(Protocol):
         ...
 
     def seal(self, id: str, body: bytes) -> None:
-        """Everything was sent: with its manifest the checkpoint exists. Damaged: send again what is missing."""
+        """Everything was sent: with its manifest the checkpoint exists. Damaged: send the missing files again."""
         ...
 
     def manifest(self, id: str) -> bytes:
@@ -49,7 +49,7 @@ class Transport(Protocol):
         ...
 
     def receive(self, id: str, name: str, path: Path, size: int, sha256: str | None) -> None:
-        """Receive a file into a new one at `path`; CheckpointError if it is not what it should be."""
+        """Receive a file into a new one at `path`; CheckpointError if size or hash differ."""
         ...
 
     def rest(self) -> None:
@@ -94,7 +94,7 @@ class TravellingStore:
         return adopted(source, self._cache.staging())
 
     def publish(self, staging: Path, checkpoint: Checkpoint, parent: str | None, named: Named | None = None) -> Path:
-        """Send the files, several at once, and the manifest last. The folder stays here, for who needs it next."""
+        """Send the files, several at once, and the manifest last. The folder stays here, for its next reader."""
         manifest = Manifest(checkpoint, parent, saved(staging))
         id = checkpoint.id
         self._collected.pop(checkpoint.member, None)
@@ -106,7 +106,7 @@ class TravellingStore:
         try:
             (staging / MANIFEST).write_bytes(body)
             path = self._cache.keep(staging, id)
-        except OSError as error:  # it exists now, and another attempt would be refused: who needs it downloads it
+        except OSError as error:  # it exists now, and another attempt would be refused: readers download it
             _log.debug("%s is not kept on this machine: %s", id, error)
             remove(staging)
             return staging
@@ -114,7 +114,7 @@ class TravellingStore:
         return path
 
     def _sent(self, staging: Path, manifest: Manifest) -> bytes:
-        """Send everything; the manifest's bytes. What arrived damaged is sent again."""
+        """Send everything; the manifest's bytes. Files that arrived damaged are sent again."""
         id, files = manifest.checkpoint.id, {name: staging / name for name in manifest.files}
         written = times(staging, manifest)
         for last in (False, False, True):
@@ -185,7 +185,7 @@ class TravellingStore:
 
     def sweep(self, referenced: Iterable[str], stagings: bool = False) -> None:
         """See `CheckpointStore`."""
-        with _perhaps("delete what nobody needs", ""):
+        with _perhaps("delete unreferenced checkpoints", ""):
             self.transport.sweep(referenced, stagings)
 
     def close(self) -> None:

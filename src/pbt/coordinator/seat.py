@@ -90,7 +90,7 @@ class Seat:
         return Outcome(exploit, changed, answer.why)
 
     def loaded(self, checkpoint: str) -> None:
-        """The current checkpoint was loaded; an earlier one, whose path may still be in use, changes nothing."""
+        """Note that the current checkpoint was loaded; an earlier one, with its path still in use, changes nothing."""
         current = self.answer.checkpoint
         if current is not None and current.id == checkpoint:
             self.unread, self.have = False, checkpoint

@@ -1,7 +1,7 @@
 """A journal in PostgreSQL, for servers that can be replaced: any number of them may stand on it.
 
 An append is one statement, and so one transaction: it inserts only if the last entry is the expected one, and
-the primary key refuses whoever comes second. Each append has a random key, kept with its rows: where the
+the primary key refuses the second writer. Each append has a random key, kept with its rows: where the
 connection was lost before the answer came, the same append with the same key is tried again, which either
 inserts, or waits for the first attempt to end and finds its key. So success is known to be success.
 """
@@ -126,7 +126,7 @@ class PostgresJournal:
     def fair_turn(self, meanwhile: Callable[[], None] | None = None) -> AbstractContextManager[object]:
         """Nothing: a server that hangs with a turn in its hands would stop the one that is to replace it.
 
-        Who loses a race asks again; workers ask one server as long as it lives, so races are rare.
+        The loser of a race asks again; workers ask one server as long as it lives, so races are rare.
         """
         return nullcontext()
 

@@ -1,7 +1,7 @@
 """Signs of life that any of several servers may hear and every one of them judges: counters in PostgreSQL.
 
-What is heard is noted in memory; one thread a server writes it every few seconds, for all populations at once,
-and looks at what the others have written. So a sign costs nothing in the path of a report, and time is only
+Signs of life are noted in memory; one thread a server writes them every few seconds, for all populations at once,
+and reads those of the other servers. So a sign costs nothing in the path of a report, and time is only
 ever taken from this observer's own monotonic clock.
 """
 
@@ -157,7 +157,7 @@ class PostgresLiveness:
             return self._looked - last > self._term
 
     def take(self) -> New:
-        """What is new since this was asked last. Earlier leases of a member that was given anew are forgotten."""
+        """Signs of life and leases since the last call. A new lease ends the earlier ones of its member."""
         with self._lock:
             new, self._new = self._new, New(set(), set())
             newest = dict(sorted(new.given))
@@ -165,7 +165,7 @@ class PostgresLiveness:
             return new
 
     def saw(self, beats: dict[Key, int]) -> None:
-        """The counters, just read. One that moved is a sign; after a gap everybody begins a full term."""
+        """Take the counters, just read. One that moved is a sign of life; after a gap every lease has a full term."""
         with self._lock:
             now = self._clock()
             moved = set(self.heard) if now - self._looked > _GAP else set()

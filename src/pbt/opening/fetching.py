@@ -49,7 +49,7 @@ def fetch(where: str, member: int | None, to: Path) -> Checkpoint:
             _copy(_store(where, population.settings), wanted.id, to)
         except CheckpointError:
             if tried == wanted.id:
-                raise  # twice, and nobody has replaced it
+                raise  # damaged twice, and not replaced meanwhile
             tried = wanted.id
         else:
             return wanted
@@ -83,7 +83,7 @@ def _store(where: str, settings: Settings) -> CheckpointStore:
 
 
 def _copy(store: CheckpointStore, id: str, to: Path) -> None:
-    """What lies there in the end was looked at, byte for byte where it has hashes."""
+    """Check the copy, byte for byte where the manifest has hashes."""
     source = store.fetch(id)
     aside = to.with_name(f".{to.name[:200]}.{secrets.token_hex(4)}")
     try:

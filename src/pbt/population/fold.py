@@ -74,7 +74,7 @@ def refold(entries: Iterable[Entry]) -> Population:
 
 
 def happened(population: Population | None, event: Event) -> Population:
-    """The population with the event applied, before anybody decides."""
+    """The population with the event applied, before any decision."""
     return _created(event) if population is None else _happen(Draft(population), event).freeze()
 
 

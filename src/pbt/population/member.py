@@ -113,7 +113,7 @@ class MemberState(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def waits(self) -> bool:
-        """It can not be trained before somebody decides or explores."""
+        """It can not be trained before a decision or an exploration."""
         return self.due or self.owed > 0
 
     @property

@@ -24,7 +24,7 @@ class Stands(Protocol):
 
     @property
     def checkpoint(self) -> Checkpoint | None:
-        """The current one, with the hyperparameters of whoever wrote it."""
+        """The current one, with the hyperparameters under which it was written."""
         ...
 
 

@@ -66,7 +66,7 @@ register_url_convertor("file", _FileConvertor())
 
 
 class ReceivedCheckpoints:
-    """What of a server's application has to do with checkpoints.
+    """The part of a server's application that handles checkpoints.
 
     Args:
         populations: the populations.
@@ -86,7 +86,7 @@ class ReceivedCheckpoints:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise CheckpointError(f"the checkpoint is not whole: {error.strerror}") from None
         except OSError as error:
-            if error.errno in FULL:  # as where the journal's disk is full: who waits loses nothing
+            if error.errno in FULL:  # as where the journal's disk is full: a worker that waits loses nothing
                 raise Unavailable(f"no room for checkpoints on the server ({error.strerror}); make room") from None
             raise OutOfReach(f"the server says: {error}") from None
 
@@ -233,7 +233,7 @@ class ReceivedCheckpoints:
             await served.call(served.coordinator.catch_up)
             population = served.coordinator.population
             if not population.finished:
-                raise Conflict("the population is not finished: somebody may need what nobody refers to yet")
+                raise Conflict("the population is not finished: unreferenced checkpoints may still be reported")
             return population.referenced()
 
         class Now(Iterable[str]):

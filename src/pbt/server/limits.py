@@ -1,6 +1,6 @@
 """How much a server takes on, by how many files this process may have open at once (``ulimit -n``).
 
-What does not fit is refused with a sentence. Were descriptors to run out, nobody could be answered at all, and
+Requests beyond a limit are refused with a sentence. Were descriptors to run out, none could be answered at all, and
 populations that train could not be written.
 """
 

@@ -38,7 +38,7 @@ Group = list[tuple[Command, "asyncio.Future[list[Answer]]"]]
 class _Inline:
     """Whether a commit may run in the event loop, which saves two changes of thread: 10 to 20 % of a report's time.
 
-    It may where one connection alone has asked lately, so that nobody else is held up, and where the last commit, in
+    It may where one connection alone has asked lately, so that no other is held up, and where the last commit, in
     whichever thread, was quick.
 
     Args:

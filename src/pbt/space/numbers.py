@@ -189,6 +189,6 @@ def short(x: Any) -> str:
     """How a value is shown in an error: one line, not too long, whatever it is."""
     try:
         shown = " ".join(repr(x).split())
-    except Exception:  # a repr of somebody else's, or an integer of 5,000 digits
+    except Exception:  # a repr of the user's, or an integer of 5,000 digits
         return f"a value of type {type(x).__name__}"
     return shown if len(shown) <= 60 else shown[:57] + "..."

@@ -41,7 +41,7 @@ class MFPBT(Strategy, frozen=True):
         factors: what perturbation multiplies by.
         resample: probability, per hyperparameter, of a new draw instead of a perturbation, in [0, 1].
         migration: "asymmetric", or "symmetric": hyperparameters always come with the weights (a control).
-        tune: False: nobody's hyperparameters ever change, so that selection alone acts (a control).
+        tune: False: no hyperparameters ever change, so that selection alone acts (a control).
     """
 
     needs_barrier: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""What SCOUT remembers: scores by round, who is a probe of whom, and how probes and operators have fared."""
+"""The memory of SCOUT: scores by round, probes and their sources, and the success of probes and operators."""
 
 from __future__ import annotations
 

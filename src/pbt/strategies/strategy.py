@@ -1,4 +1,4 @@
-"""What a strategy is.
+"""The interface of a strategy.
 
 A strategy is a frozen `msgspec.Struct`: its fields are its parameters, recorded in the journal's first
 entry. A user's own is named ``module:Class`` and needs no registration: subclass `Strategy`. Strategies see
@@ -21,10 +21,10 @@ Memory = Any
 
 
 class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Decides what becomes of members that are due.
+    """Decides on members that are due.
 
     Attributes:
-        remembers: whether it has a memory of its own; who has none pays nothing for it.
+        remembers: whether it has a memory of its own; a strategy without one pays nothing for it.
         needs_barrier: it decides for all members at once: its populations are synchronous.
         several_objectives: it takes scores that are mappings of several objectives; else they are refused. Where it
             does, ranking, best and goal go by the first, and it finds the others in `MemberState.last`.
@@ -63,9 +63,9 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return None
 
     def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> Sequence[Decision]:
-        """What becomes of the members that are due. Fast: a lock is held meanwhile.
+        """Decide on the members that are due. Fast: a lock is held meanwhile.
 
-        Random search, in which nobody takes over anything::
+        Random search, in which no member takes over another's weights::
 
             def decide(self, population, memory, due):
                 interval, members = population.settings.interval, [population.members[id] for id in due]
@@ -75,7 +75,7 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 ]
 
         Args:
-            population: as it stands after the entry that made somebody due.
+            population: as it stands after the entry that made a member due.
             memory: what `remember` made of all entries up to that one.
             due: the ids of the members that wait for a decision, ascending. A member is due from its creation
                 (`MemberState.unborn`: its birth is a decision like any other), and after each report with a checkpoint

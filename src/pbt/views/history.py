@@ -84,7 +84,7 @@ class History:
 
     @cached_property
     def last(self) -> int:
-        """The last step that anybody reported."""
+        """The last step that was reported."""
         return max((segment.end for segment in self.lineage.segments), default=0)
 
     def way(self) -> list[tuple[Segment, int]]:

@@ -12,9 +12,9 @@ from pbt.settings import Wanted
 BODY_LIMIT = 1024 * 1024
 """Bytes of a request; what is larger is refused before it is read."""
 MEMBERS_LIMIT = 10_000
-"""Of a population that is made by a request: making one takes a second, in which nobody else is served."""
+"""Of a population that is made by a request: making one takes a second, in which no other request is served."""
 PAGE = 5000
-"""Entries in one answer about the journal: whoever wants more asks again, so that none is ever in memory whole."""
+"""Entries in one answer about the journal: a client asks again for more, so that no journal is in memory whole."""
 HOLD = 20.0
 """Seconds for which a question that must wait is held before it is answered with `wait`."""
 
@@ -47,7 +47,7 @@ class Save(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """A member and the lease under which somebody asks about it."""
+    """A member, and the lease under which a worker asks about it."""
 
     member: Count
     lease: Count
