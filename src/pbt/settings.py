@@ -187,7 +187,7 @@ def resolve(asked: Wanted) -> Settings:
 def compare(settings: Settings, asked: Wanted, where: str = "this population", launching: bool = False) -> None:
     """Make sure that the settings asked for are those that exist.
 
-    What a command line decided is not compared with what a script says of it: see `unused`.
+    Settings that a command line decided are not compared with the script's: see `unused`.
 
     Args:
         launching: a command line asks, at its start. Its workers say the same later on, when another launcher
@@ -222,7 +222,7 @@ def _decides(name: str) -> str:
 
 
 def _differences(settings: Settings, asked: Wanted) -> Iterator[tuple[str, Any, Any]]:
-    """Each setting that is asked for and is another: its name, what it is, what was asked for."""
+    """Each setting asked for that differs: its name, its value, and the value asked for."""
     asked = msgspec.json.decode(msgspec.json.encode(asked), type=Wanted)  # a tuple against a list would differ
     for name in asked.given:
         want = getattr(asked, name)

@@ -31,7 +31,7 @@ class Cache:
     """The checkpoints of one population that this process saves or uses.
 
     Args:
-        population: what tells it from every other population.
+        population: its id, which no other population has.
     """
 
     def __init__(self, population: str) -> None:

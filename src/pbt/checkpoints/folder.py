@@ -81,7 +81,7 @@ class FolderStore:
         """Where a checkpoint lies, if it exists.
 
         Raises:
-            CheckpointError: for what is no id.
+            CheckpointError: it is no id.
         """
         member, lease, seq = parsed(id)
         return self._root / str(member) / f"{lease}-{seq}"
@@ -97,7 +97,7 @@ class FolderStore:
                 remove(path)
 
     def adopt(self, source: Path, member: int, lease: int) -> Path:
-        """A staging folder with what the user saved at a path of his own: reflinked where possible, else copied.
+        """A staging folder with a copy of a file or folder of the user's: reflinked where possible.
 
         Never hard-linked: a later save over the same path would change the checkpoint.
         """

@@ -27,7 +27,7 @@ class Given(_Path):
 
     @classmethod
     def at(cls, path: Path, used: Callable[[], None] | None, looked: Callable[[], None] | None = None) -> Given:
-        """The same path, with what is to be called."""
+        """The same path, with the functions to call."""
         given = cls(path)
         hash(given), _Path.__str__(given)  # remembered, so that a look need not make them anew
         given._used, given._looked = used, looked

@@ -93,7 +93,7 @@ def changing(folder: Path, name: str) -> CheckpointError:
 
 
 def adopted(source: Path, staging: Path) -> Path:
-    """The staging folder, with a copy of what the user saved at a path of his own; none if that fails.
+    """The staging folder, with a copy of a file or folder that the user saved at a path of his own; none if that fails.
 
     In a folder of his own a log may be open; a file that is given alone is what he saved.
     """

@@ -1,4 +1,4 @@
-"""Checkpoints in an object store: S3 and what speaks like it, Google Cloud Storage, Azure.
+"""Checkpoints in an object store: S3 and compatible stores, Google Cloud Storage, Azure.
 
 A checkpoint is the objects below ``<member>/<lease>-<seq>/``, each under its file's name. Nothing is copied at an
 exploit: a child downloads its parent's. Credentials and endpoints come from the environment.
@@ -119,7 +119,7 @@ class Objects:
             return self._steadily(lambda: self._sent(_key(id, name), path))
         except FileNotFoundError as error:
             if not path.exists():
-                raise CheckpointError(f"{path}: what was there is gone") from error
+                raise CheckpointError(f"{path}: the file is gone") from error
             raise OutOfReach(f"{self._url} is out of reach: {_short(error)}") from error
 
     def _sent(self, key: str, path: Path) -> str:
@@ -266,7 +266,7 @@ class Objects:
 
 
 def _key(id: str, name: str) -> str:
-    """The object of a file: its name, with whatever a store might take amiss as %XX."""
+    """The object of a file: its name, with characters that a store might refuse as %XX."""
     return f"{id}/{quote(name, safe=_READABLE)}"
 
 

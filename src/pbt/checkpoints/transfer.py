@@ -90,7 +90,7 @@ class TravellingStore:
         return self._cache.is_staging(path)
 
     def adopt(self, source: Path, member: int, lease: int) -> Path:
-        """A staging folder with a copy of what the user saved at a path of his own."""
+        """A staging folder with a copy of a file or folder that the user saved at a path of his own."""
         return adopted(source, self._cache.staging())
 
     def publish(self, staging: Path, checkpoint: Checkpoint, parent: str | None, named: Named | None = None) -> Path:

@@ -79,7 +79,7 @@ def command(
 
     FOLDER is where the population lives; started again on the same folder, it goes on where it stood.
     Instead of a folder, the URL of a server's population can be given. COMMAND is what each worker runs,
-    a script that uses pbt.turns or pbt.join; what is asked for here wins over what the script says.
+    a script that uses pbt.turns or pbt.join; options given here override the script's settings.
 
     \b
     pbt run --members 8 --steps 200 runs/digits -- python train.py --data digits.npz

@@ -138,7 +138,7 @@ class PBTClient:
         return PBTCheckpoint(self._answer.member, metric_value, dict(self._values), path)
 
     def _draft(self, score: Score, path: str | None, taken: Checkpoint | None, values: Values) -> _Save:
-        """A save, and what became of the member since the last one, on the member as it was last answered for."""
+        """A save, and the decision on the member since the last one, on the member as it was last answered for."""
         a, decision = self._answer, self._decided(taken, values)
         assert a.member is not None
         decided = a.decisions + (decision is not None)

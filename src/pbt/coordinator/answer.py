@@ -27,7 +27,7 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=F
         referenced: once the population is finished, all checkpoint ids that stay.
         former: the hyperparameters before the last change.
         start: how to begin: see `Decision.start`; "on": from its own checkpoint, if it has one.
-        role: what kind of member it is, where the strategy knows several.
+        role: its kind of member, where the strategy has several.
         parents: the checkpoints that its last decision which gave weights named, as far as they are held for it: the
             one taken over, until it has saved its own, and its teachers.
         offer: the original client alone: a checkpoint that it may take over.

@@ -53,7 +53,7 @@ class Command(Protocol):
     """One request to a coordinator."""
 
     def propose(self, population: Population) -> Proposal | None:
-        """What to append, if anything; raises what the asker is told instead."""
+        """The entry to append, or None; an error that it raises is the asker's answer instead."""
         ...
 
     def answers(self, population: Population) -> list[Answer]:
@@ -114,7 +114,7 @@ class ReportCommand:
 
 
 class SaveCommand:
-    """A report, and what its script decided on its member since the last one: a decision in an entry of its own.
+    """A report, and its script's decision on the member since the last one, in an entry of its own.
 
     Of the original client, which takes over what it was offered, or does not, and explores by itself.
     """
@@ -200,7 +200,7 @@ class JoinCommand:
         return self._is_mine(population.members[member]) and population.members[member].newest == number
 
     def _begin(self, population: Population) -> None:
-        """Look at everybody anew: what was proposed before was not appended, or this is the beginning."""
+        """Look at all members anew: the last proposal was not appended, or this is the beginning."""
         self.give_up(population)
         self._mine = self._leased(population)
         finished = population.finished and not self._makes_one_more(population)

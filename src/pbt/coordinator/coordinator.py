@@ -1,4 +1,4 @@
-"""The coordinator: it turns what a worker says into an entry and an answer.
+"""The coordinator: it turns a worker's requests into entries and answers.
 
 Every way of running uses this one object, in the worker's process or behind HTTP; only the journal under it
 changes. Any number of coordinators may stand on one journal, in as many processes.

@@ -1,4 +1,4 @@
-"""Commands that tell of what happened elsewhere, and that change a population from outside."""
+"""Commands that record events from elsewhere, and that change a population from outside."""
 
 from __future__ import annotations
 

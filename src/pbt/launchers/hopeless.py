@@ -21,7 +21,7 @@ def hopeless(code: int, output: str) -> str | None:
 
     Args:
         code: its exit code.
-        output: the end of what it printed.
+        output: the end of its output.
     """
     lines = [line.rstrip() for line in output.splitlines()]
     if code == 1:

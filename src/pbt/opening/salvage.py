@@ -40,7 +40,7 @@ class Readable(NamedTuple):
     Attributes:
         kind: of the journal: "sqlite" or "files".
         bodies: the entries from the first on, as far as they follow from one another.
-        population: what they fold to; None if there are none.
+        population: their fold; None if there are none.
         reports: how far that is, in words.
     """
 

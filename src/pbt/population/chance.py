@@ -38,5 +38,5 @@ class Chance:
         return int(self.uniform(purpose) * n)
 
     def generator(self, purpose: str) -> random.Random:
-        """A generator for what needs many draws."""
+        """A generator, where many draws are needed."""
         return random.Random(self.integer(purpose))

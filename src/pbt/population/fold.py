@@ -50,7 +50,7 @@ def apply(population: Population | None, entry: Entry) -> Population:
 
 
 def apply_all(population: Population | None, entries: Iterable[Entry]) -> Population:
-    """The population after all `entries`: what applying one after the other gives, without the values in between.
+    """The population after all `entries`, as by applying one after the other, without the values in between.
 
     Raises:
         JournalError: there are none, and nothing before them.

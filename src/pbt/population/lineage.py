@@ -142,7 +142,7 @@ class Lineage:
 
     @staticmethod
     def _set_back(segment: Segment, step: int) -> None:
-        """A new holder goes on from `step`: what came after it is no part of this lineage any longer."""
+        """A new holder goes on from `step`: later reports are no part of this lineage any longer."""
         later = [values for at, values in segment.changes if at > step]
         segment.changes = [(at, values) for at, values in segment.changes if at <= step]
         if later:

@@ -1,4 +1,4 @@
-"""What a population is: its settings, fixed by the first entry, as the journal records them."""
+"""The settings of a population, fixed by the first entry, as the journal records them."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class StrategyRecord(Part, frozen=True, gc=False):
 
 
 class Settings(Part, frozen=True, gc=False, kw_only=True, omit_defaults=False):
-    """What a population is, fixed by its first entry. All of it is written: a later default changes no old run.
+    """The settings of a population, fixed by its first entry. All are written: a later default changes no old run.
 
     Attributes:
         space: hyperparameters by name, each with its domain.
         maximize: whether a higher score is better.
         seed: of all chance, 0 or more.
         interval: steps between two decisions on a member, 1 or more.
-        strategy: what decides, with all its parameters.
+        strategy: the strategy that decides, with all its parameters.
         members: how many, 1 or more; None: open, every join makes one more.
         steps: how many each member is to do, 1 or more; None: until a goal or `finish`.
         goal: a finite score that ends the run once a checkpoint reaches it.

@@ -1,4 +1,4 @@
-"""What was read back from the training code, held against what was decided."""
+"""The check of hyperparameters read back from the training code against those decided."""
 
 from __future__ import annotations
 

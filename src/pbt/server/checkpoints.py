@@ -1,6 +1,6 @@
 """Checkpoints over HTTP, for workers that do not see the population's folder.
 
-What a request names is never taken for a path before `pbt.checkpoints.ids` has seen it. Files are read and
+Names in a request are never taken for paths before `pbt.checkpoints.ids` has checked them. Files are read and
 written in threads, a block at a time: neither the loop nor the served's commits wait for a disk.
 """
 
@@ -266,7 +266,7 @@ def _is_published(path: Path, commit: Commit) -> bool:
 
 
 def _check_unnamed(served: ServedPopulation, id: str) -> None:
-    """No report has named the checkpoint: what lies there is of a future that the journal has lost."""
+    """Check that no report has named the checkpoint: one that lies there is of a future that the journal has lost."""
     member, lease, seq = parsed(id)
     last = served.coordinator.population.member(member).last
     if last is not None and (last.lease, last.seq) >= (lease, seq):

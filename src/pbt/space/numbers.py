@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 from pbt.errors import Invalid, PBTError
 
 LARGEST = 2**53
-"""Of a step, and of every other count: what JSON readers everywhere read exactly."""
+"""Of a step, and of every other count: JSON readers everywhere read it exactly."""
 Number = float | Literal["nan", "inf", "-inf"]
 T = TypeVar("T")
 _PLAIN = (bool, int, float, str, type(None))

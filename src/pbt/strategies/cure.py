@@ -61,7 +61,7 @@ def again(population: Population, m: MemberState, note: str) -> Decision:
     """One's own checkpoint, or birth, with redrawn hyperparameters."""
     space, chance = population.settings.space, population.chance(m.id)
     parent = None if m.broken else m.checkpoint
-    # While its own are owed, those of its weights: what is never explored decides their shapes.
+    # While its own are owed, those of its weights: values that are never explored decide their shapes.
     old = m.hyperparameters or (parent.hyperparameters if parent else _born(space, chance))
     return Decision(
         m.id,

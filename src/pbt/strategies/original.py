@@ -23,7 +23,7 @@ class Original(Strategy, frozen=True):
 
     Args:
         quantile: fraction of the ranking that is advised to exploit, and from which offers come.
-        factors: what the client's `explore` multiplies by.
+        factors: the client's `explore` multiplies by one of them.
         least: no member is advised to exploit before this many members are ranked.
     """
 

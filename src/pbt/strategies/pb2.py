@@ -75,7 +75,7 @@ class PB2(PBT, frozen=True):
             ) from None
 
     def remember(self, memory: Rows | None, before: Population | None, entry: Entry) -> Rows:
-        """What intervals gained."""
+        """The gains of intervals."""
         return (memory or Rows.beginning(self.earlier, entry)).after(before, entry, self.rows)
 
     def decide(self, population: Population, memory: Any, due: Sequence[int]) -> list[Decision]:

@@ -54,7 +54,7 @@ class PB2Rand(PB2, frozen=True):
 
 
 class PB2Mult(PB2, frozen=True):
-    """PB2 whose choices are drawn by what they gained, with a process for each combination of them."""
+    """PB2 whose choices are drawn by their gains, with a process for each combination of them."""
 
     def chosen(self, population: Population, memory: Rows, owed: Sequence[Decision]) -> dict[int, Values]:
         """The parent's values, with choices by TV.EXP3.M."""
@@ -85,7 +85,7 @@ class PB2Mult(PB2, frozen=True):
 
 
 class PB2Mix(PB2Mult, frozen=True):
-    """PB2 whose choices are drawn by what they gained, with one process over choices and the rest."""
+    """PB2 whose choices are drawn by their gains, with one process over choices and the rest."""
 
     joint: ClassVar[bool] = True
 

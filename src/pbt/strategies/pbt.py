@@ -43,7 +43,7 @@ class PBT(Strategy, frozen=True):
         quantile: fraction of the ranking that is replaced, and from which parents come, in [0, 0.5];
             0: no member ever exploits, which is random search.
         significance: of the t-test, in (0, 1).
-        factors: what perturbation multiplies by.
+        factors: perturbation multiplies by one of them.
         resample: probability, per hyperparameter, of a new draw instead of a perturbation, in [0, 1].
         mutate: probability, per hyperparameter, that it is explored at all, in [0, 1].
         inherit: probability that a child explores from its parent's hyperparameters, else from its own, in [0, 1].

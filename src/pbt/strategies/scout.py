@@ -41,7 +41,7 @@ class Scout(Strategy, frozen=True):
 
     Args:
         quantile: the share of members that may be replaced, and from which parents come, in (0, 0.5].
-        factors: what perturbation multiplies by.
+        factors: perturbation multiplies by one of them.
         resample: probability, per hyperparameter, of a new draw instead of a perturbation, in [0, 1].
         model: whether hyperparameters may come from a Gaussian process; by default wherever NumPy and SciPy are
             installed when the population is created. With 16 members or more and noisy scores False is safer.

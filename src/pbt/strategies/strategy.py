@@ -17,7 +17,7 @@ from pbt.population.population import Population
 from pbt.space.space import Values
 
 Memory = Any
-"""What a strategy remembers beyond the population; a fold of the same entries."""
+"""A strategy's memory beyond the population; a fold of the same entries."""
 
 
 class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,16 +46,16 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Look at the parameters once, before a population is created.
 
         Raises:
-            SettingsError: naming the parameter and what it may be.
+            SettingsError: naming the parameter and its range.
         """
 
     def remember(self, memory: Memory, before: Population | None, entry: Entry) -> Memory:
         """The memory after one more entry. A pure function: it is called again when the journal is folded anew.
 
         Args:
-            memory: what was remembered before; None at the first entry.
+            memory: the memory before this entry; None at the first.
             before: the population to which the entry happened; None at the first.
-            entry: what happened, with the decisions that it caused.
+            entry: the event, with the decisions that it caused.
 
         Returns:
             The memory, a new value; None where the population says enough.
@@ -98,8 +98,8 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             owed: the decisions of that entry that give weights without hyperparameters, all together.
 
         Returns:
-            By member, the values, and the reason that the decision will have: its own, `Decision.why`, with what
-            the exploration adds.
+            By member, the values, and the reason that the decision will have: its own, `Decision.why`, with an
+            addition of the exploration's.
         """
         raise NotImplementedError
 

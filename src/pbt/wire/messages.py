@@ -10,7 +10,7 @@ from pbt.population.recorded import Count, Word
 from pbt.settings import Wanted
 
 BODY_LIMIT = 1024 * 1024
-"""Bytes of a request; what is larger is refused before it is read."""
+"""Bytes of a request; a larger one is refused before it is read."""
 MEMBERS_LIMIT = 10_000
 """Of a population that is made by a request: making one takes a second, in which no other request is served."""
 PAGE = 5000
@@ -40,7 +40,7 @@ class Tell(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Save(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A report, and what its script decided on its member since the last one."""
+    """A report, and its script's decision on the member since the last one."""
 
     report: Report
     decision: Decision | None = None

@@ -197,7 +197,7 @@ class FilesJournal:
         look_anew(self._folder)
 
     def _around(self, number: int) -> list[Frame] | None:
-        """The frames that hold entry `number` and what follows in the same file; None if it does not exist yet."""
+        """The frames that hold entry `number` and later ones in the same file; None if it does not exist yet."""
         if number == 0:
             return self._beginning(1)
         for first in range(number, max(0, number - FAR), -1):
