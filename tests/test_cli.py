@@ -188,7 +188,7 @@ def test_tensorboard_files_of_another_population_are_not_mixed(trained: Path, tm
         (["run", "--gpus", ",", "p", "--", "true"], "name the GPUs"),
         (["run", "--set", "quantil=0.2", "p", "--", "true"], "its parameters are quantile"),
         (["run", "--strategy", "magic", "p", "--", "true"], "no strategy 'magic'"),
-        (["serve", "f", "--no-key", "--host", "0.0.0.0"], "anybody on the network"),
+        (["serve", "f", "--no-key", "--host", "0.0.0.0"], "every user of the network"),
         (["serve", "f", "--key-file", "none"], "No such file"),
         (["serve", "space.toml/f"], "can not be made"),
         (["run", "space.toml/p", "--", "true"], "can not hold a population"),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import time
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pbt.liveness import files as counter
 from pbt.liveness.files import TERM, FilesLiveness, beat_now
 from pbt.opening import folder as folders
 from pbt.population.member import Lease
@@ -126,31 +125,35 @@ def test_a_server_counts_for_the_leases_that_it_gave(folder: Path, clock: Clock)
     assert dead_after(TERM + 10)
 
 
-def test_a_forked_child_does_not_count_for_its_parent(
-    folder: Path, holder: FilesLiveness, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(counter, "BEAT_EVERY", 0.01)
-    holder.hold(0, 1)
-    child = os.fork()
-    if child == 0:
-        time.sleep(0.1)
-        beat_now()
-        os._exit(len(counter._beating))
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+HOLDS = """
+import os, sys, time
+from pathlib import Path
+from pbt.liveness import files as counter
+counter.BEAT_EVERY = 0.01
+holder = counter.FilesLiveness(Path(sys.argv[1]))
+holder.hold(0, 1)
+count = Path(sys.argv[1], "leases", "0.count").read_bytes
+def counted(seconds):
+    before = count()
+    time.sleep(seconds)
+    return count() > before
+"""
+"""A process of its own: in this one another test's thread may sleep for long."""
 
 
-def test_a_thread_counts_on_while_the_script_trains(
-    folder: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(counter, "BEAT_EVERY", 0.01)
-    monkeypatch.setattr(counter, "_thread", None)
-    holder = FilesLiveness(folder)
-    holder.hold(0, 1)
-    before = (folder / "leases" / "0.count").read_bytes()
-    time.sleep(0.3)
-    assert (folder / "leases" / "0.count").read_bytes() > before
-    holder.let_go(0)
-    time.sleep(0.05)
-    after = (folder / "leases" / "0.count").read_bytes()
-    time.sleep(0.1)
-    assert (folder / "leases" / "0.count").read_bytes() == after
+def holds(folder: Path, then: str) -> None:
+    subprocess.run([sys.executable, "-c", HOLDS + then, str(folder)], check=True, timeout=30)
+
+
+def test_a_forked_child_does_not_count_for_its_parent(folder: Path) -> None:
+    holds(
+        folder,
+        "read, write = os.pipe()\n"
+        "if os.fork() == 0:\n    os.read(read, 1)\n    counter.beat_now()\n    os._exit(counted(0.2))\n"
+        "holder.let_go(0)\ntime.sleep(0.1)\nbefore = count()\nos.write(write, b'x')\n"
+        "assert os.wait()[1] == 0\nassert count() == before",
+    )
+
+
+def test_a_thread_counts_on_while_the_script_trains(folder: Path) -> None:
+    holds(folder, "assert counted(0.3)\nholder.let_go(0)\ntime.sleep(0.05)\nassert not counted(0.1)")

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from pbt.settings import wanted
 from tests.support.disks import ram_disk, read_only
 from tests.support.population import Script
 from tests.support.scripts import PBT, TURNS, environment, pbt_run, write
+from tests.support.worlds import MemoryWorld
 
 SETTINGS: dict[str, Any] = {
     "space": {"lr": pbt.Float(0, 1)}, "members": 2, "steps": 100, "interval": 1, "maximize": True,
@@ -98,7 +100,7 @@ def test_room_that_is_missing_before_or_after_the_saving_is_waited_for_too(
 def test_a_journal_without_room_is_waited_for_and_loses_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pbt.worker.outbox._LAST", 0.1)
+    monkeypatch.setattr("pbt.worker.outbox.LAST_PAUSE", 0.1)
     with ram_disk(tmp_path / "disk", "4M") as disk:
         member = pbt.join(disk / "p", **SETTINGS | {"interval": 10**6, "steps": None})
         ballast = disk / "ballast"
@@ -157,7 +159,7 @@ def test_a_read_only_folder_is_refused_for_training_and_can_be_looked_at(tmp_pat
     with ram_disk(tmp_path / "disk", "16M") as disk:
         with pbt.join(disk / "p", **SETTINGS) as member:
             member.report(1.0, step=1, save=lambda folder: (folder / "w").write_text("x"))
-        member._coordinator.close()  # type: ignore[attr-defined]
+        del member
         read_only(disk)
         with pytest.raises(pbt.PBTError, match=r"read-only|Read-only|readonly"):
             pbt.join(disk / "p")
@@ -189,7 +191,7 @@ def test_a_damaged_database_is_a_clear_error_and_nothing_is_written_over_it(tmp_
     with pbt.join(where, **SETTINGS) as member:
         for step in range(1, 60):
             member.report(1.0, step=step, save=lambda folder: (folder / "w").write_text("x"), metrics={"x" * 200: 1})
-    member._coordinator.close()  # type: ignore[attr-defined]
+    del member
     db = where / "journal.db"
     whole = db.read_bytes()
     middle = len(whole) // 2
@@ -220,8 +222,9 @@ def test_a_clock_set_back_changes_nothing() -> None:
     clocks = [lambda: 1e9, iter([1e9 - 1e5 * n for n in range(10_000)]).__next__]
     seen = []
     for clock in clocks:
-        s = Script(members=4)
-        s.coordinator._clock = clock
+        world = MemoryWorld()
+        world.coordinator = partial(Coordinator, world.journal, world.alive, clock=clock)  # type: ignore[method-assign]
+        s = Script(world, members=4)
         for step in range(10):
             s.round(*(step * (member - 1.5) for member in range(4)))
         seen.append(s.population)
@@ -247,12 +250,10 @@ def test_a_server_without_descriptors_left_lives_on(tmp_path: Path) -> None:
         time.sleep(0.5)
         for one in held:
             one.close()
-        late = pbt.client.remote.Remote(url, key, patience=20.0)
-        late._met = True
-        assert late.join("nonce").member == 0
+        coordinator.close()
+        assert coordinator.join("nonce").member == 0  # by a new connection
         assert server.poll() is None
         coordinator.close()
-        late.close()
     finally:
         server.send_signal(signal.SIGTERM)
         server.communicate(timeout=20)

@@ -22,6 +22,7 @@ import pbt.opening.folder
 import pbt.views.doctor
 from pbt.errors import JournalError
 from pbt.journals.files.frames import framed, scattered
+from pbt.opening import folder as folders
 from pbt.opening.opening import open_journal
 from pbt.views.doctor import examine
 from pbt.views.finding import Finding
@@ -116,7 +117,7 @@ def date_it(where: Path) -> None:
     [
         (lose_a_file, "problem", "is not whole"),
         (lose_checkpoints, "problem", "out of reach"),
-        (leave_one, "warning", "nobody can need: 1/9-9"),
+        (leave_one, "warning", "unreferenced checkpoints: 1/9-9"),
         (leave_one, "warning", "newer than the journal: 1/9-9"),
         (empty_the_journal, "problem", "what it said is lost"),
         (rubbish, "problem", "journal entry 3"),
@@ -134,9 +135,10 @@ def test_what_is_broken_is_found(tmp_path: Path, harm: Callable[[Path], None], l
 def test_members_that_nobody_trains_are_named(tmp_path: Path) -> None:
     trained(tmp_path / "p", members=1)
     assert any("wait for a worker: 1" in text for text in found(tmp_path / "p", "warning"))
-    member = pbt.join(tmp_path / "p", member=1)
+    coordinator = folders.coordinator(tmp_path / "p")
+    coordinator.join("nonce", member=1)
     assert not any("wait for a worker" in text for text in found(tmp_path / "p", "warning"))
-    member._coordinator.let_go(1)
+    coordinator.let_go(1)
     assert any("are dead: 1" in text for text in found(tmp_path / "p", "warning"))
 
 

@@ -1,4 +1,4 @@
-"""The house: which folder knows which, how long a file may be, and what lies at the root."""
+"""The house: which folder knows which, how long a file may be, what lies at the root, and what tests may touch."""
 
 from __future__ import annotations
 
@@ -14,6 +14,14 @@ SOURCE = ROOT / "src" / "pbt"
 LOOSE = {"__init__", "__main__", "errors", "preempt", "settings", "checkpoint"}
 """Modules at the root; `checkpoint` is a name of the original's."""
 LONGEST = 350
+PRIVATE = {
+    # A process that was asked to stop stays so; only a test's goes on afterwards, to the next test.
+    ("conftest.py", "_requested"),
+}
+"""Private names of other objects that tests touch: (file, name)."""
+PUBLIC = {"_exit", "_replace", "_asdict", "_fields", "_make", "_field_defaults"}
+"""Names of the standard library that begin with an underscore only not to meet a user's."""
+OWN, BY_NAME = {"self", "cls"}, {"getattr", "setattr", "delattr", "hasattr"}
 
 KNOWS = dict(
     re.findall(r"^\| `([\w/]+)` \| ((?:`\w+`(?:, )?|nothing)+) \|", (ROOT / "CONTRIBUTING.md").read_text(), re.M)
@@ -81,3 +89,26 @@ def test_nothing_else_lies_loose_at_the_root() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_no_file_is_longer_than_one_idea(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= LONGEST
+
+
+def privates(path: Path) -> Iterator[str]:
+    """Private names that a file reads or sets on anything but `self` and `cls`, imports, or names in a string."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and not (isinstance(node.value, ast.Name) and node.value.id in OWN):
+            yield node.attr
+        elif isinstance(node, ast.ImportFrom):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in BY_NAME:
+            yield from (str(a.value).rpartition(".")[2] for a in node.args[:2] if isinstance(a, ast.Constant))
+
+
+def test_no_test_touches_what_is_private_to_another_object() -> None:
+    """See the same by behaviour or a public name; where there is no way, say so in `PRIVATE`."""
+    tests = Path(__file__).parent
+    found = {
+        (path.relative_to(tests).as_posix(), name)
+        for path in tests.rglob("*.py")
+        for name in privates(path)
+        if re.match(r"_(?!_)", name) and name not in PUBLIC
+    }
+    assert found == PRIVATE

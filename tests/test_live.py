@@ -107,7 +107,6 @@ def test_the_table_fits_and_no_number_is_cut(width: int, height: int) -> None:
             watched.round(1.0)
         out.seek(0)
         out.truncate()
-        screen._shown = 0.0
         screen.show()
         drawn = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue()).replace("\r", "").splitlines()
     assert len(drawn) <= height

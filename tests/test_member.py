@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import pbt
+from pbt.checkpoints.folder import FolderStore
 from pbt.coordinator.follower import Follower
 from pbt.errors import Unavailable
 from pbt.opening import folder as folders
@@ -24,6 +25,7 @@ from pbt.population.fold import refold
 from pbt.population.lineage import Lineage
 from pbt.settings import wanted
 from pbt.views.status import Status, status_of
+from pbt.worker.member import Member
 
 SPACE = {"lr": pbt.Float(1e-3, 1.0, log=True)}
 SETTINGS: dict[str, Any] = {"space": SPACE, "members": 2, "steps": 10, "interval": 2, "maximize": True, "seed": 1}
@@ -329,7 +331,8 @@ def test_a_lost_lease_ends_a_turn_quietly_and_a_join_loudly(tmp_path: Path) -> N
     assert turn.lost
     assert list(turn.steps()) == []
     member = pbt.join(where)
-    coordinator.tell(Released(member.id, member._answer.lease))
+    coordinator.catch_up()
+    coordinator.tell(Released(member.id, coordinator.population.members[member.id].newest))
     with pytest.raises(pbt.LeaseLost):
         member.report(1.0, step=2, save=save)
     assert not (where / "checkpoints" / "0" / "1-1").exists()
@@ -505,16 +508,18 @@ def test_turns_are_an_iterator(tmp_path: Path) -> None:
 
 def test_who_was_taken_over_while_saving_learns_it_as_a_lost_lease(tmp_path: Path) -> None:
     where = tmp_path / "p"
-    turn = next(iter(pbt.turns(where, **SETTINGS)))
+    coordinator = folders.coordinator(where)
+    coordinator.create(wanted(**SETTINGS))
+    member = Member(coordinator, FolderStore(where), coordinator.join("nonce", member=0))
 
     def slow(folder: Path) -> None:
-        turn._coordinator.tell(Released(0, 1))
-        turn._coordinator.let_go(0)
+        coordinator.tell(Released(0, 1))
+        coordinator.let_go(0)
         pbt.join(where, member=0).report(1.0, step=1)
         save(folder)
 
-    turn.report(1.0, step=2, save=slow)
-    assert turn.lost
+    with pytest.raises(pbt.LeaseLost, match="while this one was saving"):
+        member.report(1.0, step=2, save=slow)
 
 
 def test_a_join_that_could_not_be_recorded_holds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

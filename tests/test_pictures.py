@@ -371,7 +371,7 @@ def test_bands_are_quantiles_of_what_was_in_force() -> None:
 def test_forgotten_checkpoints_are_never_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = trained(members=6, rounds=30)
     whole = history_of(entries)
-    monkeypatch.setattr("pbt.views.history._FORGET", 1)
+    monkeypatch.setattr("pbt.views.history.FORGET_EVERY", 1)
     pruned = history_of(entries)
     assert [(s.member, s.start, s.end) for s, _ in pruned.way()] == [(s.member, s.start, s.end) for s, _ in whole.way()]
     assert len(pruned.lineage.wrote) <= 2 * 6 + 1 < len(whole.lineage.wrote)

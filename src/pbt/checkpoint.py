@@ -1,3 +1,3 @@
-"""Where scripts for the original client find the name of what a save recorded."""
+"""Where scripts for the original client find `PBTCheckpoint`, the record of a save."""
 
 from pbt.client.original import PBTCheckpoint as PBTCheckpoint

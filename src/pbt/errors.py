@@ -149,7 +149,7 @@ class Stopped(Unreachable):
 
 
 class Untrusted(Unreachable):
-    """Who answers can not prove to be the server that is meant: its certificate does not fit."""
+    """The server's TLS certificate is neither trusted nor the pinned one."""
 
     code = "untrusted"
 

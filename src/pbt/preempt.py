@@ -90,7 +90,7 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
 
 
 def _interactive() -> bool:
-    """Whether somebody types the lines that run, at a prompt or in a notebook."""
+    """Whether Python runs interactively, at a prompt or in a notebook."""
     return hasattr(sys, "ps1")
 
 

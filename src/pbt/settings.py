@@ -1,4 +1,4 @@
-"""Settings: what a joiner asks for, what is filled in, and how it is compared with what exists."""
+"""Settings: those that a joiner asks for, their defaults, and the comparison with those that exist."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class SharedSettings(RunSettings, total=False):
 
 
 class _Wanted(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """The settings that somebody asks for, by the names of `Settings`, and `open`; None: not asked for.
+    """The settings that a joiner asks for, by the names of `Settings`, and `open`; None: not asked for.
 
     Attributes:
         overrides: names of those that a command line gave; the others are a script's.
@@ -94,7 +94,7 @@ else:
 
 
 def wanted(keywords: type = SharedSettings, **given: Any) -> Wanted:
-    """What a script or a command line asks for, checked and in the recorded types.
+    """The settings that a script or a command line asks for, checked and in the recorded types.
 
     Args:
         keywords: the settings that are known here, besides `space`.
@@ -185,13 +185,13 @@ def resolve(asked: Wanted) -> Settings:
 
 
 def compare(settings: Settings, asked: Wanted, where: str = "this population", launching: bool = False) -> None:
-    """Make sure that what is asked for is what exists.
+    """Make sure that the settings asked for are those that exist.
 
-    What a command line decided is not compared with what a script says of it: see `unused`.
+    Settings that a command line decided are not compared with the script's: see `unused`.
 
     Args:
-        launching: a command line asks, at its start. Its workers say the same later on, when somebody may have
-            raised the steps.
+        launching: a command line asks, at its start. Its workers say the same later on, when another launcher
+            may have raised the steps.
 
     Raises:
         SettingsError: naming the first field that differs, both values, and how to start anew.
@@ -206,7 +206,7 @@ def compare(settings: Settings, asked: Wanted, where: str = "this population", l
 
 
 def unused(settings: Settings, asked: Wanted) -> list[str]:
-    """What a script says of settings that a command line decided, as ``members=16, not this script's 8``."""
+    """The script's settings that a command line overrides, as ``members=16, not this script's 8``."""
     theirs = settings.overridden - {*(asked.overrides or ())}
     said = []
     for name, have, want in _differences(settings, asked):
@@ -222,7 +222,7 @@ def _decides(name: str) -> str:
 
 
 def _differences(settings: Settings, asked: Wanted) -> Iterator[tuple[str, Any, Any]]:
-    """Each setting that is asked for and is another: its name, what it is, what was asked for."""
+    """Each setting asked for that differs: its name, its value, and the value asked for."""
     asked = msgspec.json.decode(msgspec.json.encode(asked), type=Wanted)  # a tuple against a list would differ
     for name in asked.given:
         want = getattr(asked, name)

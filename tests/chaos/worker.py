@@ -41,13 +41,12 @@ def main(where: str, notes: Path) -> None:
             digest = hashlib.sha256(f"{digest} {member.id} {step} {member['lr']!r}".encode()).hexdigest()
             x += float(member["lr"]) * (int(digest[:8], 16) / 2**32)  # type: ignore[arg-type]
             time.sleep(pause)
-            lease, seq = member._answer.lease, member._seat.seq + 1
-            state = (step, digest, x)
+            told, state = member.reported, (step, digest, x)
             member.report(x, save=lambda folder, state=state: save(folder, *state))  # type: ignore[misc]
-            if not member.lost and member._seat.seq == seq:
-                note(acknowledged=[member.id, lease, seq], step=step)
+            if member.reported > told:
+                note(acknowledged=[member.id, step, x])
             if member.lost:
-                note(lost=[member.id, lease])
+                note(lost=member.id)
 
 
 def save(folder: Path, step: int, digest: str, x: float) -> None:

@@ -6,10 +6,10 @@ import os
 import pickle
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 
 import pbt
 from pbt.checkpoints.cache import Cache
@@ -59,26 +59,29 @@ def test_a_checkpoint_counts_as_loaded_once_its_path_is_used(tmp_path: Path, use
         member.report(1.0, step=step, save=save)
     member.close()
     again = pbt.join(tmp_path / "p", member=0)
-    assert again._seat.unread
+    with pytest.raises(pbt.NotLoaded):
+        again.report(1.0, step=3, save=save)
     (USES | LOOKS)[use](again.checkpoint)  # type: ignore[arg-type]
-    assert again._seat.unread == (use in LOOKS)
+    with pytest.raises(pbt.NotLoaded) if use in LOOKS else nullcontext():
+        again.report(1.0, step=3, save=save)
     again.close()
 
 
 def test_the_path_of_a_former_checkpoint_loads_nothing_new(tmp_path: Path) -> None:
-    member = pbt.join(tmp_path / "p", **SETTINGS)
-    for step in (1, 2):
-        member.report(1.0, step=step, save=save)
-    member.close()
-    again = pbt.join(tmp_path / "p", member=0)
-    former = again.checkpoint
+    parent = pbt.join(tmp_path / "p", **SETTINGS, quorum=2)
+    with pbt.join(tmp_path / "p", member=1) as member:
+        member.report(1.0, step=2, save=save)
+    child = pbt.join(tmp_path / "p", member=1)
+    former = child.checkpoint
     assert former is not None
     assert list(former.iterdir())
-    again._seat.unread = True  # as after an exploit
-    again._seat.answer = replace(again._answer, checkpoint=replace(again._answer.checkpoint, id="0/1-9"))
+    parent.report(9.0, step=4, save=save)
+    assert child.report(1.0, step=4, save=save).exploit
     assert former / "x"
-    assert again._seat.unread
-    again.close()
+    with pytest.raises(pbt.NotLoaded):
+        child.report(1.0, step=6, save=save)
+    for each in (parent, child):
+        each.close()
 
 
 def test_a_member_falls_back_on_the_checkpoint_before_its_newest(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -124,7 +125,7 @@ def test_where_there_is_no_room_for_a_copy_the_checkpoint_itself_is_given(
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(plain, "_copy_file", full)
+    monkeypatch.setattr(plain, "copy_file", full)
     assert Lending().folder(store, of("0/1-1"), 1, 1) == store.path("0/1-1")
     assert "no room for a copy" in caplog.text
     assert not list(store.path("1/1-1").parent.glob(".*"))
@@ -231,11 +232,14 @@ def test_two_users_of_a_group_load_and_collect_each_others_checkpoints(home: Pat
 
 
 @needs_root
-def test_a_removal_that_fails_half_way_shuts_nobody_out() -> None:
+def test_a_removal_that_fails_half_way_shuts_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made) / "f"
         (folder / "deep").mkdir(parents=True)
         for path in (folder, folder / "deep"):
             path.chmod(0o2575)
-        plain._open_up(folder)
-        assert folder.stat().st_mode & 0o7777 == 0o2775
+        with monkeypatch.context() as patched:
+            patched.setattr(shutil, "rmtree", lambda *_, **__: None)
+            plain.remove(folder)
+        for path in (folder, folder / "deep"):
+            assert path.stat().st_mode & 0o7777 == 0o2775

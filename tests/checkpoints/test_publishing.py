@@ -131,14 +131,14 @@ def test_what_is_rewritten_while_it_travels_is_refused(kept: Kept, monkeypatch: 
     store: Any = kept.store()
     staging = store.staging(0, 1)
     (staging / "state").write_bytes(b"weights")
-    inner = store._transport.send
+    inner = store.transport.send
 
     def send(id: str, name: str, path: Path) -> str:
         sent: str = inner(id, name, path)
         os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
         return sent
 
-    monkeypatch.setattr(store._transport, "send", send)
+    monkeypatch.setattr(store.transport, "send", send)
     with pytest.raises(CheckpointError, match="changed while it was being published"):
         store.publish(staging, of("0/1-1"), None)
     assert f"0/1-1/{MANIFEST}" not in kept.files()
@@ -179,7 +179,7 @@ def test_a_file_that_nobody_closed_is_refused_even_if_nobody_refers_to_it_any_mo
 
 def copying(monkeypatch: pytest.MonkeyPatch, after: Callable[[Path], object], times: int = 1) -> None:
     """Something happens each time a file has been copied."""
-    inner, done = plain._copy_file, [0]
+    inner, done = plain.copy_file, [0]
 
     def copy(source: Path, target: Path, state: os.stat_result) -> None:
         inner(source, target, state)
@@ -187,7 +187,7 @@ def copying(monkeypatch: pytest.MonkeyPatch, after: Callable[[Path], object], ti
             done[0] += 1
             after(source)
 
-    monkeypatch.setattr(plain, "_copy_file", copy)
+    monkeypatch.setattr(plain, "copy_file", copy)
 
 
 def test_what_changes_in_a_folder_of_ones_own_is_copied_again(
@@ -258,7 +258,7 @@ def test_an_object_that_arrived_cut_short_is_sent_again_or_refused(
 ) -> None:
     kept = InObjects(tmp_path, request.getfixturevalue("s3"), monkeypatch)
     store: Any = kept.store()
-    inner, sent = store._transport.send, [0]
+    inner, sent = store.transport.send, [0]
 
     def send(id: str, name: str, path: Path) -> str:
         sha256: str = inner(id, name, path)
@@ -267,7 +267,7 @@ def test_an_object_that_arrived_cut_short_is_sent_again_or_refused(
             kept.damage(f"{id}/{name}", b"cut")
         return sha256
 
-    monkeypatch.setattr(store._transport, "send", send)
+    monkeypatch.setattr(store.transport, "send", send)
     if always:
         with pytest.raises(CheckpointError, match="state arrived with 3 bytes"):
             publish(store, "0/1-1", {"state": b"weights"})
@@ -292,12 +292,18 @@ def test_a_checkpoint_that_a_report_has_named_is_not_replaced(kept: Kept) -> Non
     assert read(kept.store("a fourth").fetch("0/1-1"))["state"] == b"new"
 
 
-def test_a_worker_whose_numbers_were_given_again_replaces_nothing(tmp_path: Path) -> None:
-    """As one that lived on while the journal was restored from a copy, beside one that joined since."""
-    member = pbt.join(tmp_path / "p", **SETTINGS)
+def test_a_worker_whose_numbers_were_given_again_replaces_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lives on while the journal is restored from a copy made before its lease; another joins since."""
+    monkeypatch.setenv("PBT_JOURNAL", "files")
+    where = tmp_path / "p"
+    stale = pbt.join(where, **SETTINGS)
+    (where / "journal" / f"{2:012d}").unlink()
+    member = pbt.join(where, member=0)
     member.report(1.0, step=5, save=lambda folder: (folder / "state").write_text("old"))
-    member._seat.seq = 0
     with pytest.raises(CheckpointError, match="0/1-1 exists already: a report has named it"):
-        member.report(1.0, step=10, save=lambda folder: (folder / "state").write_text("new"))
-    assert read(tmp_path / "p" / "checkpoints" / "0" / "1-1")["state"] == b"old"
-    member.close()
+        stale.report(1.0, step=10, save=lambda folder: (folder / "state").write_text("new"))
+    assert read(where / "checkpoints" / "0" / "1-1")["state"] == b"old"
+    for each in (stale, member):
+        each.close()

@@ -9,6 +9,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from pbt.checkpoints.store import MANIFEST, CheckpointStore
 from pbt.checkpoints.upload import UploadStore
 from pbt.client.remote import Remote
 from pbt.errors import CheckpointError, Conflict, LeaseLost, OutOfReach
+from pbt.liveness.memory import MemoryLiveness
 from pbt.opening import folder as folders
 from pbt.population.entries import Checkpoint, Entry, Leased, Released, Reported, decode
 from pbt.population.fold import refold
@@ -61,11 +63,12 @@ class Way:
             self.script = Script(self.world)
             self.script.join(0)
 
-    def store(self) -> CheckpointStore:
+    def store(self, cache: str | None = None) -> CheckpointStore:
+        """On a machine of its own, or on the one that has this cache."""
+        kept = Cache(secrets.token_hex(4) if cache is None else cache)
         if self.kind == "objects":
-            return ObjectStore(f"s3://{BUCKET}/{self.prefix}", Cache(secrets.token_hex(4)), patience=30)
-        coordinator = Remote(f"http://127.0.0.1:{self.proxy.port}/digits", KEY, patience=30)
-        return UploadStore(coordinator, Cache(secrets.token_hex(4)))
+            return ObjectStore(f"s3://{BUCKET}/{self.prefix}", kept, patience=30)
+        return UploadStore(Remote(f"http://127.0.0.1:{self.proxy.port}/digits", KEY, patience=30), kept)
 
     def spoil(self, how: Callable[[bool, int, bytes], bytes | None]) -> None:
         self.proxy.spoil = how
@@ -301,13 +304,8 @@ def test_workers_of_one_machine_share_what_one_has(way: Way) -> None:
         down[0] += 0 if up else len(data)
         return data
 
-    def store() -> CheckpointStore:
-        made = way.store()
-        made._cache = Cache(cache)  # type: ignore[attr-defined]
-        return made
-
     way.spoil(count)
-    parent, child, other = store(), store(), store()
+    parent, child, other = (way.store(cache) for _ in range(3))
     mine = publish(parent)
     assert child.fetch("0/1-1") == mine
     assert down[0] < SIZE // 10
@@ -426,8 +424,10 @@ def test_a_population_over_s3_whose_workers_are_killed(tmp_path: Path, s3: S3) -
 
 
 @pytest.mark.slow
-def test_a_population_through_the_server_whose_workers_are_killed(world: ServerWorld, tmp_path: Path) -> None:
-    world.populations.served("digits").alive._term = 2.0
+def test_a_population_through_the_server_whose_workers_are_killed(
+    world: ServerWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pbt.server.backends.MemoryLiveness", partial(MemoryLiveness, term=2.0))
     hidden = "from pbt.opening import folder as at\nat.read_mark = lambda folder: at.Mark(id='another')\n"
     script = write(tmp_path, hidden + TURNS)
     root = world.folder / "digits" / "checkpoints"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -104,10 +105,17 @@ def test_bytes_are_kept_as_they_are(opened: Open) -> None:
     assert list(opened().read(0)) == bodies
 
 
-def test_a_full_disk_is_a_clear_error_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_is_a_clear_error_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = sqlite3.connect
+
+    def small(*given: Any, **named: Any) -> sqlite3.Connection:
+        db = connect(*given, **named)
+        db.execute("PRAGMA max_page_count = 4")
+        return db
+
+    monkeypatch.setattr(sqlite3, "connect", small)
     journal = SQLiteJournal(folders.prepare(tmp_path / "p"))
     journal.append(0, [b"one"])
-    journal._db.execute("PRAGMA max_page_count = 4")
     with pytest.raises(pbt.errors.Unavailable, match="nothing was recorded"):
         journal.append(1, [b"x" * 100_000])
     journal.append(1, [b"two"])

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 import pbt
 from pbt.coordinator.steering import revive
-from pbt.population.entries import Absent, Released, Steered
-from pbt.population.fold import _end_lease
+from pbt.population.entries import Absent, Entry, Released, Steered
+from pbt.population.fold import apply
 from pbt.population.member import Lease
 from pbt.settings import wanted
 from tests.support.population import SPACE, Script
@@ -364,6 +364,9 @@ def test_two_launchers_revive_a_failed_member_once(world: World) -> None:
 
 def test_a_cure_that_waits_for_a_round_does_not_clear_the_count() -> None:
     """Else at a barrier a member whose workers keep dying would never fail."""
-    sick = replace(Script().population.members[0], lease=Lease(1, "n", True, "here", 0, 0), losses=3, cure=True)
-    assert _end_lease(sick, "orderly").losses == 3
-    assert _end_lease(replace(sick, cure=False), "orderly").losses == 3
+    population = Script().population
+    for cure in (True, False):
+        lease = Lease(1, "n", True, "here", 0, 0)
+        sick = replace(population.members[0], lease=lease, losses=3, cure=cure)
+        before = replace(population, members=(sick, *population.members[1:]))
+        assert apply(before, Entry(0.0, Released(0, 1))).members[0].losses == 3

@@ -60,7 +60,7 @@ def test_a_checkpoint_is_there_once_its_last_file_is(kept: Kept, monkeypatch: py
     store = kept.store()
     publish(store, "1/1-1")
     seen: list[bool] = []
-    for owner, name in ((FolderStore, "seal"), (getattr(store, "_transport", None), "seal")):
+    for owner, name in ((FolderStore, "seal"), (getattr(store, "transport", None), "seal")):
         if owner is None or (owner is FolderStore and isinstance(kept, Uploaded)):
             continue
         inner = getattr(owner, name)

@@ -17,9 +17,11 @@ import pbt
 from pbt.coordinator.commands import SaveCommand
 from pbt.coordinator.coordinator import Coordinator
 from pbt.coordinator.snapshot import dump
+from pbt.coordinator.transition import fold_all
 from pbt.journals.journal import Journal
 from pbt.opening import folder as folders
 from pbt.population.entries import Absent, Decision, Lost, Released, Steered, Why
+from pbt.strategies.registry import build
 from tests.deferring import Deferring
 from tests.support.population import Script
 from tests.support.worlds import Dying, MemoryWorld
@@ -112,9 +114,8 @@ def write(home: Path, script: Script, kind: str) -> None:
     for number, body in enumerate(script.world.bodies):
         coordinator.journal.append(number, [body])
     coordinator.catch_up()
-    assert coordinator._fold is not None
-    assert coordinator._strategy is not None
-    snapshot = dump(coordinator._fold, script.world.bodies[-1], coordinator._strategy)
+    strategy = build(coordinator.population.settings)
+    snapshot = dump(fold_all(None, script.entries, strategy), script.world.bodies[-1], strategy)
     assert snapshot is not None
     coordinator.journal.save_snapshot(snapshot)
     (home / "expected.json").write_bytes(population_of(coordinator.journal))

@@ -42,7 +42,7 @@ def test_an_append_is_durable_whatever_the_role_is_set_to(schema: str, given: st
 
 
 def test_history_is_read_in_parts(schema: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_BATCH", 3)
+    monkeypatch.setattr(module, "BATCH", 3)
     journal = PostgresJournal(schema, "p")
     for count in (2, 3, 7):
         population = PostgresJournal(schema, f"p{count}")
@@ -257,13 +257,13 @@ def test_a_worker_goes_to_the_next_host_with_the_same_question(tmp_path: Path) -
     remote = Remote(url, KEY)
     remote.create(wanted(space=SPACE, members=2, maximize=True))
     answer = remote.join("n")
+    impatient = Remote(url, KEY, patience=0.0)
+    impatient.open()
     a.close()
     assert remote.join("n") == answer
     remote.close()
     b.close()
     world.journal.close()
-    impatient = Remote(url, KEY, patience=0.0)
-    impatient._met = True
     with pytest.raises(pbt.Unreachable, match="no pbt server answers"):
         impatient.open()
 
@@ -317,9 +317,9 @@ def test_a_sign_of_life_of_who_joined_at_another_server_is_heard(tmp_path: Path)
         for nonce, coordinator in (("one", a), ("two", b), ("three", a)):
             assert coordinator.join(nonce, asked).member is not None
         alive: Any = world.servers[1].populations.served("digits").alive
-        assert (2, 1) not in alive._last
+        assert (2, 1) not in alive.heard
         b.ask("beat", b'{"member": 2, "lease": 1}')
-        assert (2, 1) in alive._last
+        assert (2, 1) in alive.heard
         with pytest.raises(pbt.PBTError, match="no member 3"):
             b.ask("beat", b'{"member": 3, "lease": 1}')
     finally:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +53,15 @@ class Cutter:
         passing: whether it is passed on at all.
         times: how often it is cut.
         shut: whether nobody is let in again after the last cut.
+        before: called before each cut.
     """
 
-    def __init__(self, marker: bytes, passing: bool = True, times: int = 1, shut: bool = False) -> None:
+    def __init__(
+        self, marker: bytes, passing: bool = True, times: int = 1, shut: bool = False,
+        before: Callable[[], object] = lambda: None,
+    ) -> None:  # fmt: skip
         self.marker, self.passing, self.times, self.shut = marker, passing, times, shut
+        self.before = before
         self.cuts = 0
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = self._listening.getsockname()[1]
@@ -89,6 +94,7 @@ class Cutter:
             while data := a.recv(65536):
                 if ask and self.marker in data and self.cuts < self.times:
                     self.cuts += 1
+                    self.before()
                     ends[0].shutdown(socket.SHUT_RDWR)
                     if self.passing:
                         b.sendall(data)
@@ -151,19 +157,13 @@ def test_a_commit_whose_end_is_unknown_is_not_made_again_by_whoever_asks_again(s
 
 
 def test_somebody_elses_append_is_not_taken_for_ones_own(schema: str) -> None:
-    cutter = Cutter(b"marked", passing=False)
-    mine, other = PostgresJournal(cutter.url(schema), "p"), PostgresJournal(schema, "p")
+    other = PostgresJournal(schema, "p")
+    cutter = Cutter(b"marked", passing=False, before=lambda: other.append(1, [b"other"]))
+    mine = PostgresJournal(cutter.url(schema), "p")
     mine.append(0, [b"one"])
-    inner = mine._session._drop
-
-    def overtaken() -> None:
-        inner()
-        other.append(1, [b"other"])
-
-    mine._session._drop = overtaken  # type: ignore[method-assign]
     with pytest.raises(Raced):
         mine.append(1, [b"marked"])
-    mine._session._drop = inner  # type: ignore[method-assign]
+    assert cutter.cuts == 1
     assert _bodies(schema) == [b"one", b"other"]
     for journal in (mine, other):
         journal.close()

@@ -367,14 +367,13 @@ def test_the_server_ends_with_its_process_however_that_ends(tmp_path: Path) -> N
     assert process.stdout is not None
     port = int(process.stdout.readline())
     url = f"http://127.0.0.1:{port}"
-    Remote(url, "").open()
+    gone = Remote(url, "", patience=0.0)
+    gone.open()
     process.send_signal(signal.SIGKILL)
     process.wait()
     end = time.monotonic() + 15
     while time.monotonic() < end:
         try:
-            gone = Remote(url, "", patience=0.0)
-            gone._met = True
             gone.open()
             time.sleep(0.1)
         except pbt.Unreachable:

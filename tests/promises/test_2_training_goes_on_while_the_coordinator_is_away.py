@@ -36,9 +36,11 @@ class Cut:
         self.inner = coordinator
         self.cut = ""
         self.asked = 0
+        self.asker = threading.current_thread()
 
     def report(self, *reports: Report) -> Any:
         self.asked += 1
+        self.asker = threading.current_thread()
         if self.cut == "before":
             raise pbt.Unreachable("no server answers")
         answers = self.inner.report(*reports)
@@ -58,8 +60,8 @@ def world() -> MemoryWorld:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(away, "ANSWER_TIMEOUT", 0.05)
-    monkeypatch.setattr(away, "_FIRST", 0.01)
-    monkeypatch.setattr(away, "_LAST", 0.02)
+    monkeypatch.setattr(away, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(away, "LAST_PAUSE", 0.02)
 
 
 def member(world: MemoryWorld, tmp_path: Path, when_away: Any = "continue", **given: Any) -> tuple[Member, Cut]:
@@ -85,8 +87,9 @@ def until(what: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
-def answered(m: Member) -> bool:
-    return m._outbox._under_way is None or m._outbox._under_way._done.is_set()
+def answered(cut: Cut) -> bool:
+    """The thread that sends the report ends with its answer."""
+    return not cut.asker.is_alive()
 
 
 @pytest.mark.parametrize("where", ["before", "after"])
@@ -99,7 +102,7 @@ def test_what_came_meanwhile_is_said_in_order_and_once(world: MemoryWorld, tmp_p
         assert not outcome.exploit
         assert m.step == step
     cut.cut = ""
-    until(lambda: answered(m))
+    until(lambda: answered(cut))
     m.report(26.0, step=26, save=save)
     first, second, third = reports(world)
     assert (first.step, second.step, third.step) == (1, 2, 26)
@@ -119,7 +122,7 @@ def test_the_checkpoint_of_a_report_under_way_is_left_alone(world: MemoryWorld, 
     m.report(1.0, step=25, save=save)
     assert [p.name for p in (tmp_path / "checkpoints" / "0").iterdir()] == ["1-1"]
     cut.cut = ""
-    until(lambda: answered(m))
+    until(lambda: answered(cut))
     m.report(1.0, step=26, save=save)
     first, second = reports(world)
     assert (first.checkpoint, second.checkpoint) == ("0/1-1", second.checkpoint_id)
@@ -138,7 +141,7 @@ def test_an_exploit_decided_meanwhile_is_obeyed_and_drops_what_came_after_it(
     poor.report(0.1, step=2, save=save)
     poor.report(0.2, step=3, save=save)
     bad.cut = ""
-    until(lambda: answered(poor))
+    until(lambda: answered(bad))
     with caplog.at_level(logging.WARNING, "pbt"):
         outcome = poor.report(0.3, step=4, save=save)
     assert outcome.exploit
@@ -160,7 +163,7 @@ def test_a_lease_lost_meanwhile_ends_it(world: MemoryWorld, tmp_path: Path) -> N
     world.die(cut, 0)
     assert world.coordinator().join("taker").member == 0
     cut.cut = ""
-    until(lambda: answered(m))
+    until(lambda: answered(cut))
     with pytest.raises(pbt.LeaseLost):
         m.report(1.0, step=3)
     assert reports(world) == []
@@ -193,13 +196,11 @@ def test_training_waits_once_it_has_kept_as_much_as_a_report_can_carry(
     m.close()
 
 
-def test_asked_to_stop_while_away_it_gives_up_with_the_reason(
-    world: MemoryWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_asked_to_stop_while_away_it_gives_up_with_the_reason(world: MemoryWorld, tmp_path: Path) -> None:
     m, cut = member(world, tmp_path)
     cut.cut = "before"
     m.report(1.0, step=1)
-    monkeypatch.setattr(preempt, "_requested", True)
+    preempt.request()
     with pytest.raises(pbt.Unreachable):
         m.report(1.0, step=2, save=save)
 
@@ -222,7 +223,7 @@ def test_a_member_is_given_back_once_the_coordinator_is_there_again(world: Memor
     cut.cut = "before"
     m.report(1.0, step=1)
     cut.cut = ""
-    until(lambda: answered(m))
+    until(lambda: answered(cut))
     m.close()
     assert world.population.members[0].lease.ended == "failed"  # nothing was saved
 
@@ -242,7 +243,7 @@ def test_a_saving_that_fails_loses_nothing_of_what_was_kept(world: MemoryWorld, 
     for step in range(1, 10):
         m.report(float(step), step=step)
     cut.cut = ""
-    until(lambda: answered(m))
+    until(lambda: answered(cut))
     with pytest.raises(ZeroDivisionError):
         m.report(10.0, step=10, save=lambda folder: 1 / 0)
     assert m.step == 10
@@ -262,7 +263,7 @@ def test_what_can_not_be_said_any_more_is_not_dropped_in_silence(
     for step in range(1, 5):
         m.report(float(step), step=step)
     cut.cut = ""
-    until(lambda: answered(m))
+    until(lambda: answered(cut))
     getattr(m, end)()
     assert "3 reports made while the coordinator was away are dropped" in caplog.text
 

@@ -15,9 +15,12 @@ from typing import Any
 import pytest
 
 import pbt
+from pbt.checkpoints.folder import FolderStore
 from pbt.opening import folder as folders
 from pbt.population.entries import Released, decode
 from pbt.population.fold import refold
+from pbt.settings import wanted
+from pbt.worker.member import Member
 
 N = 6
 EXPLOITS = int(os.environ.get("EXPLOITS", "1000"))
@@ -109,10 +112,10 @@ class LosesAnswers:
 def test_a_committed_checkpoint_survives_the_retry_of_an_old_holder(tmp_path: Path) -> None:
     """The answer was lost, another took over, loaded it, and reported: the checkpoint is the member's current one."""
     where = tmp_path / "p"
-    space = {"lr": pbt.Float(0.01, 1)}
-    old = pbt.join(where, space=space, members=2, steps=10, interval=2, maximize=True)
-    coordinator = old._coordinator
-    loser = old._outbox._coordinator = LosesAnswers(coordinator)  # type: ignore[assignment]
+    coordinator = folders.coordinator(where)
+    coordinator.create(wanted(space={"lr": pbt.Float(0.01, 1)}, members=2, steps=10, interval=2, maximize=True))
+    loser: Any = LosesAnswers(coordinator)
+    old = Member(loser, FolderStore(where), loser.join("nonce"))
     with pytest.raises(ConnectionError):
         old.report(1.0, step=2, save=save)
     coordinator.tell(Released(0, 1))

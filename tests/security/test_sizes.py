@@ -95,9 +95,9 @@ def test_the_largest_step_is_taken_and_a_larger_one_is_not(reading: ServerWorld)
 @pytest.mark.slow
 def test_signs_of_life_of_nobody_take_no_memory(reading: ServerWorld) -> None:
     served = reading.populations.served("digits")
-    before = len(served.alive._last)
+    before = len(served.alive.heard)
     for n in range(300):
         request(reading, path="/digits/beat", body=json.dumps({"member": n % 2, "lease": 1000 + n}).encode())
         request(reading, path="/digits/report", body=_reports(lease=5000 + n))
     assert request(reading, path="/digits/beat", body=b'{"member": -1, "lease": 0}')[0] == 404
-    assert len(served.alive._last) == before
+    assert len(served.alive.heard) == before

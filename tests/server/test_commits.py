@@ -31,7 +31,7 @@ def commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[S
         return inner(commands)
 
     monkeypatch.setattr(coordinator, "serve", serve)
-    monkeypatch.setattr("pbt.server.served._QUICK", 0.2)  # whatever the disk of this test does
+    monkeypatch.setattr("pbt.server.served.QUICK", 0.2)  # whatever the disk of this test does
     yield script, threads, slow
     world.close()
 

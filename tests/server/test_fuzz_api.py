@@ -71,18 +71,15 @@ def test_atheris_runs_a_target(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_defect_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pbt.coordinator.answer import Answer
-    from pbt.server import app
+    from pbt.coordinator.commands import StandCommand
+    from pbt.coordinator.telling import FinishCommand
     from tests.chaos.api import run
 
-    async def fail(*_: object) -> Answer:
+    def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    async def lie(*_: object) -> dict[str, object]:
-        return {"member": "none"}
-
-    monkeypatch.setattr(app.App, "_stand", fail)
-    monkeypatch.setattr(app.App, "_finish", lie)
+    monkeypatch.setattr(StandCommand, "answers", fail)
+    monkeypatch.setattr(FinishCommand, "answers", lambda *_: [{"member": "none"}])
     found = run(40, seed=1, only=("/stand", "/finish"))
     said = " ".join(found.defects)
     assert "stand 500: ServerError" in said

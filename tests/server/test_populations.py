@@ -138,7 +138,6 @@ def test_a_population_that_nobody_asks_for_is_closed_after_a_while(
     served: ServerWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pbt.server.populations.IDLE", 0.1)
-    monkeypatch.setattr("pbt.server.populations._TICK", 0.05)
     monkeypatch.setenv("PBT_KEY", KEY)
     assert request(served, path="/idle/open")[0] == 200
     member = pbt.join(f"http://127.0.0.1:{served.port}/busy", **SETTINGS)
@@ -220,7 +219,7 @@ def test_signs_of_life_do_not_grow_with_leases() -> None:
         beats.hold(number % 3, number)
         beats.beat(number % 3, number)
         beats.dead(number % 3, Lease(number, "nonce", False, "server", 0, 0))
-    assert len(beats._last) <= 3
+    assert len(beats.heard) <= 3
 
 
 @pytest.mark.slow

@@ -9,21 +9,23 @@ import socket
 import ssl
 import stat
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 import pbt
-from pbt.client import PBTClient
 from pbt.client.connection import Connector, split
 from pbt.client.remote import Remote
 from pbt.server.tls import Certificate, certificate_for
 from pbt.settings import wanted
 from tests.support.population import SPACE
 from tests.support.scripts import PBT, TURNS, environment, pbt_run, start, status, write
+from tests.support.services import Proxy
 
 pytest.importorskip("cryptography", reason="the package cryptography is not installed")
 
@@ -162,14 +164,26 @@ def test_the_key_is_given_to_nobody_but_whom_the_pin_names(
 def test_a_worker_that_has_met_its_server_waits_for_it_and_does_not_fall_for_another(
     impostor: tuple[str, list[bytes]], running: tuple[Path, str]
 ) -> None:
-    url, heard = impostor
-    remote = Remote(f"{url}#{running[1].partition('#')[2]}", "key", patience=0.3)
-    remote._met = True
+    """The impostor is at the address of its server since."""
+    folder, url = running
+    away, heard = impostor
+    proxy = Proxy(port_of(url))
+    remote = Remote(url.replace(str(port_of(url)), str(proxy.port)), (folder / "key").read_text().strip(), patience=0.3)
+    remote.open()
+    remote.close()
+    proxy.target = port_of(away)
     began = time.monotonic()
     with pytest.raises(pbt.Untrusted):
         remote.open()
     assert time.monotonic() - began > 0.1  # it gives up before a pause that would end after its patience
     assert b"".join(heard) == b""
+    proxy.close()
+
+
+def port_of(url: str) -> int:
+    found = urlsplit(url).port
+    assert found is not None
+    return found
 
 
 @pytest.mark.slow
@@ -177,12 +191,11 @@ def test_the_pin_stays_the_same_over_restarts_and_the_old_client_understands_it(
     space = tmp_path / "space.csv"
     space.write_text("name,min,max,scale\nlr,0.0001,0.1,log\n")
     pins = []
+    client = "import sys, pbt; pbt.PBTClient(sys.argv[1], 0, 'the key of this test', sys.argv[2]).save('w', 1.0)"
     for _ in range(2):
         process, url, _ = serve(tmp_path / "s", "--tls", "--maximize", PBT_KEY="the key of this test")
-        client = PBTClient(url.replace("/NAME", "/old"), 0, "the key of this test", space)
-        client.save("w", 1.0)
-        client._remote.let_go(client.client_id())
-        client._remote.close()
+        where = url.replace("/NAME", "/old")
+        subprocess.run([sys.executable, "-c", client, where, space], env=environment(), check=True)
         pins.append(url.partition("#")[2])
         end(process)
     assert pins[0] == pins[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import http.client
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -202,37 +203,25 @@ def test_what_was_not_sent_as_the_manifest_says_is_not_published(served: ServerW
 
     from pbt.checkpoints.store import Manifest
 
-    def commit(id: str = "0/1-1", **change: Any) -> tuple[int, Any]:
-        sha = hashlib.sha256(b"x").hexdigest()
-        manifest = Manifest(Checkpoint(id, 0, 1, 0.5, {}), None, {"state": 1}, sha256={"state": sha})
+    good = hashlib.sha256(b"x").hexdigest()
+    tokens = map("{:016x}".format, itertools.count())
+
+    def commit(state: bytes = b"x", id: str = "0/1-1", more: bool = False, **change: Any) -> tuple[int, Any]:
+        """A new upload of the file `state`, perhaps of one `more`, and of a manifest."""
+        token = next(tokens)
+        manifest = Manifest(Checkpoint(id, 0, 1, 0.5, {}), None, {"state": 1}, sha256={"state": good})
         body = msgspec.json.encode(msgspec.structs.replace(manifest, **change))
-        ask(served, "GET", f"/digits/checkpoints/0/1-1/pbt.json?upload={TOKEN}")
-        assert put(served, "pbt.json", body, size=len(body))[0] in (200, 409)
-        return post(served, "publish", id="0/1-1", upload=TOKEN, sha256=hashlib.sha256(body).hexdigest())
+        sent = {"state": state, "pbt.json": body} | ({"more": b"x"} if more else {})
+        for name, content in sent.items():
+            assert put(served, name, content, size=len(content), token=token)[0] == 200
+        return post(served, "publish", id="0/1-1", upload=token, sha256=hashlib.sha256(body).hexdigest())
 
-    def again() -> None:
-        for _, upload in served.app.uploads.arriving.values():
-            for name in list(upload._pieces):
-                upload._throw_away(name)
-
-    put(served, "state", b"y")
-    assert commit()[1]["code"] == Damaged.code
-    again()
-    put(served, "state", b"x")
+    assert commit(b"y")[1]["code"] == Damaged.code
     assert commit(files={"state": 2})[1]["code"] == Damaged.code
-    again()
-    put(served, "state", b"x")
-    put(served, "more", b"x")
-    assert "does not name" in commit()[1]["error"]
-    again()
-    put(served, "state", b"x")
+    assert "does not name" in commit(more=True)[1]["error"]
     assert commit(id="0/1-2")[0] == 422
-    again()
-    put(served, "state", b"x")
-    assert commit(files={"../state": 1}, sha256={"../state": hashlib.sha256(b"x").hexdigest()})[0] == 422
-    again()
+    assert commit(files={"../state": 1}, sha256={"../state": good})[0] == 422
     assert not (served.folder / "digits" / "checkpoints" / "0" / "1-1").exists()
-    put(served, "state", b"x")
     assert commit() == (200, {})
     sha = hashlib.sha256((FolderStore(served.folder / "digits").fetch("0/1-1") / "pbt.json").read_bytes()).hexdigest()
     assert post(served, "publish", id="0/1-1", upload=TOKEN, sha256=sha) == (200, {}), "told twice is told once"

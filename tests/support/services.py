@@ -90,7 +90,7 @@ class Proxy:
     """
 
     def __init__(self, port: int) -> None:
-        self._target = port
+        self.target = port
         self.spoil: Callable[[bool, int, bytes], bytes | None] = lambda up, seen, data: data
         self.connections = 0
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -106,7 +106,7 @@ class Proxy:
                 return
             self.connections += 1
             try:
-                far = socket.create_connection(("127.0.0.1", self._target))
+                far = socket.create_connection(("127.0.0.1", self.target))
             except OSError:
                 near.close()
                 continue

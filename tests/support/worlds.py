@@ -187,7 +187,7 @@ class ServerWorld(World):
 
     def silence(self, member: int, lease: int) -> None:
         alive: Any = self.populations.served("digits").alive
-        alive._last[member, lease] = time.monotonic() - 1e6
+        alive.heard[member, lease] = time.monotonic() - 1e6
 
     def coordinators(self) -> list[Coordinator]:
         return [self.populations.served("digits").coordinator] if self.populations.names() else []

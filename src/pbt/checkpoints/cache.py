@@ -1,7 +1,7 @@
 """`Cache`: checkpoints that travel, on this machine's own disk: those being saved, and those in use.
 
-Who uses a folder holds a shared lock on it; who can lock one alone may delete it. So several processes share
-what one of them has downloaded or saved, and what a killed process left behind goes with the next one.
+A process that uses a folder holds a shared lock on it; one that gets an exclusive lock may delete it. So several
+processes share what one of them has downloaded or saved, and the next process deletes a killed one's folders.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Cache:
     """The checkpoints of one population that this process saves or uses.
 
     Args:
-        population: what tells it from every other population.
+        population: its id, which no other population has.
     """
 
     def __init__(self, population: str) -> None:
@@ -44,7 +44,7 @@ class Cache:
         self._held: dict[str, int] = {".": lock}
         self._stagings = 0
         self._leave = partial(_leave, self._root, self._mine, self._held, os.getpid())
-        atexit.register(self._leave)  # not when the store is dropped: somebody may hold a path
+        atexit.register(self._leave)  # not when the store is dropped: the script may hold a path
         for other in everything.iterdir():
             _tidy(other, only_work=other == self._root)
 
@@ -86,7 +86,7 @@ class Cache:
                     return path
                 if attempt == _ATTEMPTS - 1:
                     raise
-                time.sleep(_PAUSE)  # somebody is looking whether it can be deleted
+                time.sleep(_PAUSE)  # another process holds its lock, to see whether it can be deleted
             else:
                 self._held[id] = lock
                 protect(path)
@@ -94,7 +94,7 @@ class Cache:
         return path
 
     def discard(self, id: str) -> None:
-        """Delete a checkpoint that `have` gave and that is damaged, whoever else has it."""
+        """Delete a checkpoint that `have` gave and that is damaged, even if other processes use it."""
         path = self._path(id)
         if id in self._held and (sys.platform == "win32" or _same(self._held[id], path)):
             _delete(path)
@@ -125,7 +125,7 @@ class Cache:
 def cache_folder() -> Path:
     """A folder of this user's own below ``$PBT_CACHE``, else below the platform's folder for temporary files.
 
-    Nothing else is ever put there: what nobody holds in it is deleted.
+    Nothing else is ever put there: folders in it that no process has locked are deleted.
 
     Raises:
         SettingsError: it can not be made, or is another user's.
@@ -144,7 +144,7 @@ def cache_folder() -> Path:
 
 
 def _locked_folder(root: Path) -> tuple[Path, int]:
-    """A new folder of this process's own; who tidies may have deleted it before it was locked."""
+    """A new folder of this process's own; another process that tidies may delete it before it is locked."""
     while True:
         folder = root / f"{_WORK}{secrets.token_hex(6)}"
         folder.mkdir(parents=True)

@@ -59,7 +59,7 @@ class FolderStore:
         """Make a folder that has its manifest already durable, visible under its id, and its files read-only.
 
         Raises:
-            CheckpointError: somebody still writes there, or a report has named what already has the id.
+            CheckpointError: a file is still being written, or a report has named a checkpoint with this id.
         """
         written = _durable(staging, manifest)
         target = self.path(manifest.checkpoint.id)
@@ -72,7 +72,7 @@ class FolderStore:
         try:
             times(target, manifest, written)
         except BaseException:
-            target.rename(staging)  # who saved there may complete it, and report again
+            target.rename(staging)  # the worker may complete it, and report again
             protect(staging, False)
             raise
         return target
@@ -81,7 +81,7 @@ class FolderStore:
         """Where a checkpoint lies, if it exists.
 
         Raises:
-            CheckpointError: for what is no id.
+            CheckpointError: it is no id.
         """
         member, lease, seq = parsed(id)
         return self._root / str(member) / f"{lease}-{seq}"
@@ -97,7 +97,7 @@ class FolderStore:
                 remove(path)
 
     def adopt(self, source: Path, member: int, lease: int) -> Path:
-        """A staging folder with what the user saved at a path of his own: reflinked where possible, else copied.
+        """A staging folder with a copy of a file or folder of the user's: reflinked where possible.
 
         Never hard-linked: a later save over the same path would change the checkpoint.
         """

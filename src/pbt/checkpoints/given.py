@@ -13,13 +13,13 @@ else:
 
 
 _INNER = ("_parts", "_raw_paths")
-"""What `Path(path)` reads of a path, before Python 3.12 and since, without asking it for its text."""
+"""Attributes that `Path(path)` reads of a path, before Python 3.12 and since, without asking for its text."""
 
 
 class Given(_Path):
     """A path that calls `used` whenever it leads on to a file, becomes text, or travels to another process.
 
-    Whoever asks only for its truth or its repr calls `looked` instead.
+    Its truth value and its repr call `looked` instead.
     """
 
     _used: Callable[[], None] | None = None
@@ -27,7 +27,7 @@ class Given(_Path):
 
     @classmethod
     def at(cls, path: Path, used: Callable[[], None] | None, looked: Callable[[], None] | None = None) -> Given:
-        """The same path, with what is to be called."""
+        """The same path, with the functions to call."""
         given = cls(path)
         hash(given), _Path.__str__(given)  # remembered, so that a look need not make them anew
         given._used, given._looked = used, looked
@@ -85,7 +85,7 @@ class Given(_Path):
         return self._use().iterdir()
 
     def with_segments(self, *segments: Any) -> Any:
-        """What is made of it, as its parent, is a path that notices, too."""
+        """Paths derived from it, such as its parent, call `used` and `looked`, too."""
         return Given.at(Path(*segments), self._used)
 
     def __reduce__(self) -> Any:

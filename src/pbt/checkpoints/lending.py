@@ -1,4 +1,4 @@
-"""`Lending`: what a member is given of another's checkpoint: its folder to read, or a copy if it could write there."""
+"""`Lending`: a member reads another's checkpoint in place, or gets a copy if it could write there."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 class Lending:
     """The checkpoints of others that one member loads.
 
-    A published file has no write permission. That does not bind root, nor exist on every file system: who could write
-    to it all the same gets a copy, which goes as soon as the member holds that checkpoint no longer.
+    A published file has no write permission. That does not bind root, nor exist on every file system: a worker that
+    could write to it all the same gets a copy, deleted as soon as the member holds that checkpoint no longer.
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class Lending:
         return copy
 
     def is_copy(self, path: Path) -> bool:
-        """Whether this is what the member was given."""
+        """Whether this path is the one that the member was given."""
         return path in self._copies.values()
 
     def only(self, ids: Collection[str]) -> None:
@@ -65,5 +65,5 @@ class Lending:
             remove(self._copies.pop(id))
 
     def end(self) -> None:
-        """Delete what was copied."""
+        """Delete the copies."""
         self.only(())

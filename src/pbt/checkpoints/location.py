@@ -17,7 +17,7 @@ def names_server(checkpoints: str) -> bool:
 
 
 def check_setting(checkpoints: str) -> None:
-    """Make sure that it can be recorded, for everybody who reads the journal to see.
+    """Make sure that the setting can be recorded, where every reader of the journal sees it.
 
     Raises:
         SettingsError: it can not be understood, or carries a password.
@@ -45,11 +45,11 @@ def check_setting(checkpoints: str) -> None:
 
 
 def place_below(checkpoints: str) -> str:
-    """What a new population records: a place of its own below the URL, so that another one can be given the same."""
+    """The URL that a new population records: a place of its own below the given one, which others may be given too."""
     return f"{checkpoints.rstrip('/')}/{secrets.token_hex(6)}" if names_server(checkpoints) else checkpoints
 
 
 def same_place(have: str, want: str) -> bool:
-    """Whether what is recorded is what somebody asks for: the URL as it was given, or the population's own."""
+    """Whether the recorded URL matches the one asked for: the URL as it was given, or the population's own."""
     want = want.rstrip("/")
     return have == want or (names_server(have) and have.rpartition("/")[0] == want)

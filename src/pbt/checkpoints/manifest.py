@@ -1,4 +1,4 @@
-"""One checkpoint's folder on a disk: what was saved into it, what its manifest says, and whether both agree."""
+"""One checkpoint's folder on a disk: its saved files, its manifest, and whether both agree."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def times(folder: Path, manifest: Manifest, since: Mapping[str, int] | None = No
 
 
 def later(now: Mapping[str, int], before: Mapping[str, int]) -> list[str]:
-    """What was written since; some mounts round times, so an earlier one says nothing."""
+    """Files written since; some mounts round times, so an earlier time proves nothing."""
     return sorted(name for name, at in now.items() if at > before.get(name, at))
 
 
@@ -93,7 +93,7 @@ def changing(folder: Path, name: str) -> CheckpointError:
 
 
 def adopted(source: Path, staging: Path) -> Path:
-    """The staging folder, with a copy of what the user saved at a path of his own; none if that fails.
+    """The staging folder, with a copy of a file or folder that the user saved at a path of his own; none if that fails.
 
     In a folder of his own a log may be open; a file that is given alone is what he saved.
     """

@@ -1,4 +1,4 @@
-"""Checkpoints in an object store: S3 and what speaks like it, Google Cloud Storage, Azure.
+"""Checkpoints in an object store: S3 and compatible stores, Google Cloud Storage, Azure.
 
 A checkpoint is the objects below ``<member>/<lease>-<seq>/``, each under its file's name. Nothing is copied at an
 exploit: a child downloads its parent's. Credentials and endpoints come from the environment.
@@ -119,7 +119,7 @@ class Objects:
             return self._steadily(lambda: self._sent(_key(id, name), path))
         except FileNotFoundError as error:
             if not path.exists():
-                raise CheckpointError(f"{path}: what was there is gone") from error
+                raise CheckpointError(f"{path}: the file is gone") from error
             raise OutOfReach(f"{self._url} is out of reach: {_short(error)}") from error
 
     def _sent(self, key: str, path: Path) -> str:
@@ -241,7 +241,7 @@ class Objects:
                 self._delete(id, keys)
 
     def sweep(self, referenced: Iterable[str], stagings: bool) -> None:
-        """See `Transport`. There are no stagings: what has no manifest goes with `collect` and `sweep`."""
+        """See `Transport`. There are no stagings: `collect` and `sweep` delete objects without a manifest."""
         found = _by_id(self._names(None))
         kept = set(referenced)
         for id, keys in found.items():
@@ -249,7 +249,7 @@ class Objects:
                 self._delete(id, keys)
 
     def _steadily(self, attempt: Callable[[], T]) -> T:
-        """Try again for a while; FileNotFoundError passes, since what is not there is no trouble of the store."""
+        """Try again for a while; FileNotFoundError passes, since a missing object is no failure of the store."""
         errors = self._obs.exceptions
         waiting = Waiting(after=0, first=0.5, last=30.0)
         patience = self._patience if self._met else min(self._patience, FIRST_TIMEOUT)
@@ -266,12 +266,12 @@ class Objects:
 
 
 def _key(id: str, name: str) -> str:
-    """The object of a file: its name, with whatever a store might take amiss as %XX."""
+    """The object of a file: its name, with characters that a store might refuse as %XX."""
     return f"{id}/{quote(name, safe=_READABLE)}"
 
 
 def _by_id(keys: Iterable[str]) -> dict[str, list[str]]:
-    """Keys by the id that they begin with; what begins with none is not ours."""
+    """Keys by the checkpoint id that they begin with; other keys are ignored."""
     found: dict[str, list[str]] = {}
     for key in keys:
         id = "/".join(key.split("/", 2)[:2])

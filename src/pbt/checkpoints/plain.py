@@ -1,4 +1,4 @@
-"""Plain files and folders: what a checkpoint consists of, once every link in it is a copy; and who may write there."""
+"""The plain files and folders of a checkpoint: links replaced by copies, and file permissions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CLONE = 0x40049409
 """FICLONE of linux/fs.h: both files share their blocks until one is written to."""
 _WRITE, _EXECUTE = 0o222, 0o111
 _PASSES = 4
-"""How often what is being copied is looked at until nothing in it changes any more."""
+"""Passes over a source that is being copied, at most; the last one must find no change."""
 _KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFLNK: "a link"}
 _ALONE = "a checkpoint holds plain files and folders, and links to files"
 
@@ -59,7 +59,7 @@ def resolve_links(folder: Path) -> None:
     """Put copies in the place of links, and of files of which another folder holds a hard link.
 
     Raises:
-        CheckpointError: a link leads to nothing, to a folder outside, or to what is no plain file.
+        CheckpointError: a link leads to nothing, to a folder outside, or to something other than a plain file.
     """
     _open_up(folder)
     links, names = [], Counter[tuple[int, int]]()
@@ -91,9 +91,9 @@ def drop_empty(folder: Path) -> None:
 
 
 def copy_into(source: Path, target: Path) -> None:
-    """Copy a file, or what a folder holds, into a folder: links are followed as `resolve_links` does.
+    """Copy a file, or the contents of a folder, into a folder: links are followed as `resolve_links` does.
 
-    What changes while it is copied, such as a log, is copied again.
+    A file that changes while it is copied, such as a log, is copied again.
 
     Raises:
         CheckpointError: as `resolve_links`; or the source holds the target, is not there, or does not come to rest.
@@ -142,7 +142,7 @@ def written_to(path: Path) -> str | None:
 def protect(folder: Path, on: bool = True) -> None:
     """Take away the permission to write to files, where the file system knows of any; or give it back to their owner.
 
-    Folders keep theirs: who may delete a population can do so as any other folder. Where a group shares it, another
+    Folders stay writable, so that a population can be deleted as any other folder. Where a group shares it, another
     user's worker reads files that were written for their owner alone, and deletes folders that `save` made.
     """
     for base, _, files in os.walk(folder):
@@ -172,7 +172,7 @@ def remove(folder: Path) -> None:
 
 
 def _open_up(path: Path) -> None:
-    """Let its owner do everything with a folder; nobody else loses anything."""
+    """Give a folder's owner all permissions on it; those of others stay."""
     with suppress(OSError):
         state = path.lstat()
         if not stat.S_ISLNK(state.st_mode) and state.st_mode & stat.S_IRWXU != stat.S_IRWXU:
@@ -220,7 +220,7 @@ class _Copying:
         self._met: dict[Path, Seen] = {}
 
     def changed(self) -> bool:
-        """Whether the pass that ends now found anything to be different; what is gone is deleted."""
+        """End a pass: delete copies of files that are gone; whether the pass found any change."""
         for target in self._copied.keys() - self._met.keys():
             target.unlink(missing_ok=True)
         changed = self._copied != self._met
@@ -228,7 +228,7 @@ class _Copying:
         return changed
 
     def below(self, folder: Path, target: Path, above: tuple[Path, ...]) -> None:
-        """Copy what a folder holds into another one."""
+        """Copy the contents of a folder into another one."""
         for name in sorted(os.listdir(folder)):
             self.copy(folder / name, target / name, above)
 
@@ -249,7 +249,7 @@ class _Copying:
             self._met[target] = Seen.of(state)
             if self._copied.get(target) != self._met[target]:
                 target.unlink(missing_ok=True)
-                _copy_file(real, target, state)
+                copy_file(real, target, state)
         elif not stat.S_ISDIR(state.st_mode):
             raise CheckpointError(f"{source} is or leads to {_kind(state)}: {_ALONE}")
         elif source.is_symlink() and not (real.is_relative_to(self._root) and real != self._root):
@@ -263,10 +263,10 @@ class _Copying:
             self.below(real, target, (*above, real))
 
 
-def _copy_file(source: Path, target: Path, state: os.stat_result) -> None:
+def copy_file(source: Path, target: Path, state: os.stat_result) -> None:
     """Blocks are shared where the file system can, else copied; never a hard link, which a later save would change.
 
-    Who may read the copy the umask says; what could be executed still can, and it is as old as it was.
+    The umask decides who may read the copy; an executable file stays executable, and the modification time is kept.
     """
     with source.open("rb") as old, target.open("xb") as new:
         try:

@@ -23,7 +23,7 @@ Named = Callable[[], bool]
 
 
 def check_unnamed(id: str, where: object, named: Named | None) -> None:
-    """What lies there under the id may be replaced: it is of a future that the journal has lost.
+    """The checkpoint stored under the id may be replaced: it is of a future that the journal has lost.
 
     Raises:
         CheckpointError: a report has named it.
@@ -62,14 +62,14 @@ class CheckpointStore(Protocol):
         ...
 
     def adopt(self, source: Path, member: int, lease: int) -> Path:
-        """A staging folder with a copy of what the user saved at a path of his own."""
+        """A staging folder with a copy of a file or folder that the user saved at a path of his own."""
         ...
 
     def publish(self, staging: Path, checkpoint: Checkpoint, parent: str | None, named: Named | None = None) -> Path:
         """Make a staged folder durable and visible under its id; whole or not at all.
 
         Args:
-            named: asked where the id exists already; what a report has named is not replaced.
+            named: asked where the id exists already; a checkpoint that a report has named is not replaced.
         """
         ...
 
@@ -94,8 +94,8 @@ class CheckpointStore(Protocol):
         """Delete every checkpoint that is not referenced; only for a population that is finished.
 
         Args:
-            referenced: read once what is there has been listed. What is unreferenced then stays so; what comes later
-                is not in the list, and may be needed, since a finished population can be given more steps.
-            stagings: delete also what was being saved when it was listed, and never published.
+            referenced: read once the existing checkpoints have been listed. Those unreferenced then stay so; later
+                ones are not in the list, and may be needed, since a finished population can be given more steps.
+            stagings: delete also folders that were being saved when they were listed, and never published.
         """
         ...

@@ -1,6 +1,6 @@
 """`TravellingStore`: checkpoints that are saved on this machine, and kept where their bytes must travel to.
 
-What differs between an object store and a server is a `Transport`. Files travel first, the manifest last: a
+Object stores and servers differ in their `Transport` alone. Files travel first, the manifest last: a
 checkpoint without its manifest does not exist. Every file is hashed while it leaves, and checked when it comes.
 """
 
@@ -41,7 +41,7 @@ class Transport(Protocol):
         ...
 
     def seal(self, id: str, body: bytes) -> None:
-        """Everything was sent: with its manifest the checkpoint exists. Damaged: send again what is missing."""
+        """Everything was sent: with its manifest the checkpoint exists. Damaged: send the missing files again."""
         ...
 
     def manifest(self, id: str) -> bytes:
@@ -49,7 +49,7 @@ class Transport(Protocol):
         ...
 
     def receive(self, id: str, name: str, path: Path, size: int, sha256: str | None) -> None:
-        """Receive a file into a new one at `path`; CheckpointError if it is not what it should be."""
+        """Receive a file into a new one at `path`; CheckpointError if size or hash differ."""
         ...
 
     def rest(self) -> None:
@@ -70,10 +70,14 @@ class Transport(Protocol):
 
 
 class TravellingStore:
-    """A `CheckpointStore` at the far end of a transport."""
+    """A `CheckpointStore` at the far end of a transport.
+
+    Attributes:
+        transport: how its checkpoints travel.
+    """
 
     def __init__(self, transport: Transport, cache: Cache) -> None:
-        self._transport = transport
+        self.transport = transport
         self._cache = cache
         self._collected: dict[int, tuple[int, frozenset[str]]] = {}
 
@@ -86,23 +90,23 @@ class TravellingStore:
         return self._cache.is_staging(path)
 
     def adopt(self, source: Path, member: int, lease: int) -> Path:
-        """A staging folder with a copy of what the user saved at a path of his own."""
+        """A staging folder with a copy of a file or folder that the user saved at a path of his own."""
         return adopted(source, self._cache.staging())
 
     def publish(self, staging: Path, checkpoint: Checkpoint, parent: str | None, named: Named | None = None) -> Path:
-        """Send the files, several at once, and the manifest last. The folder stays here, for who needs it next."""
+        """Send the files, several at once, and the manifest last. The folder stays here, for its next reader."""
         manifest = Manifest(checkpoint, parent, saved(staging))
         id = checkpoint.id
         self._collected.pop(checkpoint.member, None)
         try:
-            self._transport.begin(id, named)
+            self.transport.begin(id, named)
             body = self._sent(staging, manifest)
         finally:
-            self._transport.rest()
+            self.transport.rest()
         try:
             (staging / MANIFEST).write_bytes(body)
             path = self._cache.keep(staging, id)
-        except OSError as error:  # it exists now, and another attempt would be refused: who needs it downloads it
+        except OSError as error:  # it exists now, and another attempt would be refused: readers download it
             _log.debug("%s is not kept on this machine: %s", id, error)
             remove(staging)
             return staging
@@ -110,15 +114,15 @@ class TravellingStore:
         return path
 
     def _sent(self, staging: Path, manifest: Manifest) -> bytes:
-        """Send everything; the manifest's bytes. What arrived damaged is sent again."""
+        """Send everything; the manifest's bytes. Files that arrived damaged are sent again."""
         id, files = manifest.checkpoint.id, {name: staging / name for name in manifest.files}
         written = times(staging, manifest)
         for last in (False, False, True):
-            hashes = _each(files, lambda name, path: self._transport.send(id, name, path))
+            hashes = _each(files, lambda name, path: self.transport.send(id, name, path))
             times(staging, manifest, written)
             body = encoded(replace(manifest, sha256=hashes))
             try:
-                self._transport.seal(id, body)
+                self.transport.seal(id, body)
                 break
             except Damaged:
                 if last:
@@ -132,7 +136,7 @@ class TravellingStore:
             try:
                 path = self._download(id)
             finally:
-                self._transport.rest()
+                self.transport.rest()
         self._cache.only(id)
         return path
 
@@ -147,7 +151,7 @@ class TravellingStore:
         return path
 
     def _download(self, id: str) -> Path:
-        body = self._transport.manifest(id)
+        body = self.transport.manifest(id)
         manifest = decoded(body, id, f"checkpoint {id}")
         staging = self._cache.staging()
         targets = {name: staging / checked(name) for name in manifest.files}
@@ -157,9 +161,9 @@ class TravellingStore:
         def receive(name: str, target: Path) -> None:
             arguments = (id, name, target, manifest.files[name], manifest.sha256.get(name))
             try:
-                self._transport.receive(*arguments)
+                self.transport.receive(*arguments)
             except CheckpointError:  # perhaps damaged on its way
-                self._transport.receive(*arguments)
+                self.transport.receive(*arguments)
 
         _each(targets, receive)
         (staging / MANIFEST).write_bytes(body)
@@ -169,20 +173,20 @@ class TravellingStore:
         """Delete a checkpoint; one that is gone already is no error."""
         self._cache.let_go(id)
         with _perhaps("delete checkpoint", id):
-            self._transport.delete(id)
+            self.transport.delete(id)
 
     def collect(self, member: int, lease: int, seq: int, keep: Iterable[str]) -> None:
         """Delete the member's unreferenced checkpoints; skipped until there can be new ones."""
         now = (lease, frozenset(keep))
         if self._collected.get(member) != now:
             with _perhaps("delete old checkpoints of member", member):
-                self._transport.collect(member, lease, seq, now[1])
+                self.transport.collect(member, lease, seq, now[1])
                 self._collected[member] = now
 
     def sweep(self, referenced: Iterable[str], stagings: bool = False) -> None:
         """See `CheckpointStore`."""
-        with _perhaps("delete what nobody needs", ""):
-            self._transport.sweep(referenced, stagings)
+        with _perhaps("delete unreferenced checkpoints", ""):
+            self.transport.sweep(referenced, stagings)
 
     def close(self) -> None:
         """Delete cached checkpoints that no process of this machine needs."""

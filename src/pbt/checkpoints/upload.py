@@ -2,7 +2,7 @@
 
 Files go up in chunks; the server says how many bytes of one it has, so that an upload that was cut goes on
 there. It checks every hash before the checkpoint becomes visible. Deleting is the server's: it is asked, and
-keeps what the journal says that somebody may need.
+keeps every checkpoint that the journal still refers to.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ class Collect(msgspec.Struct, frozen=True):
 
 
 class Drop(msgspec.Struct, frozen=True):
-    """Delete a checkpoint, unless somebody may need it."""
+    """Delete a checkpoint, unless it is still referenced."""
 
     id: str
 
 
 class Sweep(msgspec.Struct, frozen=True):
-    """The population is finished: delete what nobody can need; with `stagings` also what was never published."""
+    """The population is finished: delete unreferenced checkpoints; with `stagings` also unpublished folders."""
 
     stagings: bool = False
 
@@ -117,7 +117,7 @@ class Uploads:
         self._idle: list[http.client.HTTPConnection] = []
 
     def begin(self, id: str, named: Named | None) -> None:
-        """See `Transport`. Whether it exists already, and was named, is the server's to say."""
+        """See `Transport`. The server checks whether the checkpoint exists already and was named."""
         self._upload, self._fresh = secrets.token_hex(8), True
 
     def send(self, id: str, name: str, path: Path) -> str:
@@ -216,7 +216,7 @@ class Uploads:
         return f"{self._wire.path}checkpoints/{id}/{quote(name)}"
 
     def delete(self, id: str) -> None:
-        """See `Transport`. What somebody may need the server keeps."""
+        """See `Transport`. The server keeps a checkpoint that is still referenced."""
         parsed(id)
         self._wire.ask("drop", _encode(Drop(id)))
 
@@ -225,13 +225,13 @@ class Uploads:
         self._wire.ask("collect", _encode(Collect(member, lease, seq, tuple(sorted(keep)))))
 
     def sweep(self, referenced: Iterable[str], stagings: bool) -> None:
-        """See `Transport`. What is referenced the server knows itself, and whether the population is finished."""
+        """See `Transport`. The server itself knows which are referenced, and whether the population is finished."""
         with suppress(Conflict):
             self._wire.ask("sweep", _encode(Sweep(stagings)))
 
 
 class _Reader:
-    """A file being sent, and hashed as it goes; where a chunk is sent again, its bytes are hashed once."""
+    """A file that is sent and hashed on the way; bytes that are sent again are hashed once."""
 
     def __init__(self, source: Path | io.BytesIO) -> None:
         self._file: BinaryIO = source.open("rb") if isinstance(source, Path) else source
@@ -298,7 +298,7 @@ class _Part:
         self._check = check
 
     def headers(self) -> dict[str, str]:
-        """Of a request for what is missing."""
+        """Headers of a request for the missing bytes."""
         wanted = {"Range": f"bytes={self._at}-{self._end - 1}"}
         return wanted | ({"Want-Content-Digest": "sha-256=1"} if self._check else {})
 

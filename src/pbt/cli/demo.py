@@ -25,7 +25,7 @@ def command(folder: Path | None, seed: int, plain: bool) -> int:
 
     Eight real processes train neural networks on scikit-learn's digits, made hard: a tenth of the labels,
     a fifth of those wrong. First with population-based training, then as random search (the same
-    population, in which nobody ever exploits), then as random search with four times the members. All are
+    population, in which no member ever exploits), then as random search with four times the members. All are
     scored afresh on a test set that no decision saw.
 
     FOLDER is where everything lies afterwards.  [default: pbt-runs/demo-TIME]

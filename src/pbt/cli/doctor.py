@@ -29,8 +29,8 @@ _MARKS = {"ok": "[green]ok     [/]", "warning": "[yellow]warning[/]", "problem":
 def command(where: str, as_json: bool, save_to: Path | None) -> int:
     """What is wrong with the population at WHERE (a folder or a URL), and what to do about it.
 
-    It reads the whole journal, looks at every checkpoint that somebody may still need, at who holds which
-    member, and at the disk. It changes nothing, and can be called while workers train. A long journal takes a
+    It reads the whole journal, looks at every checkpoint that is still referenced, at the members' leases,
+    and at the disk. It changes nothing, and can be called while workers train. A long journal takes a
     while: some 30,000 entries a second.
 
     Where the journal is damaged, it says how much of it is not. --save-to FOLDER then makes a copy: the entries up

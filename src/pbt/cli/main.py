@@ -26,7 +26,7 @@ COMMANDS = {
     "tensorboard": ("pbt.cli.tensorboard", "Write scores and hyperparameters as TensorBoard files."),
 }
 _OUTPUT = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
-"""What writing to the output may raise; commands that train or serve never do."""
+"""Errors that writing to the output may raise; commands that train or serve never do."""
 
 
 class Commands(click.Group):

@@ -51,7 +51,7 @@ def command(where: str, out: Path | None) -> int:
 
 
 def _name(where: str) -> str:
-    """What a file is called after a population."""
+    """The file name for a population."""
     if names_server(where):
         where = where.partition("#")[0].partition("?")[0].partition("://")[2].partition("/")[2] or "default"
         return where.strip("/").replace("/", "-")
@@ -81,7 +81,7 @@ class _Telling:
             self.say(f"{entries:,} journal entries read …")
 
     def say(self, text: str) -> None:
-        """Show it, if the reading has taken long enough for anybody to wonder."""
+        """Show the progress, once reading has taken noticeably long."""
         if not self._began:
             return
         if self._status is not None:

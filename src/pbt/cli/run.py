@@ -79,7 +79,7 @@ def command(
 
     FOLDER is where the population lives; started again on the same folder, it goes on where it stood.
     Instead of a folder, the URL of a server's population can be given. COMMAND is what each worker runs,
-    a script that uses pbt.turns or pbt.join; what is asked for here wins over what the script says.
+    a script that uses pbt.turns or pbt.join; options given here override the script's settings.
 
     \b
     pbt run --members 8 --steps 200 runs/digits -- python train.py --data digits.npz
@@ -144,7 +144,7 @@ def command(
 
 
 def _agree(opened: Opened, asked: Wanted) -> None:
-    """Compare with what exists now, whoever made it; raise its steps where more are asked for."""
+    """Compare with the population as it exists now; raise its steps where more are asked for."""
     settings = opened.coordinator.create(Wanted())
     if asked.steps is not None and settings.steps is not None and asked.steps > settings.steps:
         train_longer(opened.coordinator, asked.steps)
@@ -177,7 +177,7 @@ def _conclude(
 
 
 def _sweep(opened: Opened, follower: Follower, console: Console) -> None:
-    """Delete every checkpoint that nobody can need; the last report has tried, but some worker may have died since."""
+    """Delete every unreferenced checkpoint; the last report has tried, but some worker may have died since."""
 
     def stand() -> Answer:
         follower.catch_up()
@@ -187,10 +187,10 @@ def _sweep(opened: Opened, follower: Follower, console: Console) -> None:
         store = opened.store(follower.population.settings.checkpoints)
         if store is not None:
             store.sweep(StillReferenced(stand), stagings=True)
-    except Conflict:  # somebody raised its steps meanwhile
+    except Conflict:  # another launcher raised its steps meanwhile
         return
     except PBTError as error:
-        console.print(f"checkpoints that nobody needs may be left: {error}", style="yellow", highlight=False)
+        console.print(f"unreferenced checkpoints may be left: {error}", style="yellow", highlight=False)
 
 
 def _show_failures(failures: Sequence[str], console: Console) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="File that holds the key that only reads.  [default: $PBT_READ_KEY, else FOLDER/key.read]",
 )
-@click.option("--no-key", is_flag=True, help="Let anybody on this machine in; on loopback only.")
+@click.option("--no-key", is_flag=True, help="Let every user of this machine in; on loopback only.")
 @click.option(
     "--host-name", "names", multiple=True, help="A name by which workers call this machine (repeat for more)."
 )
@@ -112,7 +112,7 @@ def command(
         if not key.open:
             own = "   (not needed for your own workers on this machine)" if key.file is not None else ""
             click.echo(f"  export PBT_KEY={_source(key.file)}{own}")
-            click.echo("For those who only look (pbt status, pbt journal):")
+            click.echo("To read only (pbt status, pbt journal):")
             click.echo(f"  export PBT_KEY={_source(key.read_file)}")
         if certificate is None and host not in LOOPBACK:
             click.echo("The wire is in clear: give --tls, or use it on networks you trust, or through an SSH tunnel.")

@@ -21,7 +21,7 @@ from pbt.views.table import members_table, number_text
 @click.argument("where", metavar="WHERE")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object, for programs.")
 def command(where: str, as_json: bool) -> int:
-    """How the population at WHERE (a folder or a URL) stands: members, best, warnings, who waits for a worker.
+    """How the population at WHERE (a folder or a URL) stands: members, best, warnings, which of them wait for a worker.
 
     It only reads, and can be called at any time, from anywhere that sees the folder or the server.
     """

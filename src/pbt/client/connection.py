@@ -1,6 +1,6 @@
 """How a server is reached: in clear, or over TLS with a certificate that is vouched for, or pinned by the URL.
 
-``https://host:7777/digits#sha256=<hex>`` pins: no other certificate will do, and nobody needs to vouch for it. It
+``https://host:7777/digits#sha256=<hex>`` pins: no other certificate will do, and no authority needs to sign it. It
 is compared right after the handshake, before a byte of a request, and so of the key, is sent.
 """
 
@@ -49,15 +49,15 @@ class Connector:
 
     @property
     def hint(self) -> str:
-        """Why nobody may seem to be there."""
+        """A reason why no server may seem to answer."""
         return "" if self._secure else ", and not with --tls (then it is https://)"
 
     def connect(self, host: str, port: int, timeout: float, blocksize: int = 16384) -> http.client.HTTPConnection:
-        """An open connection, to whom it should be.
+        """An open connection to the right server.
 
         Raises:
-            Untrusted: it is somebody else, or nobody vouches for him.
-            OSError: nobody is there.
+            Untrusted: it is another server, or its certificate is not trusted.
+            OSError: no server answers.
         """
         connection = (
             http.client.HTTPSConnection(host, port, timeout=timeout, blocksize=blocksize, context=self._trust())
@@ -96,17 +96,17 @@ class Connector:
         if not hmac.compare_digest(shown, self._pin):
             raise Untrusted(
                 f"https://{host}:{port} shows another certificate (sha256={shown.hex()}) than the one that the URL "
-                "pins: it is another server, or this one has a new certificate; ask who runs it"
+                "pins: it is another server, or this one has a new certificate; ask its administrator"
             )
 
 
 def _refused(error: BaseException, where: str) -> Untrusted | None:
-    """What to say where trying again is of no use."""
+    """The error where trying again is of no use."""
     name = type(error).__name__
     if name == "SSLCertVerificationError":
         return Untrusted(
             f"{where}: its certificate is not trusted ({getattr(error, 'verify_message', error)}): use the URL that "
-            f"pbt serve printed, with #sha256=…, or name the file of who vouches for it in ${CA_ENV}"
+            f"pbt serve printed, with #sha256=…, or name the file of its certificate authority in ${CA_ENV}"
         )
     if name == "SSLError" and getattr(error, "reason", "") in _NO_TLS:
         return Untrusted(f"{where} does not speak TLS: is it http://?")

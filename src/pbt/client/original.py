@@ -28,7 +28,7 @@ _log = logging.getLogger("pbt")
 
 
 class PBTCheckpoint:
-    """What one save recorded."""
+    """The record of one save."""
 
     def __init__(self, client_id: int, metric_value: float, hyperparameters: Values, parameters_path: str) -> None:
         self._client_id = client_id
@@ -138,7 +138,7 @@ class PBTClient:
         return PBTCheckpoint(self._answer.member, metric_value, dict(self._values), path)
 
     def _draft(self, score: Score, path: str | None, taken: Checkpoint | None, values: Values) -> _Save:
-        """A save, and what became of the member since the last one, on the member as it was last answered for."""
+        """A save, and the decision on the member since the last one, on the member as it was last answered for."""
         a, decision = self._answer, self._decided(taken, values)
         assert a.member is not None
         decided = a.decisions + (decision is not None)
@@ -148,7 +148,7 @@ class PBTClient:
         return _Save(report, decision, taken, values)
 
     def _decided(self, taken: Checkpoint | None, values: Values) -> Decision | None:
-        """What became of the member since its last save; None: nothing, it went on."""
+        """The decision on the member since its last save; None: there was none."""
         a = self._answer
         assert a.member is not None
         if taken is not None:
@@ -181,7 +181,7 @@ class PBTClient:
                 self._draft_anew(known, save)
 
     def _draft_anew(self, known: Answer, save: _Save) -> None:
-        """Somebody else decided on the member meanwhile; this client has the weights and values that it has."""
+        """Another decision was made on the member meanwhile; this client keeps its weights and values."""
         taken = save.taken
         if self._answer.given > known.given and taken is None:
             taken = known.checkpoint

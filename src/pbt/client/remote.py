@@ -49,7 +49,7 @@ BEAT_EVERY = 10.0
 _TIMEOUT = HOLD + 10.0
 _CONNECT_TIMEOUT = 5.0
 _LOOK_EVERY = 0.5
-"""Seconds after which who waits for an answer looks whether there is something to say, or to end."""
+"""Seconds between two looks, during a wait for an answer, whether to announce the wait or to stop."""
 _encode = msgspec.json.Encoder().encode
 _answer = msgspec.json.Decoder(Answer)
 _answers = msgspec.json.Decoder(list[Answer])
@@ -168,7 +168,7 @@ class Remote:
         return self.again(lambda: self._once(method, path, body, held))
 
     def ask(self, verb: str, body: bytes) -> bytes:
-        """Say something about this population that is no matter of its coordinator's."""
+        """Send a request about this population that does not concern its coordinator."""
         return self._request("POST", self.path + verb, body)
 
     def again(self, attempt: Callable[[], tuple[int, bytes]]) -> bytes:
@@ -224,11 +224,11 @@ class Remote:
                 raise
 
     def _wait(self, channel: socket.socket, held: bool) -> None:
-        """Wait until something comes, and say so.
+        """Wait until an answer begins to come; a long wait is announced.
 
         Raises:
-            TimeoutError: nothing comes.
-            Stopped: this process was asked to stop, and what was asked is `held` until a decision.
+            TimeoutError: no answer came in time.
+            Stopped: this process was asked to stop, and the request is `held` until a decision.
         """
         since = time.monotonic()
         with selectors.DefaultSelector() as selector:
@@ -257,14 +257,14 @@ class Remote:
         return connection
 
     def headers(self, content_type: str = "application/json") -> dict[str, Any]:
-        """What every request carries."""
+        """The headers of every request."""
         headers: dict[str, Any] = {"Content-Type": content_type}
         if self._key:
             headers["Authorization"] = b"Bearer " + wire_form(self._key)
         return headers
 
     def _refusal(self, status: int, body: bytes) -> PBTError | None:
-        """What to raise; None: another key was found, so try again."""
+        """The error to raise; None: another key was found, so try again."""
         try:
             failure = msgspec.json.decode(body, type=Failure)
         except UNREADABLE:

@@ -1,1 +1,1 @@
-"""What turns what a worker says into an entry and an answer."""
+"""The coordinator: it turns a worker's requests into entries and answers."""

@@ -14,20 +14,20 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=F
     """How a member stands, said for the holder of one lease.
 
     Attributes:
-        member: its id; None: no member could be had.
+        member: its id; None: there was no member to lease.
         seq: the number of this lease's last committed report.
         decided: it has been born; else everything below is empty.
         seed: the population's.
-        wait: ask again: a decision or an exploration is not there yet, or nobody is free.
+        wait: ask again: a decision or an exploration is not there yet, or no member is free.
         stop: there is nothing left to train: the member is done, or the population is finished.
         released: the asker's lease is over.
         failed: the member was stopped because its workers keep dying.
         keep: this member's own checkpoints that are still referenced.
-        drop: checkpoint ids, whoever's, that nobody can need any longer.
+        drop: ids of checkpoints, of any member, that are referenced no longer.
         referenced: once the population is finished, all checkpoint ids that stay.
         former: the hyperparameters before the last change.
         start: how to begin: see `Decision.start`; "on": from its own checkpoint, if it has one.
-        role: what kind of member it is, where the strategy knows several.
+        role: its kind of member, where the strategy has several.
         parents: the checkpoints that its last decision which gave weights named, as far as they are held for it: the
             one taken over, until it has saved its own, and its teachers.
         offer: the original client alone: a checkpoint that it may take over.
@@ -115,6 +115,6 @@ def _at_the_end(population: Population) -> tuple[str, ...] | None:
     return tuple(sorted(population.referenced())) if over and not settings.foreign else None
 
 
-def nobody(population: Population) -> Answer:
-    """No member could be had: wait for one, or stop because there is nothing left to train."""
+def no_member(population: Population) -> Answer:
+    """There is no member to lease: wait for one, or stop because there is nothing left to train."""
     return Answer(wait=not population.finished, stop=population.finished)

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from msgspec.structs import replace
 
 from pbt.coordinator.admission import admit, is_new, outdated
-from pbt.coordinator.answer import Answer, answer, nobody
+from pbt.coordinator.answer import Answer, answer, no_member
 from pbt.coordinator.leasing import available, further_behind, held, round_lacks_free
 from pbt.errors import Invalid, LeaseLost, NobodyFree
 from pbt.liveness.liveness import Liveness
@@ -53,7 +53,7 @@ class Command(Protocol):
     """One request to a coordinator."""
 
     def propose(self, population: Population) -> Proposal | None:
-        """What to append, if anything; raises what the asker is told instead."""
+        """The entry to append, or None; an error that it raises is the asker's answer instead."""
         ...
 
     def answers(self, population: Population) -> list[Answer]:
@@ -114,7 +114,7 @@ class ReportCommand:
 
 
 class SaveCommand:
-    """A report, and what its script decided on its member since the last one: a decision in an entry of its own.
+    """A report, and its script's decision on the member since the last one, in an entry of its own.
 
     Of the original client, which takes over what it was offered, or does not, and explores by itself.
     """
@@ -124,7 +124,7 @@ class SaveCommand:
         self._decision = decision
 
     def propose(self, population: Population) -> Proposal | None:
-        """First the decision, then the report; neither, if the member was decided on by somebody else meanwhile."""
+        """First the decision, then the report; neither, if another decision was made on the member meanwhile."""
         report, decision = self._report, self._decision
         m = population.member(report.member)
         if decision is not None:
@@ -177,7 +177,7 @@ class JoinCommand:
         self._count = 0
 
     def propose(self, population: Population) -> Proposal | None:
-        """A lease on the next free member; nothing where this nonce has as many as it wants, or nobody is free."""
+        """A lease on the next free member; None where this nonce has as many as it wants, or no member is free."""
         if not self._goes_on(population):
             self._begin(population)
         if len(self._mine) >= self._wanted:
@@ -200,7 +200,7 @@ class JoinCommand:
         return self._is_mine(population.members[member]) and population.members[member].newest == number
 
     def _begin(self, population: Population) -> None:
-        """Look at everybody anew: what was proposed before was not appended, or this is the beginning."""
+        """Look at all members anew: the last proposal was not appended, or this is the beginning."""
         self.give_up(population)
         self._mine = self._leased(population)
         finished = population.finished and not self._makes_one_more(population)
@@ -243,8 +243,8 @@ class JoinCommand:
         self._held = [seat for seat in self._held if seat in mine]
 
     def answers(self, population: Population) -> list[Answer]:
-        """How the leased members stand, or that nobody is to be had."""
-        return [answer(population, *seat) for seat in self._leased(population)] or [nobody(population)]
+        """How the leased members stand, or that there is none to lease."""
+        return [answer(population, *seat) for seat in self._leased(population)] or [no_member(population)]
 
 
 class StandCommand:
@@ -279,5 +279,5 @@ class ExploredCommand:
         return Proposal(Explored(self._entry, self._values, self._why))
 
     def answers(self, population: Population) -> list[Answer]:
-        """Nobody in particular asked."""
-        return [nobody(population)]
+        """No worker asked: the answer is the same as without a member."""
+        return [no_member(population)]

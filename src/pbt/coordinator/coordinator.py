@@ -1,4 +1,4 @@
-"""The coordinator: it turns what a worker says into an entry and an answer.
+"""The coordinator: it turns a worker's requests into entries and answers.
 
 Every way of running uses this one object, in the worker's process or behind HTTP; only the journal under it
 changes. Any number of coordinators may stand on one journal, in as many processes.
@@ -177,7 +177,7 @@ class Coordinator:
             seats: how many members, at least 1.
 
         Returns:
-            How each of them stands; of nobody, as `join`, where none is to be had.
+            How each of them stands; without a member, as `join`, where there is none to lease.
         """
         self._create_or_find(asked)
         command = JoinCommand(nonce, self.alive, seats=seats)
@@ -202,7 +202,7 @@ class Coordinator:
         return answers
 
     def _attended(self, answers: Sequence[Answer]) -> list[Answer]:
-        """How things stand once what is waited for was done, as far as this coordinator can do it."""
+        """The members' answers once this coordinator has done what it can of what they wait for."""
         absent = self.absentees()
         if absent is not None:
             self._one(TellCommand(absent))
@@ -253,13 +253,13 @@ class Coordinator:
             return refusals
 
     def _tried(self, commands: Sequence[Command]) -> list[PBTError | None]:
-        """As `_caught_up`, without having looked first whether anybody else has written."""
+        """As `_caught_up`, without having looked first whether another coordinator has written."""
         try:
             refusals, appended = self._propose_and_append(commands)
         except Raced:
             return self._caught_up(commands)
         if not all(appended):
-            # Only an append proves that nobody else has written: what brought none is asked again.
+            # Only an append proves that no other has written: commands without an entry are asked again.
             rest = [i for i, was in enumerate(appended) if not was]
             for i, refusal in zip(rest, self._caught_up([commands[i] for i in rest]), strict=True):
                 refusals[i] = refusal
@@ -345,5 +345,5 @@ class Coordinator:
         return answer
 
     def absentees(self) -> Absent | None:
-        """Members that a barrier should no longer wait for: nobody living has held them for `barrier_timeout`."""
+        """Members that a barrier should no longer wait for: no living worker has held them for `barrier_timeout`."""
         return self._missing.absent(self.population, self.alive)

@@ -1,4 +1,4 @@
-"""Owed hyperparameters: what must be explored outside every lock, on the fold right after its own entry."""
+"""Owed hyperparameters: explored outside every lock, on the fold right after the entry that owes them."""
 
 from __future__ import annotations
 

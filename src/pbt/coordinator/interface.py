@@ -12,7 +12,7 @@ from pbt.settings import Wanted
 
 
 class AnyCoordinator(Protocol):
-    """What a training script and a launcher need of a coordinator, in this process or at the far end of HTTP."""
+    """The methods of a coordinator for training scripts and launchers, in this process or at the far end of HTTP."""
 
     def create(self, asked: Wanted) -> Settings:
         """See `Coordinator.create`."""

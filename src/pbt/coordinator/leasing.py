@@ -19,10 +19,10 @@ def held(m: MemberState, alive: Liveness) -> bool:
 
 
 def available(population: Population, alive: Liveness) -> Iterator[MemberState]:
-    """Members that may be leased: not done, not waiting for a decision, in nobody's living hands.
+    """Members that may be leased: not done, not waiting for a decision, held by no living worker.
 
     The order is that of leasing: furthest behind first, standing before not standing, then by id. Behind all of them
-    come those whose last lease had nothing to show while nobody can tell yet whose fault that was, the oftener so the
+    come those whose last lease had nothing to show while it is not known yet whose fault that was, the oftener so the
     later: the next to be tried is one that may bring the evidence.
     """
     free = [
@@ -38,12 +38,12 @@ def available(population: Population, alive: Liveness) -> Iterator[MemberState]:
 
 
 def _unexplained(population: Population, m: MemberState) -> int:
-    """How many of its last leases had nothing to show and are nobody's fault so far."""
+    """How many of its last leases had nothing to show and count against neither member nor worker so far."""
     return m.misses + 1 if nothing_to_show(m) and not against(population, m) else 0
 
 
 def further_behind(population: Population, than: int, step: int, alive: Liveness) -> bool:
-    """Whether a member that anybody may take is further behind than member `than` at `step`."""
+    """Whether an available member is further behind than member `than` at `step`."""
     return any(
         m.saved_step < step and m.id != than and not held(m, alive)
         for m in population.members
@@ -52,7 +52,7 @@ def further_behind(population: Population, than: int, step: int, alive: Liveness
 
 
 def round_lacks_free(population: Population, alive: Liveness) -> bool:
-    """Whether a member that the barrier's round still lacks is in nobody's living hands."""
+    """Whether no living worker holds a member that the barrier's round still lacks."""
     return any(m.living and not m.due and not held(m, alive) for m in population.members)
 
 
@@ -71,14 +71,14 @@ class Missing:
         self._since: dict[tuple[int, int], float] = {}
 
     def absent(self, population: Population, alive: Liveness) -> Absent | None:
-        """Those that a barrier does not wait for any longer: held by nobody living for `barrier_timeout`."""
+        """Members that a barrier does not wait for any longer: without a living holder for `barrier_timeout`."""
         if not population.settings.synchronous:
             return None
         missing = self._longer_than(population.settings.barrier_timeout, population, alive)
         return Absent(missing) if missing else None
 
     def _longer_than(self, seconds: float, population: Population, alive: Liveness) -> tuple[tuple[int, int], ...]:
-        """(member, newest lease number) of living members that nobody has held for that long."""
+        """(member, newest lease number) of living members that no living worker has held for that long."""
         now = self._clock()
         missing = [(m.id, m.newest) for m in population.members if m.living and not m.due and not held(m, alive)]
         self._since = {key: self._since.get(key, now) for key in missing}

@@ -11,7 +11,7 @@ from pbt.space.space import Values
 
 
 class Outcome(NamedTuple):
-    """What an answer led to.
+    """The effect of an answer on a member.
 
     Attributes:
         exploit: other weights were given: load `member.checkpoint`, then set the hyperparameters.
@@ -25,7 +25,7 @@ class Outcome(NamedTuple):
 
 
 class Seat:
-    """What a trainer knows of its member. Pure: it builds reports and takes answers; it sends, saves and loads nothing.
+    """A trainer's view of its member. Pure: it builds reports and takes answers; it sends, saves and loads nothing.
 
     A new seat has taken up no weights yet, so that the first answer that it takes gives it some, as an exploit does.
 
@@ -90,7 +90,7 @@ class Seat:
         return Outcome(exploit, changed, answer.why)
 
     def loaded(self, checkpoint: str) -> None:
-        """The current checkpoint was loaded; an earlier one, whose path may still be in use, changes nothing."""
+        """Note that the current checkpoint was loaded; an earlier one, with its path still in use, changes nothing."""
         current = self.answer.checkpoint
         if current is not None and current.id == checkpoint:
             self.unread, self.have = False, checkpoint

@@ -28,7 +28,7 @@ _log = logging.getLogger("pbt")
 
 
 class _Snapshot(msgspec.Struct, frozen=True, array_like=True):
-    """What lies behind the digest.
+    """The payload behind the digest.
 
     Attributes:
         last: the digest of the entry up to which was folded: it must stand in the journal still.
@@ -81,7 +81,7 @@ def dump(fold: Fold, last: bytes, strategy: Strategy) -> bytes | None:
 
 
 def load(body: bytes | None, build: Builder) -> Restored | None:
-    """What a snapshot holds; None where it is of no use to this version."""
+    """The fold in a snapshot; None where it is of no use to this version."""
     if body is None or _digest(body[_DIGEST:]) != body[:_DIGEST]:
         return None
     try:

@@ -17,7 +17,7 @@ def train_longer(coordinator: AnyCoordinator, steps: int) -> None:
 def revive(coordinator: AnyCoordinator, population: Population) -> None:
     """Give every failed member another beginning: its own checkpoint, or birth, with redrawn hyperparameters.
 
-    Who has been given one meanwhile, by another launcher, is left alone.
+    Members to which another launcher has given one meanwhile are left alone.
     """
     failed = [m.id for m in population.members if m.failed]
     if failed:

@@ -1,4 +1,4 @@
-"""Commands that tell of what happened elsewhere, and that change a population from outside."""
+"""Commands that record events from elsewhere, and that change a population from outside."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from pbt.coordinator.answer import Answer, answer, nobody
+from pbt.coordinator.answer import Answer, answer, no_member
 from pbt.coordinator.commands import Proposal
 from pbt.errors import Conflict, Invalid
 from pbt.population.entries import LARGEST, Absent, Decision, Event, Lost, Released, Steered, Why
@@ -59,7 +59,7 @@ class TellCommand:
         """How the member of the event stands, where it has one."""
         if isinstance(self._event, Released | Lost):
             return [answer(population, self._event.member, self._event.lease)]
-        return [nobody(population)]
+        return [no_member(population)]
 
 
 def _tried_again(population: Population, event: Steered) -> Proposal | None:

@@ -1,4 +1,4 @@
-"""The transition: from a fold and what a command proposes to entries and the next fold. Pure."""
+"""The transition: from a fold and a command's proposals to entries and the next fold. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _log = logging.getLogger("pbt")
 
 
 class Fold(NamedTuple):
-    """What a journal folds to: the population, and what its strategy remembers."""
+    """The fold of a journal: the population, and its strategy's memory."""
 
     population: Population
     memory: Memory = None
@@ -58,9 +58,9 @@ def _steps(command: Command, before: Fold, strategy: Strategy, clock: Callable[[
 
 
 def decide(before: Fold | None, proposal: Proposal, strategy: Strategy, time: float) -> Step:
-    """Apply the event, let the strategy decide for whoever is due, and fold the entry as it will be read.
+    """Apply the event, let the strategy decide on the members that are due, and fold the entry as it will be read.
 
-    What is folded is what will be read: the event in its canonical form, the decisions as decoded.
+    The fold takes the entry as a reader will: the event in its canonical form, the decisions as decoded.
 
     Raises:
         StrategyError: the strategy raised, or decided something impossible.
@@ -121,11 +121,11 @@ def _decide(strategy: Strategy, view: Population, memory: Memory) -> Sequence[De
 
 
 def _checked_outside(seen: Population, decisions: Sequence[Decision]) -> tuple[Decision, ...]:
-    """What is told is whole, and nobody's strategy is at fault if it is not, nor has to mend it."""
+    """Decisions from outside, complete and valid; an error in them is the teller's, not the strategy's."""
     for decision in decisions:
         if decision.owed:
             raise Invalid(
-                f"a decision on member {decision.member} has no hyperparameters: who decides from outside says them"
+                f"a decision on member {decision.member} has no hyperparameters: a decision from outside must give them"
             )
     try:
         return _checked(seen, decisions)

@@ -38,7 +38,7 @@ MORE = 32
 
 
 class Found(NamedTuple):
-    """What one population came to."""
+    """The result of one population."""
 
     population: Population
     lineage: Lineage
@@ -59,7 +59,7 @@ class Found(NamedTuple):
 
     @property
     def history(self) -> History:
-        """What pictures are drawn from."""
+        """The data of the pictures."""
         return History(self.population, self.lineage)
 
 
@@ -72,7 +72,7 @@ def show(folder: Path, seed: int, console: Console, plain: bool) -> int:
     train = partial(_train, seed=seed, data=data, digits=digits, console=console, plain=plain)
     console.print("[bold]1. Population-based training:[/] the bad take over from the good, and explore")
     trained = train(folder / "pbt", MEMBERS, PBT(quantile=0.2, resample=0))
-    console.print("\n[bold]2. Random search:[/] the same beginnings, and nobody ever takes over")
+    console.print("\n[bold]2. Random search:[/] the same beginnings, and no member ever takes over")
     random = train(folder / "random", MEMBERS, PBT(quantile=0, resample=0))
     console.print(f"\n[bold]3. Random search with {MORE} members:[/] {MORE // MEMBERS} times the work")
     more = train(folder / "random-more", MORE, PBT(quantile=0, resample=0))

@@ -1,4 +1,4 @@
-"""What each worker of the demonstration runs: ``python -m pbt.demo.train DATA``.
+"""The script of each worker of the demonstration: ``python -m pbt.demo.train DATA``.
 
 It is an ordinary training script: nothing in it knows that it is a demonstration.
 """

@@ -55,7 +55,7 @@ def close_lock(fd: int) -> None:
 
 
 def try_lock(fd: int, shared: bool = False) -> bool:
-    """Take the lock if nobody holds it."""
+    """Take the lock if it is free."""
     try:
         fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -71,7 +71,8 @@ def unlock(fd: int) -> None:
 class FairLock:
     """A fair turn among processes, made of two locks: take *gate*, take *lock*, release *gate*.
 
-    One flock is not fair: who releases it takes it again. Reentrant within one thread; `held` counts how deep.
+    One flock is not fair: the process that releases it takes it again. Reentrant within one thread; `held` counts how
+    deep.
 
     Attributes:
         meanwhile: done with the gate taken, while another may still have the lock.

@@ -1,4 +1,4 @@
-"""Files that several users write: what is made in a folder that a group may write, the group may write too.
+"""Files that several users write: files made in a folder that a group may write, the group may write too.
 
 The umask does not decide about that: it is the first user's, and the second one would be shut out of files whose
 folder was opened for both. A population is shared by making its folder in one that is the group's (``chmod 2775``).
@@ -16,7 +16,7 @@ from pbt.errors import SettingsError
 
 
 def share(fd: int, folder: Path) -> None:
-    """Let the group of `folder` write what this process has just made in it, where it may write the folder."""
+    """Let the group of `folder` write a file that this process has just made in it, if it may write the folder."""
     with suppress(OSError):
         home, made = os.stat(folder), os.fstat(fd)
         more = stat.S_IRWXG if stat.S_ISDIR(made.st_mode) else stat.S_IRGRP | stat.S_IWGRP

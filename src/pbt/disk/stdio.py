@@ -28,13 +28,13 @@ def hold() -> None:
 
 
 def soften() -> None:
-    """Let standard output write what its encoding has no letters for in others."""
+    """Let standard output replace characters that its encoding does not have."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="pbt-plain")
 
 
 def forgive(*names: str) -> None:
-    """Make ``stdout`` or ``stderr`` go on in silence once nobody reads it or its disk is full."""
+    """Make ``stdout`` or ``stderr`` discard output once its reader is gone or its disk is full."""
     for name in names:
         stream = getattr(sys, name)
         try:
@@ -52,7 +52,7 @@ def forgive(*names: str) -> None:
 
 
 def say(text: str) -> None:
-    """A line on standard error for whoever started this script, if anybody can see it."""
+    """Write a line for the user to standard error, if it is open."""
     with suppress(OSError, ValueError, AttributeError):
         print(f"pbt: {text}", file=sys.stderr, flush=True)
 
@@ -70,7 +70,7 @@ class _Forgiving(io.FileIO):
 
     def write(self, data: Any) -> int:
         try:
-            while (written := super().write(data)) is None:  # somebody made the descriptor non-blocking
+            while (written := super().write(data)) is None:  # the descriptor was made non-blocking
                 select.select([], [self], [])
         except OSError:
             nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -81,7 +81,7 @@ class _Forgiving(io.FileIO):
 
 
 def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
-    """What a character becomes that the terminal's encoding does not have."""
+    """The replacement of a character that the terminal's encoding does not have."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     c = error.object[error.start]

@@ -1,4 +1,4 @@
-"""Waits with growing pauses between attempts, announced to the user after two seconds and then every minute."""
+"""Waits: pauses between attempts that grow, and a warning to the user after two seconds and then every minute."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ LAUNCHED = "PBT_RUN"
 
 
 class Waiting:
-    """One wait, with growing pauses between attempts. Functions that it calls may announce it with `tick`.
+    """One wait, with growing pauses between attempts. Functions called during it may announce it with `tick`.
 
     Args:
-        what: the announcement, or a function that words it.
+        message: the warning, or a function that returns it.
         after: seconds until it is announced.
         first: seconds of the first pause.
         last: seconds of the longest pause.
     """
 
     def __init__(
-        self, what: str | Callable[[], str] = "", after: float = FIRST, first: float = FIRST_POLL,
+        self, message: str | Callable[[], str] = "", after: float = FIRST, first: float = FIRST_POLL,
         last: float = LAST_POLL,
     ) -> None:  # fmt: skip
-        self.what = what
+        self.message = message
         self._began = time.monotonic()
         self._next = self._began + after
         self._pause, self._last = first, last
 
     def over(self, patience: float | None = None) -> bool:
-        """This process was asked to stop, or one more pause would end later than `patience` seconds after the first."""
+        """Whether to give up: the process was asked to stop, or the next pause would end after `patience` seconds."""
         late = patience is not None and time.monotonic() - self._began + self._pause > patience
         return late or preempt.requested()
 
-    def pause(self, what: str | None = None) -> None:
+    def pause(self, message: str | None = None) -> None:
         """Announce the wait if that is due, and sleep until the next attempt."""
-        self.what = self.what if what is None else what
+        self.message = self.message if message is None else message
         self.tell()
         time.sleep(self._pause)
         self._pause = min(self._last, self._pause * _GROWTH)
@@ -58,7 +58,7 @@ class Waiting:
         now = time.monotonic()
         if now >= self._next:
             self._next = math.inf if LAUNCHED in os.environ else now + EVERY
-            _log.warning("%s", self.what if isinstance(self.what, str) else self.what())
+            _log.warning("%s", self.message if isinstance(self.message, str) else self.message())
 
     def __enter__(self) -> Waiting:
         _local.waits = [*_waits(), self]
@@ -86,10 +86,10 @@ _watcher: threading.Thread | None = None
 
 
 @contextmanager
-def blocked(what: str) -> Iterator[None]:
+def blocked(message: str) -> Iterator[None]:
     """A wait inside one system call, announced by a watcher thread."""
     _begin_to_watch()
-    waiting = Waiting(what)
+    waiting = Waiting(message)
     _blocked.append(waiting)
     try:
         yield
@@ -99,7 +99,7 @@ def blocked(what: str) -> Iterator[None]:
 
 def _begin_to_watch() -> None:
     global _watcher
-    if _watcher is None and not sys.is_finalizing():  # a thread that begins then never comes to run
+    if _watcher is None and not sys.is_finalizing():  # no thread starts to run any more
         _watcher = threading.Thread(target=_watch, name="waits", daemon=True)
         with suppress(RuntimeError):
             _watcher.start()

@@ -17,7 +17,7 @@ def write_new(path: Path, body: bytes, mode: int | None = None, durable: bool = 
     """Write a new file.
 
     Args:
-        mode: its permissions; None: whoever may write its folder as a group may write it, too.
+        mode: its permissions; None: a group that may write its folder may write it, too.
         durable: fsync it.
 
     Returns:
@@ -59,7 +59,7 @@ def replace(path: Path, body: bytes) -> None:
     """Put a file with `body` in the place of `path`; not durable: a crash may lose it, but never cuts it short.
 
     Raises:
-        OSError: it could not be; what was there stays.
+        OSError: it could not be written; the former file stays.
     """
     aside = _aside(path)
     try:

@@ -154,7 +154,7 @@ class Session:
         return Unavailable(f"nothing was recorded: {self.name} says: {self._reason(error)}")
 
     def _reason(self, error: psycopg.Error) -> str:
-        """What went wrong, in one line and without a password, should a library ever quote one."""
+        """An error in one line and without a password, should a library ever quote one."""
         text = " ".join(str(error).split()) or type(error).__name__
         for name in _SECRETS:
             if self._given.get(name):
@@ -179,7 +179,7 @@ def names_server(text: str) -> bool:
 
 
 def carries_password(url: str) -> bool:
-    """Whether whoever sees the URL sees a password.
+    """Whether the URL shows a password.
 
     Raises:
         SettingsError: it can not be understood.

@@ -46,7 +46,7 @@ class Journal(Reads, Protocol):
         """A fair turn among writers. Fairness only: an append without it is safe too.
 
         Args:
-            meanwhile: what is worth doing once this writer is the next, while another still has the turn.
+            meanwhile: called once this writer is the next, while another still has the turn.
         """
         ...
 

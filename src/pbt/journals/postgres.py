@@ -1,7 +1,7 @@
 """A journal in PostgreSQL, for servers that can be replaced: any number of them may stand on it.
 
 An append is one statement, and so one transaction: it inserts only if the last entry is the expected one, and
-the primary key refuses whoever comes second. Each append has a random key, kept with its rows: where the
+the primary key refuses the second writer. Each append has a random key, kept with its rows: where the
 connection was lost before the answer came, the same append with the same key is tried again, which either
 inserts, or waits for the first attempt to end and finds its key. So success is known to be success.
 """
@@ -21,7 +21,7 @@ from pbt.journals.database import OutcomeUnknown, Session
 from pbt.journals.journal import Raced
 
 _log = logging.getLogger("pbt")
-_BATCH = 2000
+BATCH = 2000
 """Entries read at once, so that a long history is never in memory whole."""
 _READ = """
 SELECT number, body FROM pbt_entries
@@ -75,7 +75,7 @@ class PostgresJournal:
             Unavailable: the database is away.
         """
         while True:
-            rows = self._session.ask(_READ, self._own(after=after, batch=_BATCH))
+            rows = self._session.ask(_READ, self._own(after=after, batch=BATCH))
             if rows and rows[-1][0] != after + len(rows):
                 raise JournalError(
                     f"{self._session.name}: an entry of {self._population} after number {after} is missing: "
@@ -84,7 +84,7 @@ class PostgresJournal:
             yield from (body for _, body in rows)
             after += len(rows)
             self._seen = max(self._seen, after) if rows else self._seen
-            if len(rows) < _BATCH:
+            if len(rows) < BATCH:
                 return
 
     def append(self, expected: int, entries: Sequence[bytes]) -> None:
@@ -126,7 +126,7 @@ class PostgresJournal:
     def fair_turn(self, meanwhile: Callable[[], None] | None = None) -> AbstractContextManager[object]:
         """Nothing: a server that hangs with a turn in its hands would stop the one that is to replace it.
 
-        Who loses a race asks again; workers ask one server as long as it lives, so races are rare.
+        The loser of a race asks again; workers ask one server as long as it lives, so races are rare.
         """
         return nullcontext()
 

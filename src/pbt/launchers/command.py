@@ -51,7 +51,7 @@ def _why_not(name: str) -> str:
 
 
 def _script(command: Sequence[str]) -> Path | None:
-    """The file that a Python is to run, if that is what the command does."""
+    """The script that the command has a Python run, if it does."""
     if not _PYTHON.fullmatch(os.path.basename(command[0])):
         return None
     rest = iter(command[1:])

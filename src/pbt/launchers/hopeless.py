@@ -17,12 +17,11 @@ _HOPELESS = frozenset(
 def hopeless(code: int, output: str) -> str | None:
     """The line of a worker's output that says why it ended, if it would end so every time; else None.
 
-    Whether that is so a launcher knows only while nobody has reported anything: later on, files may be missing
-    that come back.
+    A launcher can tell only before the first report of the run: later on, files may be missing for a while.
 
     Args:
         code: its exit code.
-        output: the end of what it printed.
+        output: the end of its output.
     """
     lines = [line.rstrip() for line in output.splitlines()]
     if code == 1:

@@ -32,7 +32,7 @@ from pbt.settings import Wanted
 from pbt.worker.orders import START_TIMEOUT, Orders
 
 RESTARTS = 3
-"""Ends of one worker in a row with nothing to show and nobody else at fault, after which it is not started again."""
+"""Failures of one worker in a row, none its member's fault, after which it is not started again."""
 _PAUSE = 0.1
 
 
@@ -41,11 +41,11 @@ class LocalRun:
 
     Args:
         where: the folder or URL of the population.
-        command: what a worker runs.
+        command: the command that each worker runs.
         workers: how many run at once; more members than workers is normal.
-        settings: what the command line asked for; it wins over the scripts.
-        follower: the journal, for looking on.
-        coordinator: for telling it that a worker has ended.
+        settings: those of the command line, which override the scripts'.
+        follower: reads the journal.
+        coordinator: is told which workers have ended.
         logs: how the names of the workers' files begin, as `fresh_logs` gives it.
         gpus: names of GPUs, dealt out in turn.
         stall: seconds without a report after which a worker is ended and started again; None: never.
@@ -88,10 +88,10 @@ class LocalRun:
         self.interrupted = 0
 
     def run(self, show: Callable[[], None] = lambda: None) -> None:
-        """Train until the population is finished, all workers have failed, or somebody interrupts.
+        """Train until the population is finished, all workers have failed, or the run is interrupted.
 
         Args:
-            show: called several times a second, to show how things stand.
+            show: called several times a second, to update a display.
         """
         self._meeting = Path(tempfile.mkdtemp(prefix="pbt-start-"))
         self._began = time.monotonic()
@@ -192,7 +192,7 @@ class LocalRun:
     def _is_members_fault(self, held: Sequence[tuple[int, int]], worker: Worker) -> bool:
         """Whether the end counts against the member that was held last, which bounds how often it is repeated.
 
-        A worker that never had anything to show may itself be what is wrong, where others do better with the members.
+        A worker that never reported a checkpoint may itself be at fault, where other workers do better.
         """
         if not held:
             return False
@@ -211,7 +211,7 @@ class LocalRun:
                 self.failures.append(f"member {m.id} ({values}): {m.why.note}{tail}")
 
     def _show(self, why: str, output: str) -> None:
-        """The end of a failed worker's output, unless it is what was shown last."""
+        """Show the end of a failed worker's output, unless the same was shown before."""
         kind = _last_words(output)
         if not output:
             self._say(f"{why}; it had printed nothing")
@@ -222,7 +222,7 @@ class LocalRun:
             self._say(f"{why}; the end of its output:\n{_indented(output)}")
 
     def _release(self, held: Sequence[tuple[int, int]]) -> bool:
-        """Give back what the dead process held. Whether somebody else had taken over what it held last."""
+        """Give back the members that the dead process held; whether another worker had taken over the last of them."""
         members = self._follower.members
         for member, number in held:
             lease = members[member].lease

@@ -1,4 +1,4 @@
-"""Stalls: workers that hang. They hold a member that could be trained, or leave one free, and say nothing."""
+"""Stalls: workers that hang. They hold a member that could be trained, or leave one free, and report nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Stalls:
     """Judges workers by the journal.
 
     Args:
-        limit: seconds without a word after which a worker hangs; None: nobody ever does.
+        limit: seconds without a journal entry after which a worker counts as hung; None: never.
         clock: monotonic seconds.
     """
 
@@ -22,7 +22,7 @@ class Stalls:
         self._heard: dict[str, float] = {}
 
     def heard(self, token: str) -> None:
-        """The worker that carries `token` said something, or was started."""
+        """The worker that carries `token` wrote an entry, or was started."""
         self._heard[token] = self._clock()
 
     def hangs(self, token: str, population: Population | None) -> bool:
@@ -38,7 +38,7 @@ class Stalls:
 def _has_work(token: str, population: Population) -> bool:
     """Whether the worker holds a member that does not wait, or holds none although one is free.
 
-    A lease on a member that is done holds nothing any more, though nobody says that it ended.
+    A lease on a member that is done holds nothing any more, though no entry says that it ended.
     """
     free = False
     for m in population.members:

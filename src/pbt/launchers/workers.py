@@ -31,7 +31,7 @@ class Worker:
 
     Attributes:
         token: begins the nonces of the present process's leases, so that the journal tells whose they are.
-        failures: ends with nothing to show and nobody else at fault, one after another.
+        failures: ends in a row without a reported checkpoint that count against the worker, not its member.
         useful: some process in this slot reported with a checkpoint.
         over: it is not started again.
         stalled: the present process hung, and is being ended.
@@ -80,7 +80,7 @@ class Worker:
         return shlex.quote(str(self.log))
 
     def reap(self, watchdog: Watchdog) -> int | None:
-        """The exit code, once, if the process has ended; what it left running is ended too."""
+        """The exit code, once, if the process has ended; processes that it left running are ended too."""
         if self.process is None or (code := self.process.poll()) is None:
             return None
         send(self.process.pid, 9)
@@ -89,12 +89,12 @@ class Worker:
         return code
 
     def signal(self, number: int) -> None:
-        """Send a signal to the process and whatever it started."""
+        """Send a signal to the process and its process group."""
         if self.process is not None:
             send(self.process.pid, number)
 
     def ask(self, here: Path) -> None:
-        """Ask to save and end: what trains alone, since its helpers, such as those that load data, are still needed.
+        """Ask the training processes to save and end; helpers, such as data loaders, are still needed until then.
 
         Args:
             here: tells which processes have joined; before one has, all are asked.
@@ -117,7 +117,7 @@ class Worker:
         return True
 
     def tail(self) -> str:
-        """The end of the present process's output, without what moves a terminal's cursor or colours it."""
+        """The end of the present process's output, without a terminal's control sequences."""
         with self.log.open("rb") as output:
             end = output.seek(0, os.SEEK_END)
             output.seek(max(self._output_from, end - _TAIL_BYTES))

@@ -1,6 +1,6 @@
 """The sign of life of workers on several machines: a counter in a file, which its holder rewrites.
 
-Nobody compares clocks of two machines: a holder is presumed dead once an observer has seen its counter stand
+Clocks of two machines are never compared: a holder is presumed dead once an observer has seen its counter stand
 still for a term of the observer's own monotonic time. Reports need not be looked at, since a process that
 reports also counts.
 """
@@ -105,40 +105,40 @@ class FilesLiveness:
             return self._still(SERVER, 0)
         return lease.sign == "here"
 
-    def _still(self, who: str, number: int) -> bool:
+    def _still(self, name: str, number: int) -> bool:
         """Whether a counter has been seen to stand still for a term.
 
-        Only time in which somebody looked counts, so that neither an outage of the file system nor an observer
+        Only time between two looks counts, so that neither an outage of the file system nor an observer
         that was stopped makes all holders look dead.
         """
         now, look_every = self._clock(), self._term / LOOKS
-        seen = self._seen.get(who)
+        seen = self._seen.get(name)
         if seen is not None and seen.number != number:
             seen = None
         if seen is not None and now - seen.at < look_every:
             return seen.still >= self._term
         try:
-            text = self._read(who, number)
+            text = self._read(name, number)
         except OSError as error:
-            _log.debug("no sign of life of %s can be read: %s", who, error)
-            self._seen.pop(who, None)
+            _log.debug("no sign of life of %s can be read: %s", name, error)
+            self._seen.pop(name, None)
             return False
         still = 0.0
         if seen is not None and seen.text == text:
             still = seen.still + min(now - seen.at, self._term / 4)
-        self._seen[who] = _Seen(number, now, text, still)
+        self._seen[name] = _Seen(number, now, text, still)
         return still >= self._term
 
-    def _read(self, who: str, number: int) -> bytes:
-        """The counter of a lease; what holders of other leases wrote into the file says nothing about this one."""
+    def _read(self, name: str, number: int) -> bytes:
+        """The counter of a lease; b"" if the file has the counter of another lease, or there is none."""
         try:
-            text = self._path(who).read_bytes()
+            text = self._path(name).read_bytes()
         except FileNotFoundError:
             return b""
         return text if text.split(b" ")[0] == b"%012d" % number else b""
 
-    def _path(self, who: str) -> Path:
-        return self._folder / f"{who}.count"
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.count"
 
 
 class _Beating:

@@ -103,7 +103,7 @@ class FlockLiveness:
             close_lock(fd)
 
     def dead(self, member: int, lease: Lease) -> bool:
-        """Whether nobody holds the lock; a lease that a server gave is dead once the server is, for a term."""
+        """Whether the lock is free; a lease that a server gave is dead once the server is, for a term."""
         if _is_block(lease.sign) or lease.sign == self.kind:
             return self._held.get(member) != lease.sign and free(self._path(member, lease.sign))
         if lease.sign == "server":
@@ -128,7 +128,7 @@ def _is_block(sign: str) -> bool:
 def free(path: Path) -> bool:
     """Whether a *shared* lock succeeds: two observers with exclusive ones would take each other for the holder.
 
-    Who may not look does not know, and takes nobody for dead.
+    Without permission to look it counts as held: the holder is not taken for dead.
     """
     try:
         fd = open_seen(path)

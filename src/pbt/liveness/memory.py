@@ -14,10 +14,13 @@ MOST = 5.0
 
 
 class MemoryLiveness:
-    """Leases given by this server; those that workers took in the folder itself are judged by their signs there.
+    """Leases given by this server; those that workers took in the folder itself are judged by the folder's liveness.
 
     After the server's restart every lease has a full term. Time passes only while the server runs: one that was
-    stopped for a minute has not yet read what the holders said meanwhile.
+    stopped for a minute has not yet read the holders' requests of that minute.
+
+    Attributes:
+        heard: by (member, number of the lease): when its holder was last heard of, in seconds of this server's time.
     """
 
     kind = "server"
@@ -28,7 +31,7 @@ class MemoryLiveness:
         self._term = term
         self._seen = clock()
         self._behind = 0.0
-        self._last: dict[tuple[int, int], float] = {}
+        self.heard: dict[tuple[int, int], float] = {}
         self._newest: dict[int, int] = {}
 
     def tick(self) -> None:
@@ -47,26 +50,26 @@ class MemoryLiveness:
         return self.kind
 
     def beat(self, member: int, number: int) -> None:
-        """Its holder lives."""
+        """Note a sign of life of its holder."""
         self._note(member, number)
 
     def _note(self, member: int, number: int) -> float:
         before = self._newest.setdefault(member, number)
-        if before != number:  # a member has one holder: nobody asks about earlier leases any more
-            self._last.pop((member, before), None)
+        if before != number:  # a member has one holder: earlier leases are over
+            self.heard.pop((member, before), None)
             self._newest[member] = number
-        self._last[member, number] = now = self._now()
+        self.heard[member, number] = now = self._now()
         return now
 
     def let_go(self, member: int) -> None:
         """Its holder trains it no longer."""
-        self._last.pop((member, self._newest.pop(member, 0)), None)
+        self.heard.pop((member, self._newest.pop(member, 0)), None)
 
     def dead(self, member: int, lease: Lease) -> bool:
-        """Whether nothing was heard of the holder for a term."""
+        """Whether there was no sign of life of the holder for a term."""
         if lease.sign != self.kind:
             return self._folder.dead(member, lease)
-        last = self._last.get((member, lease.number))
+        last = self.heard.get((member, lease.number))
         if last is None:
             last = self._note(member, lease.number)
         return self._now() - last > self._term

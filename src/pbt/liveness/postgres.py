@@ -1,7 +1,7 @@
 """Signs of life that any of several servers may hear and every one of them judges: counters in PostgreSQL.
 
-What is heard is noted in memory; one thread a server writes it every few seconds, for all populations at once,
-and looks at what the others have written. So a sign costs nothing in the path of a report, and time is only
+Signs of life are noted in memory; one thread a server writes them every few seconds, for all populations at once,
+and reads those of the other servers. So a sign costs nothing in the path of a report, and time is only
 ever taken from this observer's own monotonic clock.
 """
 
@@ -110,7 +110,11 @@ class HeartbeatTable:
 
 
 class PostgresLiveness:
-    """The signs of life of one population, as one server hears and sees them."""
+    """The signs of life of one population, as one server hears and sees them.
+
+    Attributes:
+        heard: by (member, number of the lease): when its holder was last heard of, in seconds of the clock.
+    """
 
     kind = "postgres"
 
@@ -119,7 +123,7 @@ class PostgresLiveness:
         self._term = term
         self._lock = threading.Lock()
         self._looked = clock()
-        self._last: dict[Key, float] = {}
+        self.heard: dict[Key, float] = {}
         self._beats: dict[Key, int] = {}
         self._new = New(set(), set())
 
@@ -133,7 +137,7 @@ class PostgresLiveness:
     def beat(self, member: int, number: int) -> None:
         """Its holder lives."""
         with self._lock:
-            self._last[member, number] = self._clock()
+            self.heard[member, number] = self._clock()
             self._new.heard.add((member, number))
 
     def tick(self) -> None:
@@ -142,33 +146,33 @@ class PostgresLiveness:
     def let_go(self, member: int) -> None:
         """Its holder trains it no longer."""
         with self._lock:
-            self._last = {key: last for key, last in self._last.items() if key[0] != member}
+            self.heard = {key: last for key, last in self.heard.items() if key[0] != member}
 
     def dead(self, member: int, lease: Lease) -> bool:
         """Whether neither this server nor another has heard of the holder for a term, as far as could be seen."""
         if lease.sign != self.kind:
             return False
         with self._lock:
-            last = self._last.setdefault((member, lease.number), self._clock())
+            last = self.heard.setdefault((member, lease.number), self._clock())
             return self._looked - last > self._term
 
     def take(self) -> New:
-        """What is new since this was asked last. Earlier leases of a member that was given anew are forgotten."""
+        """Signs of life and leases since the last call. A new lease ends the earlier ones of its member."""
         with self._lock:
             new, self._new = self._new, New(set(), set())
             newest = dict(sorted(new.given))
-            self._last = {key: last for key, last in self._last.items() if key[1] >= newest.get(key[0], 0)}
+            self.heard = {key: last for key, last in self.heard.items() if key[1] >= newest.get(key[0], 0)}
             return new
 
     def saw(self, beats: dict[Key, int]) -> None:
-        """The counters, just read. One that moved is a sign; after a gap everybody begins a full term."""
+        """Take the counters, just read. One that moved is a sign of life; after a gap every lease has a full term."""
         with self._lock:
             now = self._clock()
-            moved = set(self._last) if now - self._looked > _GAP else set()
+            moved = set(self.heard) if now - self._looked > _GAP else set()
             moved.update(key for key, count in beats.items() if self._beats.get(key) != count)
-            self._last.update((key, now) for key in moved)
-            newest = dict(sorted(self._last))  # another server may have given the later ones
-            self._last = {key: last for key, last in self._last.items() if key[1] == newest[key[0]]}
+            self.heard.update((key, now) for key in moved)
+            newest = dict(sorted(self.heard))  # another server may have given the later ones
+            self.heard = {key: last for key, last in self.heard.items() if key[1] == newest[key[0]]}
             self._beats, self._looked = beats, now
 
 

@@ -1,1 +1,1 @@
-"""From what a user writes for "where" to a population and what belongs to it."""
+"""From "where" (a folder or a URL, as the user gives it) to a population, its journal and its checkpoints."""

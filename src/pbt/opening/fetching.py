@@ -33,7 +33,7 @@ def fetch(where: str, member: int | None, to: Path) -> Checkpoint:
         to: the folder, which must not exist.
 
     Raises:
-        SettingsError: `to` exists, or what was asked for is not pbt's to find.
+        SettingsError: `to` exists, or the checkpoints are foreign.
         CheckpointError: there is none, or it is not whole.
         OutOfReach: the object store can not be reached.
     """
@@ -49,7 +49,7 @@ def fetch(where: str, member: int | None, to: Path) -> Checkpoint:
             _copy(_store(where, population.settings), wanted.id, to)
         except CheckpointError:
             if tried == wanted.id:
-                raise  # twice, and nobody has replaced it
+                raise  # damaged twice, and not replaced meanwhile
             tried = wanted.id
         else:
             return wanted
@@ -60,10 +60,10 @@ def _wanted(population: Population, member: int | None) -> Checkpoint:
     if population.settings.foreign:
         best = population.best
         said = "" if best is None else f"; the best is the one it calls {best.id!r}"
-        raise SettingsError(f"this population's checkpoints are its script's own, who alone can find them{said}")
+        raise SettingsError(f"this population's checkpoints are its script's own: it alone can find them{said}")
     found = population.best if member is None else population.member(member).checkpoint
     if found is None:
-        whose = "nobody has" if member is None else f"member {member} has not"
+        whose = "no member has" if member is None else f"member {member} has not"
         raise CheckpointError(f"{whose} saved a checkpoint with a finite score yet: there is nothing to fetch")
     return found
 
@@ -83,7 +83,7 @@ def _store(where: str, settings: Settings) -> CheckpointStore:
 
 
 def _copy(store: CheckpointStore, id: str, to: Path) -> None:
-    """What lies there in the end was looked at, byte for byte where it has hashes."""
+    """Check the copy, byte for byte where the manifest has hashes."""
     source = store.fetch(id)
     aside = to.with_name(f".{to.name[:200]}.{secrets.token_hex(4)}")
     try:

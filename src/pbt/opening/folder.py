@@ -38,7 +38,7 @@ JOURNAL_ENV = "PBT_JOURNAL"
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """What ``population.json`` says; `id` tells this folder from every other."""
+    """The content of ``population.json``; `id` tells this folder from every other."""
 
     format: int = 1
     journal: str = "sqlite"
@@ -46,10 +46,10 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 def path_of(folder: str | Path) -> Path:
-    """The absolute path of what a user wrote; `~` is his home, for training and for looking on alike.
+    """The absolute path of a folder as given; `~` is the user's home, for training and for reading alike.
 
     Raises:
-        SettingsError: it names the home of a user who is not there.
+        SettingsError: it names the home of an unknown user.
     """
     try:
         return Path(folder).expanduser().absolute()
@@ -65,7 +65,7 @@ def coordinator(folder: str | Path, kind: str | None = None) -> Coordinator:
 
     Raises:
         SettingsError: the folder can not hold one.
-        JournalError: what lies there is damaged, or newer than this version.
+        JournalError: it is damaged, or newer than this version.
     """
     path = prepare(folder, kind)
     check_writable(path)
@@ -89,7 +89,7 @@ def journal(path: Path) -> SQLiteJournal | FilesJournal:
 
 
 def alive(path: Path) -> FlockLiveness | FilesLiveness:
-    """The sign of life that workers in this folder give: what every machine can see that may have one there."""
+    """The kind of liveness for workers in this folder: one that every machine with a worker there can see."""
     if kept_in(path) == "files":
         from pbt.liveness.files import FilesLiveness
 

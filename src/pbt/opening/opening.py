@@ -1,4 +1,4 @@
-"""From what a user writes for "where" (a folder or a URL) to a coordinator and its checkpoints."""
+"""From "where" (a folder or a URL, as the user gives it) to a coordinator and its checkpoints."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Opened(NamedTuple):
-    """A population and what belongs to it.
+    """A population, with its coordinator and its store.
 
     Attributes:
         where: the folder, absolute, or the URL.
@@ -33,7 +33,7 @@ class Opened(NamedTuple):
     logs: Path
 
     def store(self, checkpoints: str) -> CheckpointStore | None:
-        """What keeps the checkpoints, from the population's setting; None if they are foreign.
+        """The store of the checkpoints, by the population's setting; None if they are foreign.
 
         Raises:
             SettingsError: a package is missing.

@@ -1,4 +1,4 @@
-"""What can be saved of a population whose journal is damaged: a copy that ends where the damage begins.
+"""Salvage of a population whose journal is damaged: a copy that ends where the damage begins.
 
 The damaged folder is only read. A journal is a chain: an entry after a damaged one says nothing without it. So the
 copy has the entries up to there, and the checkpoints that these refer to; it trains on from them.
@@ -35,12 +35,12 @@ _BATCH = 1000
 
 
 class Readable(NamedTuple):
-    """What can still be read of a journal.
+    """The readable beginning of a journal.
 
     Attributes:
         kind: of the journal: "sqlite" or "files".
         bodies: the entries from the first on, as far as they follow from one another.
-        population: what they fold to; None if there are none.
+        population: their fold; None if there are none.
         reports: how far that is, in words.
     """
 
@@ -51,7 +51,7 @@ class Readable(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What a copy has: how many entries, which checkpoints, and which ones that it refers to are lost."""
+    """The content of a copy: how many entries, which checkpoints, and which lost ones it refers to."""
 
     entries: int
     checkpoints: list[str]
@@ -83,7 +83,7 @@ def readable(folder: Path) -> Readable:
 
 
 def save(folder: Path, to: Path) -> Saved:
-    """Make a new folder with what can still be read.
+    """Make a new folder with the readable part.
 
     Raises:
         SettingsError: `to` exists and is not empty, or nothing can be saved.
@@ -159,7 +159,7 @@ def _copy(folder: Path, target: Path, id: str) -> bool:
 
 
 def _in_files(journal: Path) -> Iterator[bytes]:
-    """Every whole append of whichever file, in order: what came just before an append is often carried by it, too."""
+    """Every whole append in any file, in order: a file often repeats the appends just before its own."""
     frames: dict[int, Frame] = {}
     for path in sorted(journal.iterdir()):
         if path.name.isdecimal():

@@ -1,1 +1,1 @@
-"""What a population is: its entries, the value that they fold to, the rules, lineage and schedule."""
+"""The population: its entries, the value that they fold to, the rules, lineage and schedule."""

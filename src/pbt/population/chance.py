@@ -1,7 +1,7 @@
 """All chance in the package: a pure function of (seed, member, decisions, purpose).
 
-Nothing here has state. A restart, another member or one more hyperparameter shifts nobody's draws,
-because every draw names what it is for.
+Nothing here has state. A restart, another member or one more hyperparameter shifts no other draws,
+because every draw names its purpose.
 """
 
 from __future__ import annotations
@@ -38,5 +38,5 @@ class Chance:
         return int(self.uniform(purpose) * n)
 
     def generator(self, purpose: str) -> random.Random:
-        """A generator for what needs many draws."""
+        """A generator, where many draws are needed."""
         return random.Random(self.integer(purpose))

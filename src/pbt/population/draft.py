@@ -139,7 +139,7 @@ class Draft:
                 self.contend(m.checkpoint, key_of(m.checkpoint.score, self.settings.maximize))
 
     def settle(self) -> None:
-        """What became stale, by an event or by decisions, is to be deleted if nobody needs it now."""
+        """Have checkpoints that became stale, by an event or by decisions, deleted if they are referenced no longer."""
         if self._stale:
             if not self.settings.foreign:
                 self._drop_unreferenced()
@@ -168,7 +168,9 @@ class Draft:
         )
 
     def _drop_unreferenced(self) -> None:
-        """What nobody can need any longer is deleted by whose report or lease made it so, else by whose it was.
+        """Put each unreferenced checkpoint on the `drop` list of the member whose report or lease released it.
+
+        If that member did not speak, on the first speaker's.
 
         A worker deletes its own member's older checkpoints in any case, those that are not in `kept`.
         """

@@ -1,4 +1,4 @@
-"""The words of the journal: what an entry may say. One definition serves journal, wire and API document.
+"""The vocabulary of the journal: its events and decisions. One definition serves journal, wire and API document.
 
 Fields at their default are not written; numbers as `pbt.space.numbers` says.
 """
@@ -27,14 +27,14 @@ Ready = Annotated[int, msgspec.Meta(ge=-LARGEST, le=2 * LARGEST)]
 
 
 Score = Number | tuple[Number, ...] | dict[str, Number]
-"""What is reported: a number, several evaluations whose mean is the score, or several objectives by name.
+"""A reported score: a number, several evaluations whose mean is the score, or several objectives by name.
 
 Objectives are reserved: strategies that rank one number, as all do that come with the package, refuse them.
 """
 
 
 class Checkpoint(Part, frozen=True, gc=False):
-    """The whole training state of a member at one report, and what was known of it then."""
+    """The whole training state of a member at one report, with its score, step and hyperparameters then."""
 
     id: str
     member: Count
@@ -58,7 +58,7 @@ class Why(Part, frozen=True, gc=False):
 
 
 class Decision(Part, frozen=True, gc=False):
-    """What becomes of one member: the only thing that ever changes its weights or hyperparameters.
+    """A decision on one member: the only thing that ever changes its weights or hyperparameters.
 
     Attributes:
         ready: the next report at or past this step carries a checkpoint and makes the member due.
@@ -111,7 +111,7 @@ class Decision(Part, frozen=True, gc=False):
 
 
 class Past(Part, frozen=True, gc=False):
-    """What a worker would have reported while its coordinator was away: curve, without a checkpoint."""
+    """A report made while the coordinator was away: a point of the curve, without a checkpoint."""
 
     step: int
     score: Score
@@ -119,11 +119,11 @@ class Past(Part, frozen=True, gc=False):
 
 
 class Report(Part, frozen=True, gc=False, kw_only=True):
-    """What a worker says of its member; its key is (member, lease, seq).
+    """A worker's report on its member; its key is (member, lease, seq).
 
     Attributes:
         decided: how many decisions this worker knows of for its member.
-        history: what it could not say before, since the coordinator was away; in order, all before `step`.
+        history: reports that could not be sent while the coordinator was away; in order, all before `step`.
         score: see `Score`.
         used: hyperparameters read back from the training code.
     """
@@ -203,7 +203,7 @@ class Absent(_Event, frozen=True, gc=False, tag="absent"):
 
 
 class Steered(_Event, frozen=True, gc=False, tag="steered"):
-    """A change from outside; what it does to members stands in the entry's decisions. `nonce`: told twice is once."""
+    """A change from outside; its effects on members are the entry's decisions. `nonce`: told twice is once."""
 
     change: dict[str, Any]
     by: Word = ""
@@ -214,7 +214,7 @@ Event = Created | Leased | Released | Reported | Explored | Lost | Absent | Stee
 
 
 class Entry(Part, frozen=True, gc=False):
-    """What happened, and the decisions that it caused. `time` (seconds since 1970) is for people only."""
+    """An event, and the decisions that it caused. `time` (seconds since 1970) is for people only."""
 
     time: float
     event: Event

@@ -50,7 +50,7 @@ def apply(population: Population | None, entry: Entry) -> Population:
 
 
 def apply_all(population: Population | None, entries: Iterable[Entry]) -> Population:
-    """The population after all `entries`: what applying one after the other gives, without the values in between.
+    """The population after all `entries`, as by applying one after the other, without the values in between.
 
     Raises:
         JournalError: there are none, and nothing before them.
@@ -74,7 +74,7 @@ def refold(entries: Iterable[Entry]) -> Population:
 
 
 def happened(population: Population | None, event: Event) -> Population:
-    """The population with the event applied, before anybody decides."""
+    """The population with the event applied, before any decision."""
     return _created(event) if population is None else _happen(Draft(population), event).freeze()
 
 

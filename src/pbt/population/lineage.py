@@ -1,4 +1,4 @@
-"""Who took over whose weights, when: a forest of segments, which listens to the fold."""
+"""Lineage: which member took over whose weights, and when, as a forest of segments that listens to the fold."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Segment:
 
 
 def name_of(checkpoint: Checkpoint) -> tuple[str, int, int]:
-    """What tells a checkpoint from every other one of its population."""
+    """The identity of a checkpoint within its population."""
     return checkpoint.id, checkpoint.member, checkpoint.step
 
 
@@ -55,7 +55,7 @@ class Lineage:
     Attributes:
         current: each member's present segment.
         wrote: the segment in which each checkpoint was written, and the checkpoint's step; by id, member and step,
-            since whoever keeps checkpoints elsewhere may use a name again.
+            since the names of foreign checkpoints may be used again.
     """
 
     segments: list[Segment] = field(default_factory=list)
@@ -142,7 +142,7 @@ class Lineage:
 
     @staticmethod
     def _set_back(segment: Segment, step: int) -> None:
-        """A new holder goes on from `step`: what came after it is no part of this lineage any longer."""
+        """A new holder goes on from `step`: later reports are no part of this lineage any longer."""
         later = [values for at, values in segment.changes if at > step]
         segment.changes = [(at, values) for at, values in segment.changes if at <= step]
         if later:

@@ -13,7 +13,7 @@ from pbt.population.member import MemberState
 
 
 class Evidence(Protocol):
-    """What a population, or one that is being changed, tells of its script: see `Population`."""
+    """A population, or one that is being changed, as far as it tells of its script: see `Population`."""
 
     @property
     def shown(self) -> int:
@@ -38,7 +38,7 @@ def nothing_to_show(m: MemberState) -> bool:
 
 
 def is_suspect(m: MemberState) -> bool:
-    """It never had anything to show for what it was last given, or has failed already while others did well."""
+    """It never had a checkpoint since it was last given weights, or has failed already while others did well."""
     return not m.standing or m.losses > 0
 
 

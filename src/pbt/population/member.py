@@ -34,7 +34,7 @@ class MemberState(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         hyperparameters: None before birth, and while they are owed.
         checkpoint: the current one: its own last, or the one that it took over and has not yet replaced.
-        before: the one that it had before the current one, since it was last given weights: what it falls back on.
+        before: the one that it had before the current one, since it was last given weights: the one to fall back on.
         teachers: further checkpoints that its last decision which gave it weights named: they stay loadable.
         start: how its worker begins: the word of the decision that gave it its weights; "on" once it has saved.
         contends: its checkpoints may become the best, and reach the goal.
@@ -113,7 +113,7 @@ class MemberState(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def waits(self) -> bool:
-        """It can not be trained before somebody decides or explores."""
+        """It can not be trained before a decision or an exploration."""
         return self.due or self.owed > 0
 
     @property

@@ -78,7 +78,7 @@ class Population(msgspec.Struct, frozen=True, gc=False):
         return (m for m in self.members if m.owed)
 
     def references(self, checkpoint: str, owner: int) -> bool:
-        """Whether anybody may still need this checkpoint of `owner`."""
+        """Whether this checkpoint of `owner` is still referenced."""
         return references(self.members[owner], self.best, self.borrowed, checkpoint)
 
     def kept(self, owner: int) -> tuple[str, ...]:
@@ -91,7 +91,7 @@ class Population(msgspec.Struct, frozen=True, gc=False):
         return tuple(ids) if len(ids) < 2 else tuple(sorted(ids))
 
     def referenced(self) -> frozenset[str]:
-        """The ids of all checkpoints that anybody may still need."""
+        """The ids of all checkpoints that are still referenced."""
         held = {c.id for m in self.members for c in m.holds}
         return frozenset(held.union(() if self.best is None else (self.best.id,)))
 

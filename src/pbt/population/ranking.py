@@ -1,4 +1,4 @@
-"""An ordered tuple of (key, member): who stands where, kept sorted as scores come in.
+"""The ranking: an ordered tuple of (key, member), kept sorted as scores come in.
 
 The key is the score with its sign turned so that smaller is better; a score that is not finite gets
 +infinity and so stands behind every other. Equal keys: the lower id ranks higher.

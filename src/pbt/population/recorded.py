@@ -1,4 +1,4 @@
-"""What a population is: its settings, fixed by the first entry, as the journal records them."""
+"""The settings of a population, fixed by the first entry, as the journal records them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Count = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
 """Below 0 is refused where it is understood, with a sentence that says more."""
 
 Word = Annotated[str, msgspec.Meta(max_length=200)]
-"""Something short that somebody else chose."""
+"""A short text from a user or a client."""
 
 
 OWN, FOREIGN = "own", "foreign"
@@ -32,19 +32,19 @@ class StrategyRecord(Part, frozen=True, gc=False):
 
 
 class Settings(Part, frozen=True, gc=False, kw_only=True, omit_defaults=False):
-    """What a population is, fixed by its first entry. All of it is written: a later default changes no old run.
+    """The settings of a population, fixed by its first entry. All are written: a later default changes no old run.
 
     Attributes:
         space: hyperparameters by name, each with its domain.
         maximize: whether a higher score is better.
         seed: of all chance, 0 or more.
         interval: steps between two decisions on a member, 1 or more.
-        strategy: what decides, with all its parameters.
+        strategy: the strategy that decides, with all its parameters.
         members: how many, 1 or more; None: open, every join makes one more.
         steps: how many each member is to do, 1 or more; None: until a goal or `finish`.
         goal: a finite score that ends the run once a checkpoint reaches it.
         initial: hyperparameters with which the first members are born.
-        quorum: nobody is exploited for a low rank before this many members, 1 or more, are ranked;
+        quorum: no member exploits for a low rank before this many members, 1 or more, are ranked;
             None: max(2, half of the members that are not done).
         synchronous: decide for all members at once, at a barrier.
         barrier_timeout: seconds, above 0, without a living holder after which the barrier goes on without a member.

@@ -1,4 +1,4 @@
-"""Who is low, and who may be a parent: functions of a population that every strategy shares."""
+"""Which members are low, and which may be parents: functions of a population that every strategy shares."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def bad(m: MemberState) -> bool:
 
 
 def quorum(population: Population, undone: int | None = None) -> int:
-    """How many must be ranked before anybody is exploited for a low rank.
+    """How many must be ranked before a member exploits for its low rank.
 
     Otherwise half of all members would be exploited in the first round, against the first two.
 
@@ -93,7 +93,7 @@ def parents(
     """The checkpoints that `child` may take over: those of the first k of the standing, never its own.
 
     For a child that is replaced for its low rank alone, a parent must be strictly better (equals stand in an
-    arbitrary order), and past the step at which the child's present segment began: a parent that nobody trains
+    arbitrary order), and past the step at which the child's present segment began: a parent that is not trained
     would be copied for ever.
 
     Args:

@@ -1,4 +1,4 @@
-"""What was read back from the training code, held against what was decided."""
+"""The check of hyperparameters read back from the training code against those decided."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Stands(Protocol):
 
     @property
     def checkpoint(self) -> Checkpoint | None:
-        """The current one, with the hyperparameters of whoever wrote it."""
+        """The current one, with the hyperparameters under which it was written."""
         ...
 
 

@@ -21,7 +21,7 @@ class RequestCheck:
     """Checks requests.
 
     Args:
-        key: what they must carry.
+        key: the key that they must carry.
         hosts: names by which this server is expected to be called, besides this machine's own and any IP address.
     """
 

@@ -1,7 +1,7 @@
 """The ASGI application: JSON over HTTP in front of populations, by the table of routes.
 
-What workers say goes a short way of its own (a report costs a quarter less without the router); what
-people and pages ask for goes through Starlette.
+Workers' requests go a short way of their own (a report costs a quarter less without the router); those
+of people and pages go through Starlette.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _JSON = (b"content-type", JSON.encode())
 Header = tuple[bytes, bytes]
 
 Handler = Callable[[ServedPopulation, Any, object], Awaitable[Any]]
-"""From a population, what is asked and the connection that it came by to what is answered."""
+"""From a population, a request and the connection that it came by to its answer."""
 
 
 class Verb(NamedTuple):
@@ -74,7 +74,7 @@ class App:
 
     Args:
         populations: the populations.
-        request_check: what checks requests.
+        request_check: checks every request.
         verbose: prints a line for each new client, save and exploit.
         file_limit: bytes of the largest file of a checkpoint that is taken.
     """

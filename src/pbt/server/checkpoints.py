@@ -1,6 +1,6 @@
 """Checkpoints over HTTP, for workers that do not see the population's folder.
 
-What a request names is never taken for a path before `pbt.checkpoints.ids` has seen it. Files are read and
+Names in a request are never taken for paths before `pbt.checkpoints.ids` has checked them. Files are read and
 written in threads, a block at a time: neither the loop nor the served's commits wait for a disk.
 """
 
@@ -66,7 +66,7 @@ register_url_convertor("file", _FileConvertor())
 
 
 class ReceivedCheckpoints:
-    """What of a server's application has to do with checkpoints.
+    """The part of a server's application that handles checkpoints.
 
     Args:
         populations: the populations.
@@ -86,7 +86,7 @@ class ReceivedCheckpoints:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise CheckpointError(f"the checkpoint is not whole: {error.strerror}") from None
         except OSError as error:
-            if error.errno in FULL:  # as where the journal's disk is full: who waits loses nothing
+            if error.errno in FULL:  # as where the journal's disk is full: a worker that waits loses nothing
                 raise Unavailable(f"no room for checkpoints on the server ({error.strerror}); make room") from None
             raise OutOfReach(f"the server says: {error}") from None
 
@@ -233,7 +233,7 @@ class ReceivedCheckpoints:
             await served.call(served.coordinator.catch_up)
             population = served.coordinator.population
             if not population.finished:
-                raise Conflict("the population is not finished: somebody may need what nobody refers to yet")
+                raise Conflict("the population is not finished: unreferenced checkpoints may still be reported")
             return population.referenced()
 
         class Now(Iterable[str]):
@@ -266,7 +266,7 @@ def _is_published(path: Path, commit: Commit) -> bool:
 
 
 def _check_unnamed(served: ServedPopulation, id: str) -> None:
-    """No report has named the checkpoint: what lies there is of a future that the journal has lost."""
+    """Check that no report has named the checkpoint: one that lies there is of a future that the journal has lost."""
     member, lease, seq = parsed(id)
     last = served.coordinator.population.member(member).last
     if last is not None and (last.lease, last.seq) >= (lease, seq):

@@ -27,7 +27,7 @@ class Key:
     """The server's keys, as requests carry them.
 
     Args:
-        secret: opens everything; None: whoever comes may do all (``--no-key``).
+        secret: allows everything; None: every request is allowed (``--no-key``).
         file: where it lies, if in a file.
         reading: the second key, which only reads; None: there is none.
         read_file: where that lies, if in a file.
@@ -78,7 +78,7 @@ def key_for(folder: Path, host: str, key_file: Path | None, no_key: bool, read_k
     loopback = host in LOOPBACK
     if no_key:
         if not loopback:
-            raise SettingsError(f"--no-key on {host}: anybody on the network could train, read and stop; give a key")
+            raise SettingsError(f"--no-key on {host}: every user of the network could train, read and stop; give a key")
         return Key(None)
     secret, file = _found(KEY_ENV, key_file, folder / KEY_FILE, loopback)
     reading, read_file = _found(READ_KEY_ENV, read_key_file, folder / READ_KEY_FILE, loopback)

@@ -1,6 +1,6 @@
 """How much a server takes on, by how many files this process may have open at once (``ulimit -n``).
 
-What does not fit is refused with a sentence. Were descriptors to run out, nobody could be answered at all, and
+Requests beyond a limit are refused with a sentence. Were descriptors to run out, none could be answered at all, and
 populations that train could not be written.
 """
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 FILES_EACH = 8
 """Files that an open population has: database, WAL, its index, locks; and its snapshot while that is written."""
 SPARE = 96
-"""What is needed besides: the libraries' own, threads that read or write checkpoints, readers of journals."""
+"""Descriptors for the rest: the libraries' own, threads that read or write checkpoints, readers of journals."""
 MOST_OPEN = 200
 """Populations that are open at once where descriptors are plenty: each has a thread, too."""
 
@@ -26,7 +26,7 @@ class Limits(NamedTuple):
 
 
 def limits() -> Limits:
-    """What this process may take on now."""
+    """The limits for this process now."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:
         files = 1 << 20

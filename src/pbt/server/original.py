@@ -25,7 +25,7 @@ class PBTServer:
 
     Args:
         port: to listen on; 0 takes a free one, which `port` tells.
-        auth_key: what clients must give, text or bytes. With one the server listens on all interfaces, and the
+        auth_key: the key that clients must give, text or bytes. With one the server listens on all interfaces, and the
             wire is in clear; without one on loopback only.
         maximize_metric: whether a higher metric is better.
         verbose: print a line for each new client, save and exploit.
@@ -73,7 +73,7 @@ class PBTServer:
         return self._port
 
     def shut_down(self) -> None:
-        """End the server; what was saved stays, and a new server on the same folder goes on from there."""
+        """End the server; saves stay, and a new server on the same folder goes on from there."""
         process, self._process = self._process, None
         if process is None or os.getpid() != self._owner:
             return

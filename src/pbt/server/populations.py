@@ -1,8 +1,8 @@
 """The populations of a server: each, with its coordinator, and commits in groups.
 
-A group is whatever asked while the last commit ran: nobody sleeps to fill one. The commit runs in a
-thread of the served's own, so that a slow disk delays the answers that need it and nobody else; where one
-connection asks alone, there is nobody to delay, and the way to the thread and back is saved.
+A group is all requests that came while the last commit ran: none waits to fill one. The commit runs in a
+thread of the population's own, so that a slow disk delays only the answers that need it; where one
+connection asks alone, there is no other to delay, and the way to the thread and back is saved.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Populations:
     """All populations of a server, by name, each in its own folder below the server's.
 
     Args:
-        defaults: settings that a new population has where nobody asks for others.
+        defaults: settings of a new population where its creator asks for no others.
         strategies: strategies of the user's own, as module:Class, that workers may ask for. No other name is
             imported because a request says so.
         backing: where they are kept; by default in the folders themselves.
@@ -62,7 +62,7 @@ class Populations:
     def served(self, name: str) -> ServedPopulation:
         """A population by its name; its folder is made if need be.
 
-        It may be closed as soon as nobody has it `in_use`: whoever gives up control meanwhile asks for it again.
+        It may be closed as soon as no request has it `in_use`: a coroutine that awaits meanwhile asks for it again.
 
         Raises:
             Invalid: for a name that is none.

@@ -78,9 +78,9 @@ ROUTES = (
         query=(Query("after", "entries up to this number are left out"),),
     ),
     Route("POST", "/{name}/publish", "Make an uploaded checkpoint visible.", Commit, Answer),
-    Route("POST", "/{name}/drop", "Delete a checkpoint that nobody can need.", Drop, Answer),
+    Route("POST", "/{name}/drop", "Delete a checkpoint that is referenced no longer.", Drop, Answer),
     Route("POST", "/{name}/collect", "Delete what a member needs no longer.", Collect, Answer),
-    Route("POST", "/{name}/sweep", "Delete what nobody can need, at the end.", Sweep, Answer),
+    Route("POST", "/{name}/sweep", "Delete all unreferenced checkpoints, at the end.", Sweep, Answer),
     Route(
         "GET", FILE, "A file of a checkpoint; or how much of it has arrived.", answered=bytes, media=BYTES, also=Staged,
         query=(Query("upload", "ask about this upload, not about the checkpoint", pattern=UPLOAD),),

@@ -26,7 +26,7 @@ _LOOK_AGAIN = 1.0
 
 _LATELY = 0.02
 """Seconds: connections that ask within them share commits."""
-_QUICK = 0.005
+QUICK = 0.005
 """Seconds that a commit may hold up the event loop."""
 
 _log = logging.getLogger("pbt.server")
@@ -38,7 +38,7 @@ Group = list[tuple[Command, "asyncio.Future[list[Answer]]"]]
 class _Inline:
     """Whether a commit may run in the event loop, which saves two changes of thread: 10 to 20 % of a report's time.
 
-    It may where one connection alone has asked lately, so that nobody else is held up, and where the last commit, in
+    It may where one connection alone has asked lately, so that no other is held up, and where the last commit, in
     whichever thread, was quick.
 
     Args:
@@ -60,7 +60,7 @@ class _Inline:
 
     def took(self, seconds: float) -> None:
         """Note the time that a commit took."""
-        self._slow = seconds > _QUICK
+        self._slow = seconds > QUICK
 
 
 class ServedPopulation:

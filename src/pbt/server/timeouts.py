@@ -1,6 +1,6 @@
 """Limits on unfinished requests: bytes of the head, and seconds without progress.
 
-Nobody has shown a key before a request's head is complete; so its size is bounded, and so is the time that
+No key has been checked before a request's head is complete; so its size is bounded, and so is the time that
 half a request may hold a connection.
 """
 

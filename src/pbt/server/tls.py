@@ -45,7 +45,7 @@ def certificate_for(
         names: by which the server is called.
 
     Raises:
-        SettingsError: the files can not be used, or what was asked for contradicts itself.
+        SettingsError: the files can not be used, or the options contradict each other.
     """
     if own and (file or key):
         raise SettingsError("--tls makes a certificate, --cert brings one: give one of the two")

@@ -1,7 +1,7 @@
 """Domains: the values of one hyperparameter, and how they are drawn, perturbed and clipped.
 
 A draw is one number u in [0, 1); a domain turns it into a value. So a domain needs no generator, and
-whoever knows u can replay the value. `perturb` returns the new value together with the operation that
+the same u gives the same value again. `perturb` returns the new value together with the operation that
 made it, in the words that a decision's `why` records.
 """
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 from pbt.errors import Invalid, PBTError
 
 LARGEST = 2**53
-"""Of a step, and of every other count: what JSON readers everywhere read exactly."""
+"""Of a step, and of every other count: JSON readers everywhere read it exactly."""
 Number = float | Literal["nan", "inf", "-inf"]
 T = TypeVar("T")
 _PLAIN = (bool, int, float, str, type(None))
@@ -189,6 +189,6 @@ def short(x: Any) -> str:
     """How a value is shown in an error: one line, not too long, whatever it is."""
     try:
         shown = " ".join(repr(x).split())
-    except Exception:  # a repr of somebody else's, or an integer of 5,000 digits
+    except Exception:  # a repr of the user's, or an integer of 5,000 digits
         return f"a value of type {type(x).__name__}"
     return shown if len(shown) <= 60 else shown[:57] + "..."

@@ -1,4 +1,4 @@
-"""Values of a domain: which are the same, which are near, and what a list of them may hold."""
+"""Values of a domain: which are equal, which are near, and which a list of them may hold."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def checked(given: Any, what: str) -> tuple[Value, ...]:
 
 
 def listed(given: Any) -> tuple[Any, ...]:
-    """The plain values of a list, a vector or a range; nothing of a string, or of what has no order."""
+    """The plain values of a list, a vector or a range; nothing of a string or a collection without order."""
     if isinstance(given, str | bytes | Mapping | Set) or not isinstance(given, Iterable):
         return ()
     try:

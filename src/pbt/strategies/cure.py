@@ -1,4 +1,4 @@
-"""The cure: what becomes of a member whose workers keep dying, or whose checkpoint is lost.
+"""The cure: decisions on a member whose workers keep dying, or whose checkpoint is lost.
 
 After three leases in a row without anything to show, the member is decided on as if its score were nan:
 it exploits; where there is no parent it goes back to its own checkpoint, or to birth, with redrawn
@@ -25,7 +25,7 @@ class Cure(Wrapper, frozen=True):
     inner: Strategy
 
     def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> Sequence[Decision]:
-        """Stop who has failed, ask the inner strategy about the rest, and cure whom it would leave as it is."""
+        """Stop failed members, ask the inner strategy about the rest, and cure sick ones that it leaves as they are."""
         sick = [
             population.members[id] for id in due if population.members[id].cure and not population.members[id].unborn
         ]
@@ -61,7 +61,7 @@ def again(population: Population, m: MemberState, note: str) -> Decision:
     """One's own checkpoint, or birth, with redrawn hyperparameters."""
     space, chance = population.settings.space, population.chance(m.id)
     parent = None if m.broken else m.checkpoint
-    # While its own are owed, those of its weights: what is never explored decides their shapes.
+    # While its own are owed, those of its weights: values that are never explored decide their shapes.
     old = m.hyperparameters or (parent.hyperparameters if parent else _born(space, chance))
     return Decision(
         m.id,

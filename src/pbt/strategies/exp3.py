@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 Round = Sequence[tuple[int, float]]
-"""What was played in one round: (category, reward in [0, 1]) for each play."""
+"""The plays of one round: (category, reward in [0, 1]) for each."""
 
 
 class Rates(NamedTuple):

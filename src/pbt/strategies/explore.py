@@ -19,7 +19,7 @@ def perturb_or_resample(
     """Each hyperparameter, by a draw of its own, redrawn with probability `resample`, else perturbed.
 
     Args:
-        factors: what perturbation multiplies by, each with the same probability.
+        factors: perturbation multiplies by one of them, each with the same probability.
         resample: probability in [0, 1] of a new value from the domain.
         mutate: probability in [0, 1] that a hyperparameter is explored at all.
 

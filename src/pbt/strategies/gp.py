@@ -56,7 +56,7 @@ class Bounds(NamedTuple):
 
 
 class Parameters(NamedTuple):
-    """What is fitted.
+    """The fitted parameters.
 
     Attributes:
         variance: v1, of the standardised observations.
@@ -168,7 +168,7 @@ class Process:
 
     Args:
         parameters: as `fit` gives them.
-        rows, y: what was observed; n of at least 1.
+        rows, y: the observations; n of at least 1.
     """
 
     def __init__(self, parameters: Parameters, rows: Rows, y: Array) -> None:

@@ -38,10 +38,10 @@ class MFPBT(Strategy, frozen=True):
     Args:
         frequencies: in intervals, one for each group, the smallest first; the members are dealt out in equal groups
             of at least four, by id. Groups that would be smaller are left out, the slowest first.
-        factors: what perturbation multiplies by.
+        factors: perturbation multiplies by one of them.
         resample: probability, per hyperparameter, of a new draw instead of a perturbation, in [0, 1].
         migration: "asymmetric", or "symmetric": hyperparameters always come with the weights (a control).
-        tune: False: nobody's hyperparameters ever change, so that selection alone acts (a control).
+        tune: False: no hyperparameters ever change, so that selection alone acts (a control).
     """
 
     needs_barrier: ClassVar[bool] = True

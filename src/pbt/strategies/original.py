@@ -23,8 +23,8 @@ class Original(Strategy, frozen=True):
 
     Args:
         quantile: fraction of the ranking that is advised to exploit, and from which offers come.
-        factors: what the client's `explore` multiplies by.
-        least: nobody is advised to exploit before this many members are ranked.
+        factors: the client's `explore` multiplies by one of them.
+        least: no member is advised to exploit before this many members are ranked.
     """
 
     quantile: float = 0.2
@@ -56,7 +56,7 @@ class Original(Strategy, frozen=True):
 
     @staticmethod
     def _offer(population: Population, m: MemberState, k: int) -> Checkpoint | None:
-        """One of the first k of the standing; nobody there but the member itself: the best so far."""
+        """One of the first k of the standing; where that is only the member itself: the best so far."""
         top = [other.checkpoint for other, _ in zip(standing(population), range(k), strict=False)]
         others = [c for c in top if c is not None and c.member != m.id]
         if not others:

@@ -1,6 +1,6 @@
 """Population-based bandits, PB2 (Parker-Holder, Nguyen and Roberts 2020, arXiv 2002.02518).
 
-Who exploits, and whom, is decided as by `PBT`. The child's hyperparameters are those for which a Gaussian process of
+Exploits are decided as by `PBT`. The child's hyperparameters are those for which a Gaussian process of
 what an interval gains, over time, score and hyperparameters, has the greatest upper confidence bound:
 
     argmax_h  mu(t, R, h) + sqrt(beta) sigma(t, R, h),   beta = 0.2 log(0.4 n)
@@ -78,7 +78,7 @@ class PB2(PBT, frozen=True):
         return "a Gaussian process of what intervals gained then says its hyperparameters"
 
     def remember(self, memory: Rows | None, before: Population | None, entry: Entry) -> Rows:
-        """What intervals gained."""
+        """The gains of intervals."""
         return (memory or Rows.beginning(self.earlier, entry)).after(before, entry, self.rows)
 
     def decide(self, population: Population, memory: Any, due: Sequence[int]) -> list[Decision]:
@@ -124,7 +124,7 @@ class PB2(PBT, frozen=True):
         return values, replace(d.why, operations=operations)
 
     def _model(self, population: Population, rows: Sequence[Row], owed: Sequence[Decision]) -> Model:
-        """The model right after an entry; who is in training counts as observed."""
+        """The model right after an entry; members in training count as observed."""
         from pbt.strategies.surrogate import Model
 
         model = Model(population.settings, rows, self._form(), self.joint)

@@ -54,7 +54,7 @@ class PB2Rand(PB2, frozen=True):
 
 
 class PB2Mult(PB2, frozen=True):
-    """PB2 whose choices are drawn by what they gained, with a process for each combination of them."""
+    """PB2 whose choices are drawn by their gains, with a process for each combination of them."""
 
     def _describe_exploration(self) -> str:
         return f"choices are then drawn by what they have gained, and {super()._describe_exploration()}"
@@ -88,7 +88,7 @@ class PB2Mult(PB2, frozen=True):
 
 
 class PB2Mix(PB2Mult, frozen=True):
-    """PB2 whose choices are drawn by what they gained, with one process over choices and the rest."""
+    """PB2 whose choices are drawn by their gains, with one process over choices and the rest."""
 
     joint: ClassVar[bool] = True
 

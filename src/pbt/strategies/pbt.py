@@ -9,8 +9,8 @@ Where this departs from the paper, and why:
   the logarithm at each exploration, without any selection);
 * the number replaced is max(1, round(qN)), so that small populations exploit at all;
 * a member exploits only for a parent that is strictly better;
-* parents are the best among the *standing*: who has just taken over weights ranks by its own last
-  report, and is nobody's parent before it has reported again.
+* parents are the best among the *standing*: a member that has just taken over weights ranks by its own
+  last report, and is no parent before it has reported again.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class PBT(Strategy, frozen=True):
             drawn uniformly, is taken over if it is better), or "t-test" (if its evaluations are better with
             `significance`, by Welch's one-sided test; evaluations are lists as scores, or the last ten scores).
         quantile: fraction of the ranking that is replaced, and from which parents come, in [0, 0.5];
-            0: nobody ever exploits, which is random search.
+            0: no member ever exploits, which is random search.
         significance: of the t-test, in (0, 1).
-        factors: what perturbation multiplies by.
+        factors: perturbation multiplies by one of them.
         resample: probability, per hyperparameter, of a new draw instead of a perturbation, in [0, 1].
         mutate: probability, per hyperparameter, that it is explored at all, in [0, 1].
         inherit: probability that a child explores from its parent's hyperparameters, else from its own, in [0, 1].
@@ -69,7 +69,7 @@ class PBT(Strategy, frozen=True):
     def check(self) -> None:
         """Parameters in their ranges."""
         if not 0 <= self.quantile <= 0.5:
-            raise SettingsError(f"quantile is {self.quantile:g}: a fraction from 0 (nobody exploits) to 0.5")
+            raise SettingsError(f"quantile is {self.quantile:g}: a fraction from 0 (no member exploits) to 0.5")
         check_exploration(self.factors, resample=self.resample, mutate=self.mutate, inherit=self.inherit)
         if not 0 < self.significance < 1:
             raise SettingsError(f"significance is {self.significance:g}: between 0 and 1, such as 0.05")

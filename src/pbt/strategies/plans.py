@@ -1,4 +1,4 @@
-"""Random monotone schedules without any copying: the honest baseline for whatever finds schedules.
+"""Random monotone schedules without any copying: the honest baseline for methods that find schedules.
 
 Each member draws, for each explored number, a first and a last value and two times: the value stays at the first until
 a time in the first half, and moves evenly, on the domain's own scale, to the last, which it reaches at a second time.
@@ -25,7 +25,7 @@ _LAST = math.nextafter(1.0, 0.0)
 
 
 class Plans(Strategy, frozen=True):
-    """Each member follows a random schedule of its own. Choices, and what is not explored, stay as they were born."""
+    """Each member follows a random schedule of its own. Choices and unexplored values stay as they were at birth."""
 
     def describe(self, population: Population) -> str:
         """Nothing is copied."""

@@ -25,7 +25,7 @@ WEIGHT = 0.7
 """Of the standard deviation in the bound."""
 _ANYWHERE, _NEAR, _SPREADS, _SAME_CHOICE = 100, 60, (0.05, 0.15), 0.8
 _LENGTHS, _MEMORIES, _NOISES = (0.2, 0.5, 1.2), (0.15, 1.0), (0.05, 0.5)
-"""What is compared: lengths in units of the square root of the dimension, memories in shares of all rounds, noise."""
+"""Grid of the fit: lengths in units of the square root of the dimension, memories in shares of all rounds, noise."""
 
 
 class Proposals:

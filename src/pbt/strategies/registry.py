@@ -61,7 +61,7 @@ def _made(name: str, kind: type[Strategy], parameters: Any) -> Strategy:
 
 
 def record(strategy: str | Strategy | Mapping[str, Any] | StrategyRecord) -> StrategyRecord:
-    """What the journal records of a strategy given as a name, a dict with a "name", or an object.
+    """The journal's record of a strategy given as a name, a dict with a "name", or an object.
 
     All parameters are recorded, those at their default too: a later default does not change an old run.
     """

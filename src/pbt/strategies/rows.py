@@ -1,4 +1,4 @@
-"""What intervals of training gained under which hyperparameters: the data of strategies that learn a model.
+"""The gains of intervals of training with their hyperparameters: the data of strategies that learn a model.
 
 An interval of a member begins where it was last decided on, with the score of then, and ends at the next decision. A
 member that takes over weights begins with its parent's step and score, so that a copy is never taken for a gain.

@@ -33,7 +33,7 @@ from pbt.strategies.scouting import MODEL, PERTURB, Probe, Scouted, distance
 from pbt.strategies.strategy import Strategy
 
 _ROUNDS = 1 << 20
-"""The member for which draws are made that belong to a round and to nobody."""
+"""The member number of draws that belong to a round as a whole."""
 
 
 class Scout(Strategy, frozen=True):
@@ -41,7 +41,7 @@ class Scout(Strategy, frozen=True):
 
     Args:
         quantile: the share of members that may be replaced, and from which parents come, in (0, 0.5].
-        factors: what perturbation multiplies by.
+        factors: perturbation multiplies by one of them.
         resample: probability, per hyperparameter, of a new draw instead of a perturbation, in [0, 1].
         model: whether hyperparameters may come from a Gaussian process; by default wherever NumPy and SciPy are
             installed when the population is created. With 16 members or more and noisy scores False is safer.
@@ -78,7 +78,7 @@ class Scout(Strategy, frozen=True):
         )
 
     def remember(self, memory: Scouted | None, before: Population | None, entry: Entry) -> Scouted:
-        """Scores by round, who is what, and how probes and operators have fared."""
+        """Scores by round, running probes, and the success of probes and operators."""
         return (memory or Scouted()).after(before, entry)
 
     def decide(self, population: Population, memory: Scouted, due: Sequence[int]) -> list[Decision]:
@@ -222,7 +222,7 @@ class View:
             id for id in (confirmed if family else better) if population.members[id].checkpoint and id != self._m.id
         ]
         if not pool:
-            return self.go_on("nobody is better")
+            return self.go_on("no member is better")
         parent = pool[chance.index("parent", len(pool))]
         modelled = bool(strategy.model) and memory.enough(population) and chance.uniform("operator") < memory.odds
         more = {"operator": MODEL if modelled else PERTURB, "family": family}

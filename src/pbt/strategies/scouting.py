@@ -1,4 +1,4 @@
-"""What SCOUT remembers: scores by round, who is a probe of whom, and how probes and operators have fared."""
+"""The memory of SCOUT: scores by round, probes and their sources, and the success of probes and operators."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Stint(msgspec.Struct, frozen=True, array_like=True):
         status: as a source: 1 confirmed by its last probe, -1 refuted, 0 untried.
         judged: the round of that verdict; -1: none.
         family: a child of a confirmed source.
-        operator: what made its hyperparameters, until its first report.
+        operator: the one that made its hyperparameters, until its first report.
         verdict: on its probe, until it is decided on again.
     """
 
@@ -98,7 +98,7 @@ class Scouted(msgspec.Struct, frozen=True):
         won, lost: the parameters of a Beta distribution over a probe's outcome.
         perturbed, modelled: how often the first interval after each operator gained more than the median of the
             others, and how often not; fading.
-        rows: what intervals gained.
+        rows: the gains of intervals.
     """
 
     stints: dict[int, Stint] = {}
@@ -238,7 +238,7 @@ class Scouted(msgspec.Struct, frozen=True):
 
 
 def _on_the_way(gap: float, behind: float, age: int, left: int) -> bool:
-    """At the pace of so far, what is left of the gap closes within a quarter of the rounds that are left."""
+    """At the pace of so far, the rest of the gap closes within a quarter of the rounds that are left."""
     return (gap - behind) / age * max(1, math.floor(WITHIN * left)) >= behind
 
 

@@ -1,4 +1,4 @@
-"""Who exploits whom: truncation, tournament, t-test (Jaderberg et al. 2017, section 3.1), and gates before an exploit.
+"""Selection: truncation, tournament, t-test (Jaderberg et al. 2017, section 3.1), and gates before an exploit.
 
 Each gives the reason of a member's decision and the parents among which one is drawn; no parent: it goes on. A member
 whose score is not finite, or whose workers keep dying, exploits whatever the rule, for any parent that may be one.

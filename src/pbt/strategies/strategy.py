@@ -1,4 +1,4 @@
-"""What a strategy is.
+"""The interface of a strategy.
 
 A strategy is a frozen `msgspec.Struct`: its fields are its parameters, recorded in the journal's first
 entry. A user's own is named ``module:Class`` and needs no registration: subclass `Strategy`. Strategies see
@@ -17,14 +17,14 @@ from pbt.population.population import Population
 from pbt.space.space import Values
 
 Memory = Any
-"""What a strategy remembers beyond the population; a fold of the same entries."""
+"""A strategy's memory beyond the population; a fold of the same entries."""
 
 
 class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Decides what becomes of members that are due.
+    """Decides on members that are due.
 
     Attributes:
-        remembers: whether it has a memory of its own; who has none pays nothing for it.
+        remembers: whether it has a memory of its own; a strategy without one pays nothing for it.
         needs_barrier: it decides for all members at once: its populations are synchronous.
         several_objectives: it takes scores that are mappings of several objectives; else they are refused. Where it
             does, ranking, best and goal go by the first, and it finds the others in `MemberState.last`.
@@ -46,7 +46,7 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Look at the parameters once, before a population is created.
 
         Raises:
-            SettingsError: naming the parameter and what it may be.
+            SettingsError: naming the parameter and its range.
         """
 
     def describe(self, population: Population) -> str:
@@ -60,9 +60,9 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The memory after one more entry. A pure function: it is called again when the journal is folded anew.
 
         Args:
-            memory: what was remembered before; None at the first entry.
+            memory: the memory before this entry; None at the first.
             before: the population to which the entry happened; None at the first.
-            entry: what happened, with the decisions that it caused.
+            entry: the event, with the decisions that it caused.
 
         Returns:
             The memory, a new value; None where the population says enough.
@@ -70,9 +70,9 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return None
 
     def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> Sequence[Decision]:
-        """What becomes of the members that are due. Fast: a lock is held meanwhile.
+        """Decide on the members that are due. Fast: a lock is held meanwhile.
 
-        Random search, in which nobody takes over anything::
+        Random search, in which no member takes over another's weights::
 
             def decide(self, population, memory, due):
                 interval, members = population.settings.interval, [population.members[id] for id in due]
@@ -82,7 +82,7 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 ]
 
         Args:
-            population: as it stands after the entry that made somebody due.
+            population: as it stands after the entry that made a member due.
             memory: what `remember` made of all entries up to that one.
             due: the ids of the members that wait for a decision, ascending. A member is due from its creation
                 (`MemberState.unborn`: its birth is a decision like any other), and after each report with a checkpoint
@@ -105,8 +105,8 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             owed: the decisions of that entry that give weights without hyperparameters, all together.
 
         Returns:
-            By member, the values, and the reason that the decision will have: its own, `Decision.why`, with what
-            the exploration adds.
+            By member, the values, and the reason that the decision will have: its own, `Decision.why`, with an
+            addition of the exploration's.
         """
         raise NotImplementedError
 

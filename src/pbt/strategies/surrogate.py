@@ -1,4 +1,4 @@
-"""A model of what an interval of training gains, and the hyperparameters of which it expects most.
+"""A model of the gain of an interval of training, and the hyperparameters with the greatest upper bound of it.
 
 From the rows of a population to the unit cube of `pbt.strategies.gp` and back. Needs NumPy and SciPy.
 """
@@ -65,7 +65,7 @@ class Variables:
         return [index(domain.values, values[name]) for name, domain in self.choices.items()]
 
     def values(self, point: Sequence[float], others: Mapping[str, Any]) -> Values:
-        """The configuration at a point; what is no coordinate comes from `others`."""
+        """The configuration at a point; values that are no coordinates come from `others`."""
         there = dict(zip(self.cube, point, strict=True))
         return {
             name: self.cube[name].sample(min(max(float(there[name]), 0.0), _LAST)) if name in there else value
@@ -74,7 +74,7 @@ class Variables:
 
 
 class Found(NamedTuple):
-    """The configuration of the greatest bound, and what the model says of it, in deviations of the gains."""
+    """The configuration of the greatest bound, and the model's prediction of it, in deviations of the gains."""
 
     values: Values
     mean: float
@@ -82,7 +82,7 @@ class Found(NamedTuple):
 
 
 class Model:
-    """A Gaussian process of what intervals gained.
+    """A Gaussian process of the gains of intervals.
 
     Args:
         form: how rows become points.
@@ -129,7 +129,7 @@ class Model:
 
         Args:
             score: at its beginning.
-            others: values of what is no variable, and the choices.
+            others: values of hyperparameters that are no variables, and the choices.
             rng: where the search begins.
         """
         d, n = len(self.variables.cube), len(self.y)

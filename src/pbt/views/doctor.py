@@ -144,7 +144,7 @@ def _leases(folder: Path, history: History) -> Iterator[Finding]:
     """The holders of the members. A member that changed during the examination has a living one."""
     leases = folder / "leases"
     if leases.exists() and not os.access(leases, os.R_OK | os.X_OK):
-        yield Finding("warning", f"{leases} can not be read: who trains which member is not known", PERMISSION)
+        yield Finding("warning", f"{leases} can not be read: which members are in training is not known", PERMISSION)
         return
     before = history.now()
     states = states_of(before, judge_for(str(folder)))

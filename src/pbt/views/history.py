@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_TOLD, _FORGET = 1000, 50_000
-"""Entries between two progress calls, and between two removals of checkpoints that no decision can name any longer."""
+_TOLD = 1000
+"""Entries between two progress calls."""
+FORGET_EVERY = 50_000
+"""Entries between two removals of checkpoints that no decision can name any longer."""
 _FAR = 1e300
 BINS = 240
 """Places along the steps at which quantiles are taken: more than are to be told apart in a picture."""
@@ -67,7 +69,7 @@ class History:
         def count(before: Population | None, entry: Entry, after: Population) -> None:
             if after.count % _TOLD == 0:
                 tell(after.count)
-            if after.count % _FORGET == 0:
+            if after.count % FORGET_EVERY == 0:
                 lineage.forget(after)
 
         follower.listen(lineage.follow)
@@ -82,7 +84,7 @@ class History:
 
     @cached_property
     def last(self) -> int:
-        """The last step that anybody reported."""
+        """The last step that was reported."""
         return max((segment.end for segment in self.lineage.segments), default=0)
 
     def way(self) -> list[tuple[Segment, int]]:

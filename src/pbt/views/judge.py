@@ -1,4 +1,4 @@
-"""How members stand and what deserves attention, judged once for every view: table, status, its JSON, doctor."""
+"""Members' states and warnings, judged once for every view: table, status, its JSON, doctor."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def checkpoints_in(store: FolderStore, history: History) -> Iterator[Finding]:
     left = sorted(set(found) - population.referenced()) if population.finished else []
     if left:
         yield Finding(
-            "warning", f"checkpoints that nobody can need: {some(left)}",
+            "warning", f"unreferenced checkpoints: {some(left)}",
             "run the same pbt run once more: it sweeps; or delete them",
         )  # fmt: skip
 

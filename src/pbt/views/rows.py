@@ -30,7 +30,7 @@ class ReportRow:
         step: of the member, on its lineage's clock.
         score: the mean of `evaluations`; nan and infinities are possible.
         hyperparameters: those that were decided when it was trained.
-        checkpoint: the id of what it saved, if it saved.
+        checkpoint: the id of the checkpoint that it saved, if it did.
         used: hyperparameters read back from the training code, where the report said them.
     """
 
@@ -84,7 +84,7 @@ class Rows(list[R], Generic[R]):
         self._kind = kind
 
     def to_pandas(self) -> pandas.DataFrame:
-        """A data frame with a column for each field; what is inside a field has one of its own, as ``why.rank``.
+        """A data frame with a column for each field; parts of a field have their own, as ``why.rank``.
 
         Raises:
             SettingsError: pandas is not installed.

@@ -82,7 +82,7 @@ class Run:
     Attributes:
         where: the folder, absolute, or the URL.
         population: all that its journal folds to.
-        lineage: who took over whose weights, when.
+        lineage: which member took over whose weights, and when.
         reports: every report, in order; ``reports.to_pandas()`` is a table of them.
         decisions: every decision with its reason, in order; ``decisions.to_pandas()`` is a table of them.
     """

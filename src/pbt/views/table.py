@@ -43,7 +43,7 @@ def members_table(
     population: Population, exploited: dict[int, int], limit: int | None = None, fresh: Collection[int] = (),
     width: int | None = None, states: list[str] | None = None,
 ) -> Table:  # fmt: skip
-    """One row a member: step, score, hyperparameters, from whom it last took over weights, state.
+    """One row a member: step, score, hyperparameters, the member whose weights it last took over, state.
 
     Args:
         exploited: the last parent of each member that ever exploited.

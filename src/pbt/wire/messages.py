@@ -10,11 +10,11 @@ from pbt.population.recorded import Count, Word
 from pbt.settings import Wanted
 
 BODY_LIMIT = 1024 * 1024
-"""Bytes of a request; what is larger is refused before it is read."""
+"""Bytes of a request; a larger one is refused before it is read."""
 MEMBERS_LIMIT = 10_000
-"""Of a population that is made by a request: making one takes a second, in which nobody else is served."""
+"""Of a population that is made by a request: making one takes a second, in which no other request is served."""
 PAGE = 5000
-"""Entries in one answer about the journal: whoever wants more asks again, so that none is ever in memory whole."""
+"""Entries in one answer about the journal: a client asks again for more, so that no journal is in memory whole."""
 HOLD = 20.0
 """Seconds for which a question that must wait is held before it is answered with `wait`."""
 
@@ -40,14 +40,14 @@ class Tell(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Save(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A report, and what its script decided on its member since the last one."""
+    """A report, and its script's decision on the member since the last one."""
 
     report: Report
     decision: Decision | None = None
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """A member and the lease under which somebody asks about it."""
+    """A member, and the lease under which a worker asks about it."""
 
     member: Count
     lease: Count

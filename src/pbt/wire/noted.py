@@ -4,7 +4,7 @@ The server writes ``$XDG_STATE_HOME/pbt/<machine>-<address>-<port>.key`` (by def
 keeps it locked while it listens. The client looks up the address that it has connected to; no server can name a file.
 
 The lock is the client's proof: the kernel releases it when the server's process ends, however it ends, and while that
-process listens nobody else can have its address and port. So a port that another user takes over after a crash is
+process listens no other can have its address and port. So a port that another user takes over after a crash is
 sent no key: its note is unlocked. The machine's name stands in the note's, since a home may be shared by machines.
 """
 
@@ -81,7 +81,7 @@ def own_peer(channel: socket.socket) -> str | None:
 
 
 def _read(address: str, port: int) -> str | None:
-    """The key in a note: a small plain file of this user's that nobody else may read, locked by a living server."""
+    """The key in a note: a small plain file that only this user may read, locked by a living server."""
     if sys.platform == "win32":
         return None
     from pbt.disk.locks import close_lock, open_seen, try_lock

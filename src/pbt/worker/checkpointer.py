@@ -116,7 +116,7 @@ class Checkpointer:
         """The staging folder after `save` has written into it; it is removed if `save` fails.
 
         Raises:
-            DiskFull: for want of room, in whatever words the library that wrote says it.
+            DiskFull: the disk is full, whatever error the library that wrote raised.
         """
         try:
             save(staging)

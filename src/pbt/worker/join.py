@@ -46,14 +46,14 @@ def turns(
     setting everything up from ``member.checkpoint``; so start, resume, take-over, exploit and a new architecture are
     one code path.
 
-    The settings belong to the population: the first worker creates it with them. Later ones may leave them out; what
-    they give is compared with what exists. Steps are whatever the training loop counts (epochs, updates, frames).
+    The settings belong to the population: the first worker creates it with them. Later ones may leave them out; those
+    that they give must be the same. Steps are the unit that the training loop counts (epochs, updates, frames).
 
     Args:
         where: a folder, or the URL of a server's population such as ``http://host:7777/digits``; by default
             ``$PBT_URL``, else a new folder under ``./pbt-runs/`` for this process alone.
         space: hyperparameters by name: `pbt.Float`, `pbt.Int`, `pbt.Ordinal`, `pbt.Choice`, or a constant.
-        when_away: what to do while the server is away or the disk is full: ``"wait"``, or ``"continue"`` training;
+        when_away: while the server is away or the disk is full: ``"wait"``, or ``"continue"`` training;
             then reports are kept in order and sent once the server is back, and a decision that it took meanwhile is
             obeyed late.
         members: how many models, 1 or more. Needed for a new population, unless it is `open` or `where` is left out

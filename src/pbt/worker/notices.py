@@ -49,12 +49,12 @@ class Notices:
         if not self._alone:
             return f"new population in {self._where} ({size}{steps})"
         if n == 1:
-            who = f"1 member{steps.removesuffix(' each')}"
+            scope = f"1 member{steps.removesuffix(' each')}"
         elif turn:
-            who = f"{size}{steps}, all trained by this process in turns"
+            scope = f"{size}{steps}, all trained by this process in turns"
         else:
-            who = f"{size}{steps}, of which this process trains one (pbt.turns trains them all)"
-        return f"training alone, in {self._where}: {who}; to share it give a folder, or set PBT_URL"
+            scope = f"{size}{steps}, of which this process trains one (pbt.turns trains them all)"
+        return f"training alone, in {self._where}: {scope}; to share it give a folder, or set PBT_URL"
 
 
 def _is_new(coordinator: AnyCoordinator) -> bool:

@@ -25,7 +25,8 @@ from pbt.worker.waits import for_a_decision
 WhenAway = Literal["wait", "continue"]
 ANSWER_TIMEOUT = 2.0
 """Seconds for which a report that may go on without its answer is waited for."""
-_FIRST, _LAST = 0.1, 5.0
+FIRST_PAUSE, LAST_PAUSE = 0.1, 5.0
+"""Seconds before a report is sent again: after the first attempt, and at most."""
 _log = logging.getLogger("pbt")
 
 
@@ -117,7 +118,7 @@ def until_recorded(coordinator: AnyCoordinator, report: Report) -> Answer:
     Raises:
         PBTError: the report is refused; or nothing could be recorded, and this process was asked to stop.
     """
-    waiting = Waiting(after=0, first=_FIRST, last=_LAST)
+    waiting = Waiting(after=0, first=FIRST_PAUSE, last=LAST_PAUSE)
     while True:
         try:
             (answer,) = coordinator.report(report)

@@ -25,7 +25,7 @@ def for_a_member(where: str, coordinator: object, wish: int | None, ours: Collec
     own = sorted(ours if wish is None else {wish}.intersection(ours))
     if own:
         return (
-            f"{begin}{_members(own)} held by this very process: train on with what join or turns gave before, or "
+            f"{begin}{_members(own)} held by this very process: train on with those from join or turns, or "
             "give it back with its close()"
         )
     population = _seen(coordinator)

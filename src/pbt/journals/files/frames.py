@@ -24,7 +24,7 @@ class Frame(NamedTuple):
 
     Attributes:
         first: the number of the first one.
-        key: drawn by who appended it, to know it again; it begins with the writer's own name.
+        key: drawn by its writer, to know it again; it begins with the writer's own name.
         raw: the frame as it lies in the file.
     """
 

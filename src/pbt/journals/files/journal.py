@@ -2,7 +2,7 @@
 
 One append is one file, however many entries: written aside in the same folder, fsynced, and published by
 ``link()`` under the number of its first entry, which fails if the name is there. Names are never freed
-(see `names`), so that link alone is compare-and-append: whoever knows that an append ended with entry n, and
+(see `names`), so that link alone is compare-and-append: a writer that knows that an append ended with entry n, and
 links n + 1, has appended after n. Answers of the file system are not trusted: a link that was sent twice fails
 because of its own success, so on any failure the name itself is read, and its key says whose it is.
 
@@ -93,7 +93,7 @@ class FilesJournal:
             self._patience.saw(frame.writer)
 
     def _leap(self, end: int, stride: int) -> list[Frame] | None:
-        """What follows entry number `end`: in a file further on, which carries it, or in its own."""
+        """The frames after entry number `end`: from a file further on that carries them, or from their own."""
         if stride > 1:
             frames = self._file(end + newest(lambda ahead: name(self._folder, end + ahead).exists(), stride))
             if frames and frames[0].first <= end + 1 and frames[-1].last > end:
@@ -145,11 +145,11 @@ class FilesJournal:
             remove(written)
 
     def _make_sure(self, number: int, key: bytes, error: OSError) -> None:
-        """After a link that failed, or succeeded unheard of: whose is the name?
+        """After a link that failed, or whose success was not reported: check that the name is this writer's.
 
         Raises:
-            Raced: somebody else's.
-            OSError: nobody's.
+            Raced: it is another writer's.
+            OSError: the name does not exist.
         """
         self._look_anew()
         frames = self._beginning(number)
@@ -197,7 +197,7 @@ class FilesJournal:
         look_anew(self._folder)
 
     def _around(self, number: int) -> list[Frame] | None:
-        """The frames that hold entry `number` and what follows in the same file; None if it does not exist yet."""
+        """The frames that hold entry `number` and later ones in the same file; None if it does not exist yet."""
         if number == 0:
             return self._beginning(1)
         for first in range(number, max(0, number - FAR), -1):

@@ -26,7 +26,7 @@ OLD = 86400.0
 
 
 def blocks(first: int, last: int) -> list[int]:
-    """The blocks to pack once entries `first` to `last` were appended: some way behind, where nobody reads now."""
+    """The blocks to pack once entries `first` to `last` were appended: some way behind, where few readers are."""
     crossed = range((first + BLOCK - 1) // BLOCK, last // BLOCK + 1)
     return [number - 2 for number in crossed if number >= 2]
 

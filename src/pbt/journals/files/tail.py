@@ -1,4 +1,4 @@
-"""The end of a journal that many write: what a file carries along, and how far a reader may leap.
+"""The end of a journal that many write: earlier appends that a file repeats, and how far a reader may leap.
 
 Of 32 workers that report once a second each, every one finds 31 new appends at each report: were each file to
 be opened, the machines would do little else. So a file carries, before its own append, those that came just
@@ -36,7 +36,7 @@ class Tail:
         self._grown += len(frame.entries)
 
     def before(self, number: int) -> bytes:
-        """What to carry before an append that begins with this entry."""
+        """The earlier appends to repeat before an append that begins with this entry."""
         carried: list[bytes] = []
         left = BYTES
         for frame in reversed(self._frames):
