@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import math
 import os
@@ -23,7 +24,7 @@ from pbt.population.schedule import schedule
 from pbt.server.keys import Key
 from tests.security import READ
 from tests.support.population import Recorded, Script
-from tests.support.scripts import PBT, environment, pbt_run
+from tests.support.scripts import PBT, ROOT, environment, pbt_run
 from tests.support.worlds import KEY, ServerWorld
 
 pytest.importorskip("matplotlib")
@@ -381,3 +382,17 @@ def test_help_teaches(tmp_path: Path) -> None:
     shown = subprocess.run([*PBT, "plot", "--help"], env=environment(), capture_output=True, text=True, check=True)
     assert "matplotlib" in shown.stdout
     assert "first.svg" in shown.stdout
+
+
+@pytest.mark.slow
+def test_the_documents_pictures_can_be_drawn_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("scipy")
+    spec = importlib.util.spec_from_file_location("draw", ROOT / "docs" / "draw.py")
+    assert spec is not None
+    assert spec.loader is not None
+    draw = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(draw)
+    monkeypatch.setattr(draw, "HERE", tmp_path)
+    draw.drift()
+    draw.replays()
+    assert all((tmp_path / name).stat().st_size > 10_000 for name in ("pb2.png", "follow.png"))

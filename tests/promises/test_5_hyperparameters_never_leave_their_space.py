@@ -27,15 +27,18 @@ SPACE: dict[str, Any] = {
     "shape": pbt.Int(1, 4, explore=False),
     "decay": 1e-4,
 }
+NEEDED = {"follow": {"schedule": [(0, {"lr": 0.1}), (9, {"lr": 0.01})], "followers": 2}}
+"""Parameters without a default."""
 
 
 @pytest.mark.parametrize("synchronous", [False, True], ids=["asynchronous", "barrier"])
 @pytest.mark.parametrize("strategy", sorted(KNOWN.keys() - {ORIGINAL}))
 def test_every_value_of_every_decision_lies_in_the_space(strategy: str, synchronous: bool) -> None:
-    kind = bare(StrategyRecord(strategy))
+    needed = NEEDED.get(strategy, {})
+    kind = bare(StrategyRecord(strategy, needed))
     more = {} if kind.needs_barrier else {"synchronous": synchronous}
     rounds = 30 if kind.remembers else 300  # what learns a model takes longer
-    s = Script(space=SPACE, steps=600, strategy=strategy, **more)
+    s = Script(space=SPACE, steps=600, strategy={"name": strategy, **needed}, **more)
     rng = random.Random(3)
     for member in range(4):
         s.join(member)
