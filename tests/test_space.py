@@ -22,13 +22,16 @@ units = st.floats(0, 1, exclude_max=True)
 
 @st.composite
 def domains(draw: st.DrawFn) -> Domain:
-    kind = draw(st.sampled_from(["float", "log", "int", "logint", "ordinal", "choice", "constant"]))
+    kind = draw(st.sampled_from(["float", "log", "1-x", "int", "logint", "ordinal", "choice", "constant"]))
     if kind == "float":
         a, b = sorted((draw(st.floats(-1e6, 1e6)), draw(st.floats(-1e6, 1e6))))
         return pbt.Float(a, b)
     if kind == "log":
         a, b = sorted((draw(st.floats(1e-12, 1e6)), draw(st.floats(1e-12, 1e6))))
         return pbt.Float(a, b, log=True)
+    if kind == "1-x":
+        a, b = sorted((draw(st.floats(-1e6, 0.9999999)), draw(st.floats(-1e6, 0.9999999))))
+        return pbt.Float(a, b, log="1-x")
     if kind in ("int", "logint"):
         low = draw(st.integers(1 if kind == "logint" else -1000, 1000))
         return pbt.Int(low, low + draw(st.integers(0, 1000)), log=kind == "logint")
@@ -67,7 +70,7 @@ def test_a_domain_is_immutable_and_shows_itself() -> None:
         lr.min = 0.0  # type: ignore[misc]
     assert lr == pbt.Float(1e-4, 0.1, log=True)
     assert lr != pbt.Float(1e-4, 0.1)
-    assert repr(lr) == "Float(min=0.0001, max=0.1, log=True, explore=True)"
+    assert repr(lr) == "Float(min=0.0001, max=0.1, log=True)"
     with pytest.raises(TypeError):
         Space.of({"lr": lr})["lr"] = lr  # type: ignore[index]
 
@@ -76,6 +79,18 @@ def test_log_sampling_is_uniform_in_the_logarithm() -> None:
     lr = pbt.Float(1e-4, 1.0, log=True)
     assert lr.sample(0.5) == pytest.approx(1e-2)
     assert pbt.Float(0, 10).sample(0.25) == pytest.approx(2.5)
+
+
+def test_a_discount_is_drawn_and_perturbed_by_its_distance_from_one() -> None:
+    discount = pbt.Float(0.9, 0.9999, log="1-x")
+    assert (discount.sample(0.0), discount.sample(1.0)) == (0.9, 0.9999)
+    assert discount.sample(1 / 3) == pytest.approx(0.99)
+    assert discount.unit(0.999) == pytest.approx(2 / 3)
+    value, operation = discount.perturb(0.99, 0.1, FACTORS)
+    assert (value, operation) == (pytest.approx(0.992), "1-x *0.8")
+    assert discount.perturb(0.99, 0.9, FACTORS)[0] == pytest.approx(0.9875)
+    assert discount.perturb(0.9, 0.9, FACTORS)[0] == 0.9
+    assert pbt.Float(0.0, 0.5, log="1-x").perturb(0.0, 0.1, FACTORS)[0] == pytest.approx(0.2), "0 is no trap"
 
 
 def test_integers_move_when_rounding_would_freeze_them() -> None:
@@ -114,6 +129,9 @@ def test_choices_go_to_another_value() -> None:
     [
         (lambda: pbt.Float(2, 1), "min 2 is above max 1"),
         (lambda: pbt.Float(0, 1, log=True), "log scale needs a min above 0"),
+        (lambda: pbt.Float(0.9, 1, log="1-x"), "max below 1"),
+        (lambda: pbt.Float(0.1, 0.9, log="1+x"), 'True, False or "1-x"'),  # type: ignore[arg-type]
+        (lambda: pbt.Int(1, 9, log="1-x"), "True or False"),  # type: ignore[arg-type]
         (lambda: pbt.Float(float("nan"), 1), "finite"),
         (lambda: pbt.Float("a", 1), "finite number"),  # type: ignore[arg-type]
         (lambda: pbt.Int(1.5, 2), "integers"),  # type: ignore[arg-type]
@@ -139,6 +157,10 @@ decay = 1e-4
 min = 1e-4
 max = 1e-1
 log = true
+[discount]
+min = 0.9
+max = 0.999
+log = "1-x"
 [layers]
 type = "int"
 min = 1
@@ -157,6 +179,7 @@ def test_a_space_is_read_from_toml(tmp_path: Path) -> None:
         {
             "decay": 1e-4,
             "lr": pbt.Float(1e-4, 1e-1, log=True),
+            "discount": pbt.Float(0.9, 0.999, log="1-x"),
             "layers": pbt.Int(1, 4, explore=False),
             "batch": pbt.Ordinal([32, 64, 128]),
             "activation": pbt.Choice(["relu", "tanh"]),
@@ -165,9 +188,15 @@ def test_a_space_is_read_from_toml(tmp_path: Path) -> None:
 
 
 def test_a_space_is_read_from_the_originals_csv(tmp_path: Path) -> None:
-    (tmp_path / "h.csv").write_text("name,min,max,scale\nlr, 0.0001, 0.1, log\n\nmomentum,0,0.99,linear\n")
+    (tmp_path / "h.csv").write_text(
+        "name,min,max,scale\nlr, 0.0001, 0.1, log\n\nmomentum,0,0.99,linear\ngamma,0.9,0.999,1-x\n"
+    )
     assert pbt.read_space(tmp_path / "h.csv") == Space.of(
-        {"lr": pbt.Float(1e-4, 0.1, log=True), "momentum": pbt.Float(0, 0.99)}
+        {
+            "lr": pbt.Float(1e-4, 0.1, log=True),
+            "momentum": pbt.Float(0, 0.99),
+            "gamma": pbt.Float(0.9, 0.999, log="1-x"),
+        }
     )
 
 
@@ -180,6 +209,8 @@ def test_a_space_is_read_from_the_originals_csv(tmp_path: Path) -> None:
         ("a.csv", b"name,min,max,scale\nlr,0,1,linear\nlr,0,1,linear\n", 3, "line 2 already"),
         ("a.csv", b"name,min,max,scale\nlr,nan,1,linear\n", 2, "finite"),
         ("a.csv", b"name,min,max,scale\nlr,x,1,linear\n", 2, "write a number"),
+        ("a.csv", b"name,min,max,scale\nlr,0,1,1-x\n", 2, "below 1"),
+        ("a.toml", b"[lr]\nmin = 0\nmax = 1\nlog = '1-x'\n", 1, "below 1"),
         ("a.csv", b"name,min,max,scale\nlr,0,1,cubic\n", 2, "log or linear"),
         ("a.csv", b"name,min,max,scale\nlr,0,1\n", 2, "3 cells"),
         ("a.csv", b"name,min,max,scale\n,0,1,linear\n", 2, "name is empty"),

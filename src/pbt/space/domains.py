@@ -8,8 +8,8 @@ made it, in the words that a decision's `why` records.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import msgspec
 
@@ -17,50 +17,68 @@ from pbt.errors import SpaceError
 from pbt.space.numbers import flag, plain, short, whole
 from pbt.space.values import Value, checked, has, index, nearest, same
 
+FROM_ONE: Literal["1-x"] = "1-x"
+"""The logarithmic scale of the distance from 1."""
 
-class Float(msgspec.Struct, frozen=True, tag="float", tag_field="kind", omit_defaults=True):
+
+def _itself(x: float) -> float:
+    return x
+
+
+_SCALES: dict[bool | str, tuple[Callable[[float], float], Callable[[float], float]]] = {
+    False: (_itself, _itself),
+    True: (math.log, math.exp),
+    FROM_ONE: (lambda x: -math.log1p(-x), lambda y: -math.expm1(-y)),
+}
+"""By `Float.log`: from a value to what is drawn evenly, and back; both grow with their argument."""
+
+
+class Float(msgspec.Struct, frozen=True, tag="float", tag_field="kind", omit_defaults=True, repr_omit_defaults=True):
     """A real number in [min, max].
 
     Args:
         min: the lower bound, included.
         max: the upper bound, included.
-        log: draw uniformly in the logarithm (min must be above 0). Perturbation multiplies on both scales.
+        log: True: draw uniformly in the logarithm (min must be above 0). ``"1-x"``: draw uniformly in the logarithm of
+            1 - x (max must be below 1), as for a discount near 1, and perturb 1 - x. Perturbation multiplies on every
+            scale.
         explore: False: drawn at birth, copied with the weights, never explored.
 
     Raises:
-        SpaceError: for bounds that are not finite, min > max, or a bound of 0 or less with `log`.
+        SpaceError: for bounds that are not finite, min > max, or bounds outside the scale of `log`.
     """
 
     min: float
     max: float
-    log: bool = False
-    explore: bool = msgspec.field(default=True)
+    log: bool | Literal["1-x"] = False
+    explore: bool = True
 
     def __post_init__(self) -> None:
         for name in ("min", "max"):
             msgspec.structs.force_setattr(self, name, _finite(getattr(self, name), name))
-        _take_flags(self, "log", "explore")
+        msgspec.structs.force_setattr(self, "log", _scale(self.log))
+        _take_flags(self, "explore")
         _check_bounds(self.min, self.max, self.log)
 
     def sample(self, u: float) -> float:
         """The value at quantile u of the domain's distribution."""
-        if self.log:
-            low, high = math.log(self.min), math.log(self.max)
-            return self.clip(math.exp(low + u * (high - low)))
-        return self.clip(self.min + u * (self.max - self.min))
+        there, back = _SCALES[self.log]
+        low, high = there(self.min), there(self.max)
+        return self.clip(back(low + u * (high - low)))
 
     def unit(self, value: Value) -> float:
         """Where a value lies in [0, 1], on the domain's own scale: the inverse of `sample`; one half of a point."""
-        ends = self.min, self.max, self.clip(value)
-        low, high, x = map(math.log, ends) if self.log else ends
+        low, high, x = map(_SCALES[self.log][0], (self.min, self.max, self.clip(value)))
         return (x - low) / (high - low) if low < high else 0.5
 
     def perturb(self, value: Value, u: float, factors: Sequence[float]) -> tuple[Value, str]:
         """Multiply by one of `factors`; a value of 0, which multiplication could never leave, is redrawn."""
         x = float(value)  # type: ignore[arg-type]
+        factor = factors[int(u * len(factors))]
+        if self.log == FROM_ONE:
+            return self.clip(1.0 - (1.0 - x) * float(factor)), f"1-x *{factor:g}"
         if x == 0.0:
             return self.sample(u), "resample"
-        factor = factors[int(u * len(factors))]
         return self.clip(x * float(factor)), f"*{factor:g}"
 
     def clip(self, value: Value) -> float:
@@ -73,7 +91,7 @@ class Float(msgspec.Struct, frozen=True, tag="float", tag_field="kind", omit_def
         return type(x) in (int, float) and self.min <= x <= self.max
 
 
-class Int(msgspec.Struct, frozen=True, tag="int", tag_field="kind", omit_defaults=True):
+class Int(msgspec.Struct, frozen=True, tag="int", tag_field="kind", omit_defaults=True, repr_omit_defaults=True):
     """An integer in min … max, both included; otherwise as `Float`.
 
     Perturbation multiplies and rounds half up; where that changes nothing away from a bound, the value
@@ -137,7 +155,7 @@ class Int(msgspec.Struct, frozen=True, tag="int", tag_field="kind", omit_default
         return (type(x) is int or (type(x) is float and x.is_integer())) and self.min <= x <= self.max
 
 
-class _Listed(msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=True):
+class _Listed(msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=True, repr_omit_defaults=True):
     """One of several values: the common base of `Ordinal` and `Choice`."""
 
     values: tuple[Value, ...]
@@ -238,15 +256,26 @@ def _finite(bound: Any, name: str) -> float:
     raise SpaceError(f"{name} is {short(bound)}: a bound is a finite number")
 
 
+def _scale(given: Any) -> bool | Literal["1-x"]:
+    value = plain(given)
+    if type(value) is bool:
+        return value
+    if type(value) is str and value == FROM_ONE:
+        return FROM_ONE
+    raise SpaceError(f'log is {short(given)}: it must be True, False or "{FROM_ONE}"')
+
+
 def _take_flags(domain: Float | Int | _Listed, *names: str) -> None:
     for name in names:
         msgspec.structs.force_setattr(domain, name, flag(getattr(domain, name), name, SpaceError))
 
 
-def _check_bounds(low: float, high: float, log: bool) -> None:
+def _check_bounds(low: float, high: float, log: bool | str) -> None:
     if not math.isfinite(high - low):
         raise SpaceError(f"min {low:g} and max {high:g} are too far apart: their distance is no finite number")
     if low > high:
         raise SpaceError(f"min {low:g} is above max {high:g}: swap them")
-    if log and low <= 0:
+    if log is True and low <= 0:
         raise SpaceError(f"min is {low:g}: a log scale needs a min above 0")
+    if log == FROM_ONE and high >= 1:
+        raise SpaceError(f"max is {high:g}: a scale of 1-x needs a max below 1, such as 0.9999")

@@ -7,6 +7,10 @@ TOML, one table a hyperparameter, or a plain value for a constant::
     min = 1e-4
     max = 1e-1
     log = true
+    [discount]
+    min = 0.9
+    max = 0.9999
+    log = "1-x"
     [layers]
     type = "int"
     min = 1
@@ -17,7 +21,7 @@ TOML, one table a hyperparameter, or a plain value for a constant::
     [activation]
     choice = ["relu", "tanh"]
 
-CSV, with a header line, scale being ``linear`` or ``log``::
+CSV, with a header line, scale being ``linear``, ``log`` or ``1-x``::
 
     name,min,max,scale
     lr,0.0001,0.1,log
@@ -29,13 +33,14 @@ import csv
 import io
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pbt.errors import SpaceError
-from pbt.space.domains import Choice, Constant, Domain, Float, Int, Ordinal
+from pbt.space.domains import FROM_ONE, Choice, Constant, Domain, Float, Int, Ordinal
 from pbt.space.space import Space
 
 COLUMNS = ("name", "min", "max", "scale")
+_SCALES: dict[str, bool | Literal["1-x"]] = {"linear": False, "log": True, FROM_ONE: FROM_ONE}
 
 
 def read_space(path: str | Path) -> Space:
@@ -107,8 +112,8 @@ def _row(cell: dict[str, str], where: str) -> Domain:
     if not cell["name"]:
         raise SpaceError(f"{where}: the name is empty; name the hyperparameter")
     scale = cell["scale"].lower()
-    if scale not in ("log", "linear"):
-        raise SpaceError(f"{where}: scale is {cell['scale']!r}; write log or linear")
+    if scale not in _SCALES:
+        raise SpaceError(f"{where}: scale is {cell['scale']!r}; write log or linear, or 1-x")
     bounds = []
     for name in ("min", "max"):
         try:
@@ -116,7 +121,7 @@ def _row(cell: dict[str, str], where: str) -> Domain:
         except ValueError:
             raise SpaceError(f"{where}: {name} is {cell[name]!r}; write a number") from None
     try:
-        return Float(bounds[0], bounds[1], log=scale == "log")
+        return Float(bounds[0], bounds[1], log=_SCALES[scale])
     except SpaceError as error:
         raise SpaceError(f"{where}: {cell['name']}: {error}") from None
 
@@ -164,8 +169,9 @@ def _only(given: dict[str, Any], known: set[str]) -> dict[str, Any]:
     if unknown:
         raise SpaceError(f"{sorted(unknown)[0]!r} means nothing here; known are {', '.join(sorted(known))}")
     for flag in given.keys() & {"log", "explore"}:
-        if not isinstance(given[flag], bool):
-            raise SpaceError(f"{flag} is {given[flag]!r}; write true or false")
+        if not (isinstance(given[flag], bool) or (flag == "log" and given[flag] == FROM_ONE)):
+            more = f', or "{FROM_ONE}"' if flag == "log" else ""
+            raise SpaceError(f"{flag} is {given[flag]!r}; write true or false{more}")
     return given
 
 
