@@ -15,32 +15,36 @@ from pbt.population.chance import Chance
 from pbt.space.domains import Constant, Domain
 from pbt.space.space import Space
 from pbt.strategies.explore import redraw
+from tests.support.population import Script
 
 FACTORS = (0.8, 1.25)
+LAST = math.nextafter(1.0, 0.0)
 units = st.floats(0, 1, exclude_max=True)
 
 
+KINDS = ["float", "log", "1-x", "int", "logint", "ordinal", "choice", "constant"]
+
+
 @st.composite
-def domains(draw: st.DrawFn) -> Domain:
-    kind = draw(st.sampled_from(["float", "log", "1-x", "int", "logint", "ordinal", "choice", "constant"]))
-    if kind == "float":
-        a, b = sorted((draw(st.floats(-1e6, 1e6)), draw(st.floats(-1e6, 1e6))))
-        return pbt.Float(a, b)
-    if kind == "log":
-        a, b = sorted((draw(st.floats(1e-12, 1e6)), draw(st.floats(1e-12, 1e6))))
-        return pbt.Float(a, b, log=True)
-    if kind == "1-x":
-        a, b = sorted((draw(st.floats(-1e6, 0.9999999)), draw(st.floats(-1e6, 0.9999999))))
-        return pbt.Float(a, b, log="1-x")
+def domains(draw: st.DrawFn, kinds: list[str] = KINDS) -> Domain:
+    kind = draw(st.sampled_from(kinds))
+    if kind in ("float", "log", "1-x"):
+        low, high = {"float": (-1e6, 1e6), "log": (1e-12, 1e6), "1-x": (-1e6, 0.9999999)}[kind]
+        bounds = sorted(draw(st.lists(st.floats(low, high).map(lambda x: x + 0.0), min_size=2, max_size=2)))
+        first = draw(st.none() | st.lists(st.floats(*bounds), min_size=2, max_size=2).map(sorted))
+        return pbt.Float(*bounds, log={"float": False, "log": True}.get(kind, "1-x"), first=first)  # type: ignore[arg-type]
     if kind in ("int", "logint"):
         low = draw(st.integers(1 if kind == "logint" else -1000, 1000))
-        return pbt.Int(low, low + draw(st.integers(0, 1000)), log=kind == "logint")
+        high = low + draw(st.integers(0, 1000))
+        first = draw(st.none() | st.lists(st.integers(low, high), min_size=2, max_size=2).map(sorted))
+        return pbt.Int(low, high, log=kind == "logint", first=first)  # type: ignore[arg-type]
     if kind == "constant":
         return Constant(draw(st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text('abcé中"', max_size=5))))
     values = draw(
         st.lists(st.one_of(st.integers(-50, 50), st.text('abcé中"', max_size=3)), min_size=1, unique=True, max_size=6)
     )
-    return pbt.Ordinal(values) if kind == "ordinal" else pbt.Choice(values)
+    first = draw(st.none() | st.lists(st.sampled_from(values), min_size=1, unique=True))
+    return (pbt.Ordinal if kind == "ordinal" else pbt.Choice)(values, first=first)
 
 
 @given(domains(), units, st.lists(units, max_size=30))
@@ -53,6 +57,32 @@ def test_a_value_never_leaves_its_domain_however_long(domain: Domain, u: float, 
         assert operation
     assert domain.clip(value) == value
     assert 0 <= domain.unit(value) <= 1
+
+
+@given(domains(), units)
+def test_the_first_value_lies_in_its_range(domain: Domain, u: float) -> None:
+    value, first = domain.birth(u), None if isinstance(domain, Constant) else domain.first
+    assert value in domain
+    if first is None:
+        assert value == domain.sample(u)
+    elif isinstance(domain, pbt.Float | pbt.Int):
+        assert first[0] <= value <= first[1]  # type: ignore[operator]
+    else:
+        assert value in first
+
+
+@given(domains(["float", "log", "1-x"]), units)
+def test_unit_is_the_inverse_of_sample(domain: pbt.Float, u: float) -> None:
+    value = domain.sample(u)
+    again = domain.sample(min(domain.unit(value), LAST))
+    assert abs(again - value) <= 1e-9 * max(1.0, domain.max - domain.min)
+    assert domain.clip(domain.clip(u)) == domain.clip(u)
+
+
+@given(domains(["int", "logint", "ordinal", "choice", "constant"]), units)
+def test_unit_lies_in_the_quantiles_of_its_value(domain: Domain, u: float) -> None:
+    value = domain.sample(u)
+    assert domain.sample(domain.unit(value)) == value
 
 
 @given(domains())
@@ -132,6 +162,13 @@ def test_choices_go_to_another_value() -> None:
         (lambda: pbt.Float(0.9, 1, log="1-x"), "max below 1"),
         (lambda: pbt.Float(0.1, 0.9, log="1+x"), 'True, False or "1-x"'),  # type: ignore[arg-type]
         (lambda: pbt.Int(1, 9, log="1-x"), "True or False"),  # type: ignore[arg-type]
+        (lambda: pbt.Float(0, 1, first=(0.5, 2)), "inside the bounds, 0 to 1"),
+        (lambda: pbt.Float(0, 1, first=(0.5, 0.2)), "inside the bounds"),
+        (lambda: pbt.Float(0, 1, first=0.5), r"as \(low, high\)"),  # type: ignore[arg-type]
+        (lambda: pbt.Float(0, 1, first=(0, float("nan"))), "an end of first is nan"),
+        (lambda: pbt.Int(0, 8, first=(1.5, 2)), "whole number"),  # type: ignore[arg-type]
+        (lambda: pbt.Choice(["a", "b"], first=["c"]), "none of the values"),
+        (lambda: pbt.Ordinal([1, 2], first=[]), "at least one value"),
         (lambda: pbt.Float(float("nan"), 1), "finite"),
         (lambda: pbt.Float("a", 1), "finite number"),  # type: ignore[arg-type]
         (lambda: pbt.Int(1.5, 2), "integers"),  # type: ignore[arg-type]
@@ -165,11 +202,13 @@ log = "1-x"
 type = "int"
 min = 1
 max = 4
+first = [1, 2]
 explore = false
 [batch]
 ordinal = [32, 64, 128]
 [activation]
 choice = ["relu", "tanh"]
+first = ["relu"]
 """
 
 
@@ -180,9 +219,9 @@ def test_a_space_is_read_from_toml(tmp_path: Path) -> None:
             "decay": 1e-4,
             "lr": pbt.Float(1e-4, 1e-1, log=True),
             "discount": pbt.Float(0.9, 0.999, log="1-x"),
-            "layers": pbt.Int(1, 4, explore=False),
+            "layers": pbt.Int(1, 4, explore=False, first=(1, 2)),
             "batch": pbt.Ordinal([32, 64, 128]),
-            "activation": pbt.Choice(["relu", "tanh"]),
+            "activation": pbt.Choice(["relu", "tanh"], first=["relu"]),
         }
     )
 
@@ -251,6 +290,21 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
 
 def test_perturbation_has_no_drift() -> None:
     assert math.prod(pbt.PBT().factors) == 1.0
+
+
+@pytest.mark.parametrize("strategy", ["pbt", "plans"])
+def test_members_are_born_in_the_first_range_and_explore_beyond_it(strategy: str) -> None:
+    space = {"lr": pbt.Float(1e-4, 1, log=True, first=(1e-3, 1e-2)), "n": pbt.Ordinal([1, 2, 3], first=[3])}
+    s = Script(space=space, members=20, steps=6, strategy=strategy)
+    for _ in range(6):
+        s.round(*range(20))
+    decisions = [d for e in s.entries for d in e.decisions]
+    born = [d.hyperparameters for d in decisions if d.start == "fresh"]
+    explored = [d.hyperparameters for d in decisions if d.start != "fresh" and d.hyperparameters]
+    assert len(born) == 20
+    assert all(1e-3 <= h["lr"] <= 1e-2 and h["n"] == 3 for h in born if h)
+    assert any(h["lr"] > 0.02 for h in explored)
+    assert any(h["n"] < 3 for h in explored)
 
 
 def test_what_is_redrawn_is_another_configuration_where_there_is_one() -> None:

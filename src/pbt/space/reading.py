@@ -20,6 +20,7 @@ TOML, one table a hyperparameter, or a plain value for a constant::
     ordinal = [32, 64, 128]
     [activation]
     choice = ["relu", "tanh"]
+    first = ["relu"]
 
 CSV, with a header line, scale being ``linear``, ``log`` or ``1-x``::
 
@@ -151,14 +152,14 @@ def _table(name: str, table: Any, where: str) -> Domain:
         given = dict(table)
         if "ordinal" in given or "choice" in given:
             kind = Ordinal if "ordinal" in given else Choice
-            return kind(given.pop("ordinal" if kind is Ordinal else "choice"), **_only(given, {"explore"}))
+            return kind(given.pop("ordinal" if kind is Ordinal else "choice"), **_only(given, {"explore", "first"}))
         missing = [key for key in ("min", "max") if key not in given]
         if missing:
             raise SpaceError(f"no {' and no '.join(missing)}; give min and max, or ordinal = […], or choice = […]")
         type_name = given.pop("type", "float")
         if type_name not in ("float", "int"):
             raise SpaceError(f'type is {type_name!r}; write "float" or "int"')
-        _only(given, {"min", "max", "log", "explore"})
+        _only(given, {"min", "max", "log", "explore", "first"})
         return (Int if type_name == "int" else Float)(**given)
     except SpaceError as error:
         raise SpaceError(f"{where}: {name}: {error}") from None

@@ -52,6 +52,10 @@ class Space(msgspec.Struct, frozen=True):
         """A full set of values; `draw(name)` gives each hyperparameter's own number in [0, 1)."""
         return {name: domain.sample(draw(name)) for name, domain in self.domains.items()}
 
+    def birth(self, draw: Callable[[str], float]) -> Values:
+        """As `sample`, from the ranges of the first draw: what a member is born with."""
+        return {name: domain.birth(draw(name)) for name, domain in self.domains.items()}
+
     def clip(self, values: Mapping[str, Value]) -> Values:
         """`values` inside the space, in its order."""
         return {name: domain.clip(values[name]) for name, domain in self.domains.items()}

@@ -22,7 +22,7 @@ def first_values(settings: Settings, chance: Chance) -> Values:
     Args:
         chance: of the member's first decision.
     """
-    values = settings.space.sample(lambda name: chance.uniform(f"birth/{name}"))
+    values = settings.space.birth(lambda name: chance.uniform(f"birth/{name}"))
     if chance.member < len(settings.initial):
         values.update(settings.initial[chance.member])
     return values

@@ -54,7 +54,7 @@ def _sick(m: MemberState) -> str:
 
 
 def _born(space: Space, chance: Chance) -> Values:
-    return space.sample(lambda name: chance.uniform(f"birth/{name}"))
+    return space.birth(lambda name: chance.uniform(f"birth/{name}"))
 
 
 def again(population: Population, m: MemberState, note: str) -> Decision:
