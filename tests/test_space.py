@@ -22,7 +22,7 @@ LAST = math.nextafter(1.0, 0.0)
 units = st.floats(0, 1, exclude_max=True)
 
 
-KINDS = ["float", "log", "1-x", "int", "logint", "ordinal", "choice", "constant"]
+KINDS = ["float", "step", "log", "1-x", "int", "logint", "ordinal", "choice", "constant"]
 
 
 @st.composite
@@ -33,6 +33,9 @@ def domains(draw: st.DrawFn, kinds: list[str] = KINDS) -> Domain:
         bounds = sorted(draw(st.lists(st.floats(low, high).map(lambda x: x + 0.0), min_size=2, max_size=2)))
         first = draw(st.none() | st.lists(st.floats(*bounds), min_size=2, max_size=2).map(sorted))
         return pbt.Float(*bounds, log={"float": False, "log": True}.get(kind, "1-x"), first=first)  # type: ignore[arg-type]
+    if kind == "step":
+        low, step = draw(st.integers(-1000, 1000)), draw(st.sampled_from([0.1, 0.25, 1 / 3, 7.0, 1e-3]))
+        return pbt.Float(low / 8, low / 8 + step * draw(st.floats(1, 100)), step=step)
     if kind in ("int", "logint"):
         low = draw(st.integers(1 if kind == "logint" else -1000, 1000))
         high = low + draw(st.integers(0, 1000))
@@ -79,7 +82,7 @@ def test_unit_is_the_inverse_of_sample(domain: pbt.Float, u: float) -> None:
     assert domain.clip(domain.clip(u)) == domain.clip(u)
 
 
-@given(domains(["int", "logint", "ordinal", "choice", "constant"]), units)
+@given(domains(["step", "int", "logint", "ordinal", "choice", "constant"]), units)
 def test_unit_lies_in_the_quantiles_of_its_value(domain: Domain, u: float) -> None:
     value = domain.sample(u)
     assert domain.sample(domain.unit(value)) == value
@@ -121,6 +124,43 @@ def test_a_discount_is_drawn_and_perturbed_by_its_distance_from_one() -> None:
     assert discount.perturb(0.99, 0.9, FACTORS)[0] == pytest.approx(0.9875)
     assert discount.perturb(0.9, 0.9, FACTORS)[0] == 0.9
     assert pbt.Float(0.0, 0.5, log="1-x").perturb(0.0, 0.1, FACTORS)[0] == pytest.approx(0.2), "0 is no trap"
+
+
+def test_values_of_a_step_are_what_the_decimals_say() -> None:
+    dropout = pbt.Float(0, 0.5, step=0.1)
+    assert [dropout.sample(k / 6 + 0.01) for k in range(6)] == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
+    assert 0.1 + 0.2 in dropout
+    assert dropout.clip(0.1 + 0.2) == 0.3
+    assert dropout.clip(0.34) == 0.3
+    assert dropout.clip(7) == 0.5
+    assert 0.31 not in dropout
+    assert 0.6 not in dropout
+    assert pbt.Float(-0.05, 1, step=0.4).clip(1) == 0.75, "the last one that does not pass max"
+    assert pbt.Float(0, 1, step=0.10000000149011612).sample(LAST) == 1.0, "0.1 of 32 bits"
+    assert pbt.Float(4, 4.1, step=0.1).sample(LAST) == 4.1
+    assert pbt.Float(0, 1, step=0.1, first=(0.15, 0.42)).birth(0.0) == 0.2
+    assert pbt.Float(0, 1, step=0.1, first=(0.15, 0.42)).birth(LAST) == 0.4
+
+
+def test_a_step_is_no_trap() -> None:
+    domain = pbt.Float(0.1, 0.9, step=0.1)
+    up, down = 0.9, 0.1
+    assert domain.perturb(0.1, up, FACTORS) == (0.2, "*1.25")
+    assert domain.perturb(0.2, down, FACTORS)[0] == 0.1
+    assert domain.perturb(0.4, up, FACTORS)[0] == 0.5
+    assert domain.perturb(0.9, up, FACTORS)[0] == 0.9
+    assert pbt.Float(-1, 1, step=0.5).perturb(-0.5, up, FACTORS)[0] == -1.0
+    assert pbt.Float(-1, 1, step=0.5).perturb(-0.5, down, FACTORS)[0] == 0.0
+    assert domain.perturb(0.4, 0.0, (1.0,))[0] == 0.4, "a factor of 1 moves nothing"
+
+
+@given(domains(["step"]), units, units)
+def test_a_value_of_a_step_moves_away_from_the_bounds(domain: pbt.Float, u: float, draw: float) -> None:
+    value = domain.sample(u)
+    moved, operation = domain.perturb(value, draw, FACTORS)
+    if operation != "resample" and domain.min < value < domain.sample(LAST):
+        assert moved != value
+        assert (moved > value) == (value * (0.8 if "0.8" in operation else 1.25) > value)
 
 
 def test_integers_move_when_rounding_would_freeze_them() -> None:
@@ -169,6 +209,12 @@ def test_choices_go_to_another_value() -> None:
         (lambda: pbt.Int(0, 8, first=(1.5, 2)), "whole number"),  # type: ignore[arg-type]
         (lambda: pbt.Choice(["a", "b"], first=["c"]), "none of the values"),
         (lambda: pbt.Ordinal([1, 2], first=[]), "at least one value"),
+        (lambda: pbt.Float(0, 1, step=0), "step is 0: a number above 0"),
+        (lambda: pbt.Float(0, 1, step=float("nan")), "step is nan"),
+        (lambda: pbt.Float(0, 1, step=2), "larger than the range"),
+        (lambda: pbt.Float(0, 1, step=1e-12), "too small"),
+        (lambda: pbt.Float(0.1, 1, log=True, step=0.1), "linear scale"),
+        (lambda: pbt.Float(0, 1, step=0.5, first=(0.6, 0.9)), "no multiple of the step"),
         (lambda: pbt.Float(float("nan"), 1), "finite"),
         (lambda: pbt.Float("a", 1), "finite number"),  # type: ignore[arg-type]
         (lambda: pbt.Int(1.5, 2), "integers"),  # type: ignore[arg-type]
@@ -206,6 +252,10 @@ first = [1, 2]
 explore = false
 [batch]
 ordinal = [32, 64, 128]
+[dropout]
+min = 0
+max = 0.5
+step = 0.1
 [activation]
 choice = ["relu", "tanh"]
 first = ["relu"]
@@ -221,6 +271,7 @@ def test_a_space_is_read_from_toml(tmp_path: Path) -> None:
             "discount": pbt.Float(0.9, 0.999, log="1-x"),
             "layers": pbt.Int(1, 4, explore=False, first=(1, 2)),
             "batch": pbt.Ordinal([32, 64, 128]),
+            "dropout": pbt.Float(0, 0.5, step=0.1),
             "activation": pbt.Choice(["relu", "tanh"], first=["relu"]),
         }
     )
@@ -263,6 +314,7 @@ def test_a_space_is_read_from_the_originals_csv(tmp_path: Path) -> None:
         ("a.toml", b"[lr]\nmin = nan\nmax = 1\n", 1, "finite"),
         ("a.toml", b"[lr]\nmin = 0\nmax = 1\nlogg = true\n", 1, "means nothing"),
         ("a.toml", b"[lr]\nmin = 0\nmax = 1\nlog = 'yes'\n", 1, "true or false"),
+        ("a.toml", b"[lr]\ntype = 'int'\nmin = 0\nmax = 8\nstep = 2\n", 1, "'step' means nothing"),
         ("a.toml", b"[lr]\ntype = 'double'\nmin = 0\nmax = 1\n", 1, '"float" or "int"'),
         ("a.toml", b"[lr\n", None, "line 1"),
         ("a.toml", b"[lr]\nmin=0\nmax=1\n[lr]\nmin=0\nmax=1\n", None, "line 4"),

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from pbt.errors import SpaceError
+from pbt.space.grid import NEAR, Grid, check_step
 from pbt.space.numbers import flag, plain, short, whole
 from pbt.space.values import Value, listed
 
@@ -40,10 +41,12 @@ class Float(msgspec.Struct, frozen=True, tag="float", tag_field="kind", omit_def
         explore: False: drawn at birth, copied with the weights, never explored.
         first: the range, inside the bounds, from which members are born with their first value; exploration knows the
             bounds alone. None: the bounds.
+        step: values are min, min + step, and so on up to max, each drawn with the same probability; on the linear scale
+            alone. Perturbation goes to the nearest of them, and by one of them at least, as that of `Int`.
 
     Raises:
-        SpaceError: for bounds that are not finite, min > max, bounds outside the scale of `log`, or a first range
-            outside the bounds.
+        SpaceError: for bounds that are not finite, min > max, bounds outside the scale of `log`, a first range outside
+            the bounds, or a step that is no number above 0, larger than the range, too small for it, or with `log`.
     """
 
     min: float
@@ -51,6 +54,7 @@ class Float(msgspec.Struct, frozen=True, tag="float", tag_field="kind", omit_def
     log: bool | Literal["1-x"] = False
     explore: bool = True
     first: tuple[float, float] | None = None
+    step: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("min", "max"):
@@ -59,6 +63,17 @@ class Float(msgspec.Struct, frozen=True, tag="float", tag_field="kind", omit_def
         take_flags(self, "explore")
         _check_bounds(self.min, self.max, self.log)
         _take_first_range(self, _finite)
+        if self.step is not None:
+            self._take_step()
+
+    def _take_step(self) -> None:
+        msgspec.structs.force_setattr(self, "step", step := _finite(self.step, "step"))
+        if self.log:
+            raise SpaceError("a step is for the linear scale: leave log out, or give the values, pbt.Ordinal([…])")
+        check_step(self.min, self.max, step)
+        if self.first and self._between(*self.first, 0.0) > self.first[1] + step * NEAR:
+            low, high = self.first
+            raise SpaceError(f"first is from {low:g} to {high:g}: no multiple of the step, {step:g}, lies there")
 
     def sample(self, u: float) -> float:
         """The value at quantile u of the domain's distribution."""
@@ -68,13 +83,21 @@ class Float(msgspec.Struct, frozen=True, tag="float", tag_field="kind", omit_def
         """The value at quantile u of the range of the first draw."""
         return self._between(*(self.first or (self.min, self.max)), u)
 
+    @property
+    def _grid(self) -> Grid | None:
+        return None if self.step is None else Grid(self.min, self.max, self.step)
+
     def _between(self, low: float, high: float, u: float) -> float:
+        if grid := self._grid:
+            return grid.between(low, high, u)
         there, back = _SCALES[self.log]
         first, last = there(low), there(high)
         return min(max(back(first + u * (last - first)), low), high)
 
     def unit(self, value: Value) -> float:
         """Where a value lies in [0, 1], on the domain's own scale: the inverse of `sample`; one half of a point."""
+        if grid := self._grid:
+            return grid.unit(float(value))  # type: ignore[arg-type]
         low, high, x = map(_SCALES[self.log][0], (self.min, self.max, self.clip(value)))
         return (x - low) / (high - low) if low < high else 0.5
 
@@ -86,16 +109,22 @@ class Float(msgspec.Struct, frozen=True, tag="float", tag_field="kind", omit_def
             return self.clip(1.0 - (1.0 - x) * float(factor)), f"1-x *{factor:g}"
         if x == 0.0:
             return self.sample(u), "resample"
-        return self.clip(x * float(factor)), f"*{factor:g}"
+        moved = self.clip(x * float(factor))
+        if (grid := self._grid) and moved == self.clip(x) and factor != 1.0:
+            moved = grid.next(x, 1 if (factor > 1.0) == (x > 0) else -1)
+        return moved, f"*{factor:g}"
 
     def clip(self, value: Value) -> float:
-        """The nearest value inside the bounds."""
+        """The nearest value of the domain."""
         x = float(value)  # type: ignore[arg-type]
-        return self.min if x < self.min else self.max if x > self.max else x
+        x = self.min if x < self.min else self.max if x > self.max else x
+        return grid.nearest(x) if (grid := self._grid) else x
 
     def __contains__(self, value: object) -> bool:
         x = plain(value)
-        return type(x) in (int, float) and self.min <= x <= self.max
+        if type(x) not in (int, float):
+            return False
+        return x in grid if (grid := self._grid) else self.min <= x <= self.max
 
 
 class Int(msgspec.Struct, frozen=True, tag="int", tag_field="kind", omit_defaults=True, repr_omit_defaults=True):

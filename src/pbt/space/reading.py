@@ -18,6 +18,10 @@ TOML, one table a hyperparameter, or a plain value for a constant::
     explore = false
     [batch]
     ordinal = [32, 64, 128]
+    [dropout]
+    min = 0.0
+    max = 0.5
+    step = 0.1
     [activation]
     choice = ["relu", "tanh"]
     first = ["relu"]
@@ -159,8 +163,8 @@ def _table(name: str, table: Any, where: str) -> Domain:
         type_name = given.pop("type", "float")
         if type_name not in ("float", "int"):
             raise SpaceError(f'type is {type_name!r}; write "float" or "int"')
-        _only(given, {"min", "max", "log", "explore", "first"})
-        return (Int if type_name == "int" else Float)(**given)
+        known = {"min", "max", "log", "explore", "first"}
+        return Int(**_only(given, known)) if type_name == "int" else Float(**_only(given, known | {"step"}))
     except SpaceError as error:
         raise SpaceError(f"{where}: {name}: {error}") from None
 
