@@ -1,8 +1,13 @@
 """Search spaces from files: TOML, and the CSV of the original client.
 
-TOML, one table a hyperparameter, or a plain value for a constant::
+TOML, one table a hyperparameter, or a plain value for a constant; a table of such is a group::
 
     decay = 1e-4
+    [optimizer]
+    name = "adam"
+    [optimizer.beta]
+    min = 0.5
+    max = 0.99
     [lr]
     min = 1e-4
     max = 1e-1
@@ -37,6 +42,7 @@ from __future__ import annotations
 import csv
 import io
 import tomllib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,6 +50,7 @@ from pbt.errors import SpaceError
 from pbt.space.domains import FROM_ONE, Choice, Constant, Domain, Float, Int, Ordinal
 from pbt.space.space import Space
 
+_DEEPEST = 20
 COLUMNS = ("name", "min", "max", "scale")
 _SCALES: dict[str, bool | Literal["1-x"]] = {"linear": False, "log": True, FROM_ONE: FROM_ONE}
 
@@ -138,14 +145,38 @@ def _read_toml(path: Path, text: str) -> Space:
         raise SpaceError(f"{path}: {error}; mend the TOML there") from None
     if not tables:
         raise SpaceError(f"{path}: no hyperparameter in it; write for example [lr], min = 1e-4, max = 1e-1, log = true")
-    return _space({name: _table(name, table, _opened(path, text, name)) for name, table in tables.items()}, str(path))
+    return _space(_group(tables, (), lambda name: _opened(path, text, name)), str(path))
+
+
+def _group(tables: dict[str, Any], above: tuple[str, ...], where: Callable[[str], str]) -> dict[str, Any]:
+    """Domains and groups of them by name, from tables in tables."""
+    found: dict[str, Any] = {}
+    for key, table in tables.items():
+        name = ".".join((*above, key))
+        if len(above) > _DEEPEST:
+            raise SpaceError(f"{where(above[0])}: {above[0]}: nested more than {_DEEPEST} deep")
+        if isinstance(table, dict) and not _describes(table):
+            found[key] = _group(table, (*above, key), where)
+        else:
+            found[key] = _table(name, table, where(name))
+    return found
+
+
+def _describes(table: dict[str, Any]) -> bool:
+    """Whether a table is that of a domain, rather than a group: it has bounds or values, or nothing but their like."""
+    values = {key for key, value in table.items() if not isinstance(value, dict)}
+    if values & {"min", "max", "ordinal", "choice"} or not table:
+        return True
+    return len(values) == len(table) and bool(values & {"type", "log", "explore", "first", "step"})
 
 
 def _opened(path: Path, text: str, name: str) -> str:
-    for number, line in enumerate(text.splitlines(), 1):
-        head = line.strip().lstrip("[").strip().strip("\"'")
-        if head.startswith(name) and head[len(name) :].lstrip("\"' \t")[:1] in ("]", "=", "."):
-            return f"{path}, line {number}"
+    """The file, and the line where the table of a name, or of the group that it is in, begins."""
+    for begin in (name, name.partition(".")[0]):
+        for number, line in enumerate(text.splitlines(), 1):
+            head = line.strip().lstrip("[").strip().strip("\"'")
+            if head.startswith(begin) and head[len(begin) :].lstrip("\"' \t")[:1] in ("]", "=", "."):
+                return f"{path}, line {number}"
     return str(path)
 
 
@@ -180,7 +211,7 @@ def _only(given: dict[str, Any], known: set[str]) -> dict[str, Any]:
     return given
 
 
-def _space(domains: dict[str, Domain], where: str) -> Space:
+def _space(domains: Mapping[str, Any], where: str) -> Space:
     try:
         return Space(domains)
     except SpaceError as error:

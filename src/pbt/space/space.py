@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from pbt.errors import SpaceError
 from pbt.space.domains import Choice, Constant, Domain, Float, Int, Ordinal
+from pbt.space.names import flat
 from pbt.space.numbers import plain, short
 from pbt.space.values import Value
 
@@ -19,34 +20,34 @@ Values = dict[str, Value]
 class Space(msgspec.Struct, frozen=True):
     """Domains by name.
 
-    Build one from a dict with `Space.of`, or from a file with `pbt.space.reading.read_space`.
+    Args:
+        domains: by name, each a domain or a plain value for a constant; a dict is a group, whose names follow its own
+            after a dot: ``{"optimizer": {"lr": …}}`` is ``optimizer.lr``.
+
+    Raises:
+        SpaceError: naming the hyperparameter that can not be understood.
     """
 
     domains: dict[str, Domain]
 
+    if TYPE_CHECKING:
+
+        def __init__(self, domains: Mapping[str, Any]) -> None: ...
+
     def __post_init__(self) -> None:
+        if not isinstance(self.domains, Mapping):
+            raise SpaceError(f"a space is a dict of name to domain, not {type(self.domains).__name__}")
         if not self.domains:
             raise SpaceError(
                 "the space is empty: give at least one hyperparameter, such as lr=pbt.Float(1e-4, 1e-1, log=True)"
             )
-        for name in self.domains:
-            if type(name) is not str or not name or name != name.strip() or not name.isprintable():
-                raise SpaceError(
-                    f"{name!r} can not name a hyperparameter: use printable text without surrounding blanks"
-                )
+        domains = {name: _domain(name, given) for name, given in flat(self.domains).items()}
+        msgspec.structs.force_setattr(self, "domains", domains)
 
     @staticmethod
     def of(space: Space | Mapping[str, Any]) -> Space:
-        """A space from a mapping whose values are domains, or plain values for constants.
-
-        Raises:
-            SpaceError: naming the hyperparameter that can not be understood.
-        """
-        if isinstance(space, Space):
-            return space
-        if not isinstance(space, Mapping):
-            raise SpaceError(f"a space is a dict of name to domain, not {type(space).__name__}")
-        return Space({plain(name): _domain(name, given) for name, given in space.items()})
+        """A space from what may be one already."""
+        return space if isinstance(space, Space) else Space(space)
 
     def sample(self, draw: Callable[[str], float]) -> Values:
         """A full set of values; `draw(name)` gives each hyperparameter's own number in [0, 1)."""
@@ -61,14 +62,14 @@ class Space(msgspec.Struct, frozen=True):
         return {name: domain.clip(values[name]) for name, domain in self.domains.items()}
 
     def check(self, values: Mapping[str, Any], where: str) -> Values:
-        """`values` in the space's order and types; names missing from them stay missing.
+        """`values`, flat or in groups, in the space's order and types; names missing from them stay missing.
 
         Raises:
             SpaceError: for a name that is not in the space or a value outside its domain.
         """
         if not isinstance(values, Mapping):
             raise SpaceError(f"{where} is {short(values)}: it must be a dict of names and values")
-        given = {name: plain(value) for name, value in values.items()}
+        given = {name: plain(value) for name, value in flat(values).items()}
         for name, value in given.items():
             if name not in self.domains:
                 raise SpaceError(f"{where}: {name!r} is not in the space, which has {', '.join(self.domains)}")
