@@ -1,7 +1,9 @@
 """Search spaces from files: TOML, and the CSV of the original client.
 
-TOML, one table a hyperparameter, or a plain value for a constant; a table of such is a group::
+TOML, one table a hyperparameter, or a plain value for a constant; a table of such is a group; constraints between them
+stand at the top::
 
+    constraints = ["layers <= batch / 8"]
     decay = 1e-4
     [optimizer]
     name = "adam"
@@ -42,7 +44,7 @@ from __future__ import annotations
 import csv
 import io
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -145,7 +147,9 @@ def _read_toml(path: Path, text: str) -> Space:
         raise SpaceError(f"{path}: {error}; mend the TOML there") from None
     if not tables:
         raise SpaceError(f"{path}: no hyperparameter in it; write for example [lr], min = 1e-4, max = 1e-1, log = true")
-    return _space(_group(tables, (), lambda name: _opened(path, text, name)), str(path))
+    # A list is no constant, so that a hyperparameter may have this name.
+    constraints = tables.pop("constraints") if isinstance(tables.get("constraints"), list) else ()
+    return _space(_group(tables, (), lambda name: _opened(path, text, name)), str(path), constraints)
 
 
 def _group(tables: dict[str, Any], above: tuple[str, ...], where: Callable[[str], str]) -> dict[str, Any]:
@@ -211,8 +215,8 @@ def _only(given: dict[str, Any], known: set[str]) -> dict[str, Any]:
     return given
 
 
-def _space(domains: Mapping[str, Any], where: str) -> Space:
+def _space(domains: Mapping[str, Any], where: str, constraints: Sequence[str] = ()) -> Space:
     try:
-        return Space(domains)
+        return Space.of(Space(domains, constraints))
     except SpaceError as error:
         raise SpaceError(f"{where}: {error}") from None
