@@ -14,7 +14,7 @@ from pbt.population.entries import Decision, Why
 from pbt.population.population import Population
 from pbt.space.space import Values
 from pbt.strategies.births import first_values
-from pbt.strategies.strategy import Memory, Wrapper
+from pbt.strategies.strategy import Memory, Strategy, Wrapper
 
 STAYS = "stays: constraints"
 """The operation of a hyperparameter that had to stay."""
@@ -22,6 +22,8 @@ STAYS = "stays: constraints"
 
 class Constrained(Wrapper, frozen=True):
     """`inner`, whose values satisfy the constraints of the space."""
+
+    inner: Strategy
 
     def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> Sequence[Decision]:
         """As the inner one, with values that satisfy the constraints."""
