@@ -118,7 +118,7 @@ def test_a_restart_after_every_entry_changes_nothing(name: str, synchronous: boo
     anew.world.check()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted({*NAMES} - NEEDED.keys()))
 def test_constraints_hold_in_every_entry_also_after_restarts_and_cures(name: str) -> None:
     once, anew = (Played(MemoryWorld(), name, restart, sick=3, space=TIED) for restart in (False, True))
     assert told(once) == told(anew)
