@@ -16,6 +16,7 @@ from types import ModuleType
 
 import pytest
 
+import pbt
 from pbt.population.entries import Leased
 from tests.support.checks import entries
 from tests.support.population import Script
@@ -107,6 +108,14 @@ def test_the_code_runs(tmp_path: Path, code: str) -> None:
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_the_space_of_the_docs_is_read(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "space.md").read_text()
+    (tmp_path / "space.toml").write_text(next(m[2] for m in FENCE.finditer(page) if m[1] == "toml"))
+    space = pbt.read_space(tmp_path / "space.toml")
+    assert [*space] == ["seed", "batch", "discount", "dropout", "optimizer.name", "optimizer.minibatch"]
+    assert space.example() in space
 
 
 def test_the_strategy_of_the_docs_takes_over_only_what_is_better(monkeypatch: pytest.MonkeyPatch) -> None:

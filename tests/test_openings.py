@@ -158,8 +158,9 @@ def test_a_strategy_says_that_it_decides_for_all_at_once() -> None:
 
 
 DOMAINS = [
-    pbt.Float(-2, 3), pbt.Float(1e-6, 1e3, log=True), pbt.Int(-3, 9), pbt.Int(1, 4096, log=True),
-    pbt.Ordinal([8, 16, 64]), pbt.Choice(["a", "b", True, 1]),
+    pbt.Float(-2, 3), pbt.Float(1e-6, 1e3, log=True), pbt.Float(0.5, 0.9999, log="1-x"), pbt.Int(-3, 9),
+    pbt.Float(0.05, 0.85, step=0.2), pbt.Int(1, 4096, log=True), pbt.Ordinal([8, 16, 64]),
+    pbt.Choice(["a", "b", True, 1]),
 ]  # fmt: skip
 
 

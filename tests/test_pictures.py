@@ -31,6 +31,7 @@ pytest.importorskip("matplotlib")
 
 from pbt.views.history import History, band_in_force, band_of_points, pieces_of, thinned
 from pbt.views.pictures import draw
+from pbt.views.table import number_text
 
 LR = pbt.Float(1e-4, 1, log=True)
 
@@ -64,6 +65,19 @@ def folder_of(entries: list[Entry], folder: Path) -> Path:
     folders.prepare(folder, "sqlite")
     folders.coordinator(folder).journal.append(0, [encode(entry) for entry in entries])
     return folder
+
+
+def test_numbers_near_one_are_not_one() -> None:
+    shown = [number_text(x) for x in (0.99, 0.992, 0.99995, 0.9999999999999999, 1.0, 0.123456)]
+    assert shown == ["0.99", "0.992", "0.99995", "0.9999999999999999", "1", "0.1235"]
+
+
+def test_a_scale_near_one_has_ticks_that_differ(tmp_path: Path) -> None:
+    near_one = {"lr": LR, "discount": pbt.Float(0.9, 0.99999, log="1-x"), "b": pbt.Float(0.5, 0.5, log="1-x")}
+    said = drawn(tmp_path, trained(space=near_one))
+    ticks = [t for t in said if t.startswith("0.9")]
+    assert {"0.999", "0.9999"} <= {*ticks}
+    assert len(ticks) == len({*ticks})
 
 
 @pytest.mark.slow

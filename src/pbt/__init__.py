@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pbt.space.domains import Float as Float
     from pbt.space.domains import Int as Int
     from pbt.space.domains import Ordinal as Ordinal
+    from pbt.space.names import nested as nested
     from pbt.space.reading import read_space as read_space
     from pbt.space.space import Space as Space
     from pbt.strategies.pbt import PBT as PBT
@@ -67,6 +68,7 @@ _HOME = {
     "pbt.population.entries": ("Checkpoint", "Decision"),
     "pbt.population.recorded": ("Settings",),
     "pbt.space.domains": ("Choice", "Float", "Int", "Ordinal"),
+    "pbt.space.names": ("nested",),
     "pbt.space.reading": ("read_space",),
     "pbt.space.space": ("Space",),
     "pbt.strategies.pbt": ("PBT",),

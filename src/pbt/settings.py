@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, get_args, get_type_hints
 import msgspec
 
 from pbt.checkpoints.location import check_setting, place_below, same_place
-from pbt.errors import PBTError, SettingsError
+from pbt.errors import PBTError, SettingsError, SpaceError
+from pbt.population.chance import Chance
 from pbt.population.recorded import OWN, Settings, StrategyRecord, Word
 from pbt.space.numbers import flag, measured, named, readable, short, text, whole
-from pbt.space.space import Space, Values
+from pbt.space.space import TRIES, Space, Values
+from pbt.strategies.births import first_values
 from pbt.strategies.registry import bare, record
 from pbt.strategies.strategy import Strategy
 
@@ -162,6 +164,7 @@ def resolve(asked: Wanted) -> Settings:
         raise SettingsError("say how many members the population has: members=8, for example")
     if asked.members is not None and asked.open:
         raise SettingsError("a population is open, or has a number of members: give one of the two")
+    Space.of(asked.space)
     initial = tuple(asked.space.check(values, f"initial[{i}]") for i, values in enumerate(asked.initial or ()))
     if asked.members is not None and len(initial) > asked.members:
         raise SettingsError(f"initial has {len(initial)} configurations for {asked.members} members: give more members")
@@ -181,7 +184,20 @@ def resolve(asked: Wanted) -> Settings:
         "checkpoints": place_below(asked.checkpoints or OWN),
         "overrides": commanded or msgspec.UNSET,
     }
-    return Settings(**given | filled | ({"synchronous": True} if barrier else {}))
+    settings = Settings(**given | filled | ({"synchronous": True} if barrier else {}))
+    _check_births(settings)
+    return settings
+
+
+def _check_births(settings: Settings) -> None:
+    """Make sure that what `initial` leaves out can be drawn so that the constraints of the space hold."""
+    for i, given in enumerate(settings.initial):
+        born = first_values(settings, Chance(settings.seed, i, 0))
+        if not settings.space.holds(born):
+            raise SpaceError(
+                f"initial[{i}]: of {TRIES} draws for what {short(given)} leaves out none satisfies the constraints: "
+                "give those values too, or others"
+            )
 
 
 def compare(settings: Settings, asked: Wanted, where: str = "this population", launching: bool = False) -> None:
@@ -243,7 +259,7 @@ def _differ(name: str, have: Any, want: Any, where: str) -> None:
         if names:
             name, have, want = f"space[{names[0]!r}]", have.domains.get(names[0]), want.domains.get(names[0])
         else:
-            return
+            name, have, want = "space['constraints']", have.constraints, want.constraints
     longer = name == "steps" and have is not None and want is not None and want > have
     raise SettingsError(
         f"{where} has {name}={have!r}, but {name}={want!r} was asked for: "

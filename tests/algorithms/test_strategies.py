@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import msgspec
 import pytest
 
 import pbt
@@ -21,6 +22,7 @@ SPACE = {
     "lr": pbt.Float(1e-3, 1.0, log=True), "momentum": pbt.Float(0, 1), "epochs": pbt.Int(1, 9),
     "width": pbt.Int(1, 64, explore=False), "batch": pbt.Ordinal([16, 32, 64]), "act": pbt.Choice(["a", "b", "c"]),
 }  # fmt: skip
+TIED = pbt.Space(SPACE, ["batch >= epochs * 4", "lr * epochs <= 2", "momentum <= 0.9 or act == 'b'", "width >= epochs"])
 MEMBERS, STEPS = 8, 14
 NEEDED = {"follow": {"schedule": [(0, {"lr": 0.5}), (6, {"lr": 0.1, "act": "b"})], "followers": 3}}
 """Parameters without a default."""
@@ -43,14 +45,8 @@ class Played:
         self, world: World, strategy: str, restart: bool = False, sick: int | None = None, **more: Any
     ) -> None:
         self.world, self.restart = world, restart
-        s = self.script = Script(
-            world,
-            space=SPACE,
-            members=MEMBERS,
-            steps=STEPS,
-            strategy={"name": strategy, **NEEDED.get(strategy, {})},
-            **more,
-        )
+        given = {"space": SPACE, "members": MEMBERS, "steps": STEPS, **more}
+        s = self.script = Script(world, strategy={"name": strategy, **NEEDED.get(strategy, {})}, **given)
         for member in range(MEMBERS):
             s.join(member)
         pending: dict[int, Any] = {}
@@ -120,6 +116,23 @@ def test_a_restart_after_every_entry_changes_nothing(name: str, synchronous: boo
     assert told(once) == told(anew)
     once.world.check()
     anew.world.check()
+
+
+@pytest.mark.parametrize("name", sorted({*NAMES} - NEEDED.keys()))
+def test_constraints_hold_in_every_entry_also_after_restarts_and_cures(name: str) -> None:
+    once, anew = (Played(MemoryWorld(), name, restart, sick=3, space=TIED) for restart in (False, True))
+    assert told(once) == told(anew)
+    given = [d.hyperparameters for e in once.script.entries for d in e.decisions if d.hyperparameters is not None]
+    given += [v for e in once.script.entries if isinstance(e.event, Explored) for v in e.event.values.values()]
+    assert len(given) > MEMBERS
+    assert all(values in TIED for values in given)
+    assert len({msgspec.json.encode(values) for values in given}) > MEMBERS, "they are explored all the same"
+
+
+@pytest.mark.parametrize("name", sorted({*NAMES} - NEEDED.keys()))
+def test_a_space_of_choices_alone(name: str) -> None:
+    space = {"lr": 0.1, "act": pbt.Choice(["a", "b", "c"]), "width": pbt.Int(1, 8, explore=False)}
+    check_the_end(Played(MemoryWorld(), name, space=space))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -104,7 +104,7 @@ def _space(suffix: str) -> Target:
         assert msgspec.json.encode(msgspec.json.decode(body, type=Space)) == body
         for u in (0.0, 0.5, 1.0 - 2**-53):
             values = space.sample(lambda name, u=u: u)  # type: ignore[misc]
-            assert values in space
+            assert values in space or not space.holds(values)
             for name, domain in space.domains.items():
                 assert domain.perturb(values[name], u, (0.8, 1.25))[0] in domain
 
@@ -334,7 +334,8 @@ def seeds(name: str) -> list[bytes]:
                    b'\x02{"event":{"kind":"released","member":0,"lease":1}}', b'\x03{"member":0,"lease":1}',
                    b"\x06" + wanted],
         "settings": [wanted],
-        "toml": [b'decay = 1e-4\n[lr]\nmin = 1e-4\nmax = 0.1\nlog = true\n[n]\ntype = "int"\nmin = 1\nmax = 4\n'
+        "toml": [b'constraints = ["n <= 3 or lr < 0.01"]\n'
+                 b'decay = 1e-4\n[lr]\nmin = 1e-4\nmax = 0.1\nlog = true\n[n]\ntype = "int"\nmin = 1\nmax = 4\n'
                  b'[batch]\nordinal = [32, 64]\n[act]\nchoice = ["relu", "tanh"]\n'],
         "csv": [b"name,min,max,scale\nlr,0.0001,0.1,log\nm,0,0.99,linear\n"],
         "keys": [b"Bearer the key", b"Bearer the other key", b"\xff"],

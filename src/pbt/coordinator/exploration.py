@@ -32,6 +32,6 @@ class Owed(NamedTuple):
         space = self.fold.population.settings.space
         for decision in self.decisions:
             values, _ = explored.get(decision.member, (None, None))
-            if values not in space:
-                raise StrategyError(f"exploration gave member {decision.member} no values inside the space")
+            if (fault := space.fault(values)) is not None:
+                raise StrategyError(f"exploration gave member {decision.member} no values inside the space: {fault}")
         return ExploredCommand(self.entry, {id: (space.clip(values), why) for id, (values, why) in explored.items()})

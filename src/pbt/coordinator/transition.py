@@ -155,7 +155,7 @@ def _check(seen: Population, decision: Decision) -> None:
             raise StrategyError(f"a decision names checkpoint {parent.id} for member {decision.member}, which is gone")
     if (decision.start == "copy") != bool(decision.parents) and decision.start in ("copy", "fresh"):
         raise StrategyError(f"a decision has member {decision.member} begin {decision.start!r} with other parents")
-    if decision.hyperparameters is not None and decision.hyperparameters not in seen.settings.space:
-        raise StrategyError(
-            f"a decision gives member {decision.member} values outside the space: {decision.hyperparameters!r}"
-        )
+    if decision.hyperparameters is not None:
+        fault = seen.settings.space.fault(decision.hyperparameters)
+        if fault is not None:
+            raise StrategyError(f"a decision gives member {decision.member} values outside the space: {fault}")

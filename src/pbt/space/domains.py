@@ -7,149 +7,46 @@ made it, in the words that a decision's `why` records.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
 from pbt.errors import SpaceError
-from pbt.space.numbers import flag, plain, short, whole
+from pbt.space.numbers import short
+from pbt.space.ranges import FROM_ONE as FROM_ONE
+from pbt.space.ranges import Float as Float
+from pbt.space.ranges import Int as Int
+from pbt.space.ranges import take_flags
 from pbt.space.values import Value, checked, has, index, nearest, same
 
 
-class Float(msgspec.Struct, frozen=True, tag="float", tag_field="kind", omit_defaults=True):
-    """A real number in [min, max].
-
-    Args:
-        min: the lower bound, included.
-        max: the upper bound, included.
-        log: draw uniformly in the logarithm (min must be above 0). Perturbation multiplies on both scales.
-        explore: False: drawn at birth, copied with the weights, never explored.
-
-    Raises:
-        SpaceError: for bounds that are not finite, min > max, or a bound of 0 or less with `log`.
-    """
-
-    min: float
-    max: float
-    log: bool = False
-    explore: bool = msgspec.field(default=True)
-
-    def __post_init__(self) -> None:
-        for name in ("min", "max"):
-            msgspec.structs.force_setattr(self, name, _finite(getattr(self, name), name))
-        _take_flags(self, "log", "explore")
-        _check_bounds(self.min, self.max, self.log)
-
-    def sample(self, u: float) -> float:
-        """The value at quantile u of the domain's distribution."""
-        if self.log:
-            low, high = math.log(self.min), math.log(self.max)
-            return self.clip(math.exp(low + u * (high - low)))
-        return self.clip(self.min + u * (self.max - self.min))
-
-    def unit(self, value: Value) -> float:
-        """Where a value lies in [0, 1], on the domain's own scale: the inverse of `sample`; one half of a point."""
-        ends = self.min, self.max, self.clip(value)
-        low, high, x = map(math.log, ends) if self.log else ends
-        return (x - low) / (high - low) if low < high else 0.5
-
-    def perturb(self, value: Value, u: float, factors: Sequence[float]) -> tuple[Value, str]:
-        """Multiply by one of `factors`; a value of 0, which multiplication could never leave, is redrawn."""
-        x = float(value)  # type: ignore[arg-type]
-        if x == 0.0:
-            return self.sample(u), "resample"
-        factor = factors[int(u * len(factors))]
-        return self.clip(x * float(factor)), f"*{factor:g}"
-
-    def clip(self, value: Value) -> float:
-        """The nearest value inside the bounds."""
-        x = float(value)  # type: ignore[arg-type]
-        return self.min if x < self.min else self.max if x > self.max else x
-
-    def __contains__(self, value: object) -> bool:
-        x = plain(value)
-        return type(x) in (int, float) and self.min <= x <= self.max
-
-
-class Int(msgspec.Struct, frozen=True, tag="int", tag_field="kind", omit_defaults=True):
-    """An integer in min … max, both included; otherwise as `Float`.
-
-    Perturbation multiplies and rounds half up; where that changes nothing away from a bound, the value
-    moves by 1, further from zero for a factor above 1 and nearer to it for one below, so that no
-    integer is a trap.
-    """
-
-    min: int
-    max: int
-    log: bool = False
-    explore: bool = True
-
-    def __post_init__(self) -> None:
-        for name in ("min", "max"):
-            try:
-                bound = whole(getattr(self, name), name, SpaceError)
-            except SpaceError as error:
-                raise SpaceError(f"{error}; the bounds of pbt.Int are integers up to 2**53") from None
-            msgspec.structs.force_setattr(self, name, bound)
-        _take_flags(self, "log", "explore")
-        _check_bounds(self.min, self.max, self.log)
-
-    def sample(self, u: float) -> int:
-        """The value at quantile u; every integer has its fair share at both ends."""
-        if self.log:
-            low, high = math.log(self.min - 0.5), math.log(self.max + 0.5)
-            return self.clip(math.floor(math.exp(low + u * (high - low)) + 0.5))
-        return self.clip(self.min + math.floor(u * (self.max - self.min + 1)))
-
-    def unit(self, value: Value) -> float:
-        """The middle, in [0, 1], of the quantiles that `sample` gives this value for."""
-        x = self.clip(value)
-        if self.log:
-            low, high = math.log(self.min - 0.5), math.log(self.max + 0.5)
-            return (math.log(x) - low) / (high - low)
-        return (x - self.min + 0.5) / (self.max - self.min + 1)
-
-    def perturb(self, value: Value, u: float, factors: Sequence[float]) -> tuple[Value, str]:
-        """Multiply by one of `factors` and round, moving by at least 1 unless a bound is in the way."""
-        x = int(value)  # type: ignore[arg-type]
-        if x == 0:
-            return self.sample(u), "resample"
-        factor = factors[int(u * len(factors))]
-        scaled = x * float(factor)
-        if not math.isfinite(scaled):
-            return self.clip(scaled), f"*{factor:g}"
-        moved = math.floor(scaled + 0.5)
-        if moved == x and factor != 1.0:
-            moved = x + (1 if (factor > 1.0) == (x > 0) else -1)
-        return self.clip(moved), f"*{factor:g}"
-
-    def clip(self, value: Value) -> int:
-        """The nearest integer inside the bounds."""
-        x = plain(value)
-        if not self.min <= x <= self.max:
-            return self.min if x < self.min else self.max
-        return int(x) if type(x) is int else math.floor(x + 0.5)
-
-    def __contains__(self, value: object) -> bool:
-        x = plain(value)
-        return (type(x) is int or (type(x) is float and x.is_integer())) and self.min <= x <= self.max
-
-
-class _Listed(msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=True):
-    """One of several values: the common base of `Ordinal` and `Choice`."""
+class _Listed(msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=True, repr_omit_defaults=True):
+    """One of several values: the common base of `Ordinal` and `Choice`. `first`: those that members are born with."""
 
     values: tuple[Value, ...]
     explore: bool = True
+    first: tuple[Value, ...] | None = None
 
     def __post_init__(self) -> None:
-        msgspec.structs.force_setattr(self, "values", checked(self.values, f"pbt.{type(self).__name__}"))
-        _take_flags(self, "explore")
+        what = f"pbt.{type(self).__name__}"
+        msgspec.structs.force_setattr(self, "values", checked(self.values, what))
+        take_flags(self, "explore")
+        if self.first is None:
+            return
+        first = checked(self.first, f"first of {what}")
+        for value in first:
+            if not has(self.values, value):
+                raise SpaceError(f"first has {short(value)}, which is none of the values of {what}")
+        msgspec.structs.force_setattr(self, "first", tuple(nearest(self.values, value) for value in first))
 
     def sample(self, u: float) -> Value:
         """Uniform over the values."""
         return self.values[int(u * len(self.values))]
+
+    def birth(self, u: float) -> Value:
+        """Uniform over the values of the first draw."""
+        first = self.first or self.values
+        return first[int(u * len(first))]
 
     def unit(self, value: Value) -> float:
         """The middle, in [0, 1], of the quantiles that `sample` gives this value for."""
@@ -209,6 +106,10 @@ class Constant(msgspec.Struct, frozen=True, tag="constant", tag_field="kind"):
         """The value."""
         return self.value
 
+    def birth(self, u: float) -> Value:
+        """The value."""
+        return self.value
+
     def unit(self, value: Value) -> float:
         """One half: there is nothing to vary."""
         return 0.5
@@ -226,27 +127,3 @@ class Constant(msgspec.Struct, frozen=True, tag="constant", tag_field="kind"):
 
 
 Domain = Float | Int | Ordinal | Choice | Constant
-
-
-def _finite(bound: Any, name: str) -> float:
-    x = plain(bound)
-    try:
-        if type(x) in (int, float) and math.isfinite(x):
-            return float(x)
-    except OverflowError:  # an integer that no float can hold
-        pass
-    raise SpaceError(f"{name} is {short(bound)}: a bound is a finite number")
-
-
-def _take_flags(domain: Float | Int | _Listed, *names: str) -> None:
-    for name in names:
-        msgspec.structs.force_setattr(domain, name, flag(getattr(domain, name), name, SpaceError))
-
-
-def _check_bounds(low: float, high: float, log: bool) -> None:
-    if not math.isfinite(high - low):
-        raise SpaceError(f"min {low:g} and max {high:g} are too far apart: their distance is no finite number")
-    if low > high:
-        raise SpaceError(f"min {low:g} is above max {high:g}: swap them")
-    if log and low <= 0:
-        raise SpaceError(f"min is {low:g}: a log scale needs a min above 0")

@@ -1,12 +1,23 @@
 """Search spaces from files: TOML, and the CSV of the original client.
 
-TOML, one table a hyperparameter, or a plain value for a constant::
+TOML, one table a hyperparameter, or a plain value for a constant; a table of such is a group; constraints between them
+stand at the top::
 
+    constraints = ["layers <= batch / 8"]
     decay = 1e-4
+    [optimizer]
+    name = "adam"
+    [optimizer.beta]
+    min = 0.5
+    max = 0.99
     [lr]
     min = 1e-4
     max = 1e-1
     log = true
+    [discount]
+    min = 0.9
+    max = 0.9999
+    log = "1-x"
     [layers]
     type = "int"
     min = 1
@@ -14,10 +25,15 @@ TOML, one table a hyperparameter, or a plain value for a constant::
     explore = false
     [batch]
     ordinal = [32, 64, 128]
+    [dropout]
+    min = 0.0
+    max = 0.5
+    step = 0.1
     [activation]
     choice = ["relu", "tanh"]
+    first = ["relu"]
 
-CSV, with a header line, scale being ``linear`` or ``log``::
+CSV, with a header line, scale being ``linear``, ``log`` or ``1-x``::
 
     name,min,max,scale
     lr,0.0001,0.1,log
@@ -28,14 +44,17 @@ from __future__ import annotations
 import csv
 import io
 import tomllib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pbt.errors import SpaceError
-from pbt.space.domains import Choice, Constant, Domain, Float, Int, Ordinal
+from pbt.space.domains import FROM_ONE, Choice, Constant, Domain, Float, Int, Ordinal
 from pbt.space.space import Space
 
+_DEEPEST = 20
 COLUMNS = ("name", "min", "max", "scale")
+_SCALES: dict[str, bool | Literal["1-x"]] = {"linear": False, "log": True, FROM_ONE: FROM_ONE}
 
 
 def read_space(path: str | Path) -> Space:
@@ -107,8 +126,8 @@ def _row(cell: dict[str, str], where: str) -> Domain:
     if not cell["name"]:
         raise SpaceError(f"{where}: the name is empty; name the hyperparameter")
     scale = cell["scale"].lower()
-    if scale not in ("log", "linear"):
-        raise SpaceError(f"{where}: scale is {cell['scale']!r}; write log or linear")
+    if scale not in _SCALES:
+        raise SpaceError(f"{where}: scale is {cell['scale']!r}; write log or linear, or 1-x")
     bounds = []
     for name in ("min", "max"):
         try:
@@ -116,7 +135,7 @@ def _row(cell: dict[str, str], where: str) -> Domain:
         except ValueError:
             raise SpaceError(f"{where}: {name} is {cell[name]!r}; write a number") from None
     try:
-        return Float(bounds[0], bounds[1], log=scale == "log")
+        return Float(bounds[0], bounds[1], log=_SCALES[scale])
     except SpaceError as error:
         raise SpaceError(f"{where}: {cell['name']}: {error}") from None
 
@@ -128,14 +147,40 @@ def _read_toml(path: Path, text: str) -> Space:
         raise SpaceError(f"{path}: {error}; mend the TOML there") from None
     if not tables:
         raise SpaceError(f"{path}: no hyperparameter in it; write for example [lr], min = 1e-4, max = 1e-1, log = true")
-    return _space({name: _table(name, table, _opened(path, text, name)) for name, table in tables.items()}, str(path))
+    # A list is no constant, so that a hyperparameter may have this name.
+    constraints = tables.pop("constraints") if isinstance(tables.get("constraints"), list) else ()
+    return _space(_group(tables, (), lambda name: _opened(path, text, name)), str(path), constraints)
+
+
+def _group(tables: dict[str, Any], above: tuple[str, ...], where: Callable[[str], str]) -> dict[str, Any]:
+    """Domains and groups of them by name, from tables in tables."""
+    found: dict[str, Any] = {}
+    for key, table in tables.items():
+        name = ".".join((*above, key))
+        if len(above) > _DEEPEST:
+            raise SpaceError(f"{where(above[0])}: {above[0]}: nested more than {_DEEPEST} deep")
+        if isinstance(table, dict) and not _describes(table):
+            found[key] = _group(table, (*above, key), where)
+        else:
+            found[key] = _table(name, table, where(name))
+    return found
+
+
+def _describes(table: dict[str, Any]) -> bool:
+    """Whether a table is that of a domain, rather than a group: it has bounds or values, or nothing but their like."""
+    values = {key for key, value in table.items() if not isinstance(value, dict)}
+    if values & {"min", "max", "ordinal", "choice"} or not table:
+        return True
+    return len(values) == len(table) and bool(values & {"type", "log", "explore", "first", "step"})
 
 
 def _opened(path: Path, text: str, name: str) -> str:
-    for number, line in enumerate(text.splitlines(), 1):
-        head = line.strip().lstrip("[").strip().strip("\"'")
-        if head.startswith(name) and head[len(name) :].lstrip("\"' \t")[:1] in ("]", "=", "."):
-            return f"{path}, line {number}"
+    """The file, and the line where the table of a name, or of the group that it is in, begins."""
+    for begin in (name, name.partition(".")[0]):
+        for number, line in enumerate(text.splitlines(), 1):
+            head = line.strip().lstrip("[").strip().strip("\"'")
+            if head.startswith(begin) and head[len(begin) :].lstrip("\"' \t")[:1] in ("]", "=", "."):
+                return f"{path}, line {number}"
     return str(path)
 
 
@@ -146,15 +191,15 @@ def _table(name: str, table: Any, where: str) -> Domain:
         given = dict(table)
         if "ordinal" in given or "choice" in given:
             kind = Ordinal if "ordinal" in given else Choice
-            return kind(given.pop("ordinal" if kind is Ordinal else "choice"), **_only(given, {"explore"}))
+            return kind(given.pop("ordinal" if kind is Ordinal else "choice"), **_only(given, {"explore", "first"}))
         missing = [key for key in ("min", "max") if key not in given]
         if missing:
             raise SpaceError(f"no {' and no '.join(missing)}; give min and max, or ordinal = […], or choice = […]")
         type_name = given.pop("type", "float")
         if type_name not in ("float", "int"):
             raise SpaceError(f'type is {type_name!r}; write "float" or "int"')
-        _only(given, {"min", "max", "log", "explore"})
-        return (Int if type_name == "int" else Float)(**given)
+        known = {"min", "max", "log", "explore", "first"}
+        return Int(**_only(given, known)) if type_name == "int" else Float(**_only(given, known | {"step"}))
     except SpaceError as error:
         raise SpaceError(f"{where}: {name}: {error}") from None
 
@@ -164,13 +209,14 @@ def _only(given: dict[str, Any], known: set[str]) -> dict[str, Any]:
     if unknown:
         raise SpaceError(f"{sorted(unknown)[0]!r} means nothing here; known are {', '.join(sorted(known))}")
     for flag in given.keys() & {"log", "explore"}:
-        if not isinstance(given[flag], bool):
-            raise SpaceError(f"{flag} is {given[flag]!r}; write true or false")
+        if not (isinstance(given[flag], bool) or (flag == "log" and given[flag] == FROM_ONE)):
+            more = f', or "{FROM_ONE}"' if flag == "log" else ""
+            raise SpaceError(f"{flag} is {given[flag]!r}; write true or false{more}")
     return given
 
 
-def _space(domains: dict[str, Domain], where: str) -> Space:
+def _space(domains: Mapping[str, Any], where: str, constraints: Sequence[str] = ()) -> Space:
     try:
-        return Space(domains)
+        return Space.of(Space(domains, constraints))
     except SpaceError as error:
         raise SpaceError(f"{where}: {error}") from None

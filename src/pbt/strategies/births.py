@@ -6,7 +6,8 @@ from pbt.population.chance import Chance
 from pbt.population.entries import Decision, Why
 from pbt.population.population import Population
 from pbt.population.recorded import Settings
-from pbt.space.space import Values
+from pbt.space.space import TRIES, Values
+from pbt.strategies.explore import first_good
 
 
 def birth(population: Population, member: int, ready: int) -> Decision:
@@ -19,10 +20,15 @@ def birth(population: Population, member: int, ready: int) -> Decision:
 def first_values(settings: Settings, chance: Chance) -> Values:
     """Hyperparameters from the space; the first members get the configurations of `initial`, completed from it.
 
+    They are drawn until all constraints hold.
+
     Args:
         chance: of the member's first decision.
     """
-    values = settings.space.sample(lambda name: chance.uniform(f"birth/{name}"))
-    if chance.member < len(settings.initial):
-        values.update(settings.initial[chance.member])
-    return values
+    given = settings.initial[chance.member] if chance.member < len(settings.initial) else {}
+
+    def drawn(purpose: str) -> Values:
+        return {**settings.space.birth(lambda name: chance.uniform(f"{purpose}/{name}")), **given}
+
+    values = first_good(drawn, settings.space.holds, "birth", TRIES)
+    return values if given or settings.space.holds(values) else settings.space.example() or values

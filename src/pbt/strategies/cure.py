@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pbt.population.chance import Chance
 from pbt.population.entries import Decision, Why
 from pbt.population.fold import FAILED_AFTER, decided
 from pbt.population.member import MemberState
 from pbt.population.population import Population
-from pbt.space.space import Space, Values
+from pbt.strategies.births import first_values
 from pbt.strategies.explore import redraw
 from pbt.strategies.strategy import Memory, Strategy, Wrapper
 
@@ -53,16 +52,12 @@ def _sick(m: MemberState) -> str:
     return f"{m.losses} workers in a row ended without a report that had a checkpoint; no parent"
 
 
-def _born(space: Space, chance: Chance) -> Values:
-    return space.sample(lambda name: chance.uniform(f"birth/{name}"))
-
-
 def again(population: Population, m: MemberState, note: str) -> Decision:
     """One's own checkpoint, or birth, with redrawn hyperparameters."""
     space, chance = population.settings.space, population.chance(m.id)
     parent = None if m.broken else m.checkpoint
     # While its own are owed, those of its weights: values that are never explored decide their shapes.
-    old = m.hyperparameters or (parent.hyperparameters if parent else _born(space, chance))
+    old = m.hyperparameters or (parent.hyperparameters if parent else first_values(population.settings, chance))
     return Decision(
         m.id,
         (parent.step if parent else 0) + population.settings.interval,

@@ -69,6 +69,7 @@ class Proposals:
             return None
         draws = np.random.default_rng(rng.getrandbits(64))
         candidates = [*self._anywhere(draws, parent), *self._near(draws, parent), parent]
+        candidates = [values for values in candidates if self._space.holds(values)] or [parent]
         time = step / self._interval + 1.0
         points = self._points(np.full(len(candidates), time), candidates)
         pending = self._points(np.full(len(self._others), time), self._others)

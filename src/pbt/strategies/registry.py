@@ -13,6 +13,7 @@ from pbt.errors import SettingsError, plainly
 from pbt.population.recorded import Settings, StrategyRecord
 from pbt.space.numbers import LARGEST, plain, short
 from pbt.strategies.barrier import Barrier
+from pbt.strategies.constrained import Constrained
 from pbt.strategies.cure import Cure
 from pbt.strategies.strategy import Strategy
 
@@ -36,13 +37,17 @@ Builder = Callable[[Settings], Strategy]
 
 
 def build(settings: Settings) -> Strategy:
-    """The strategy of a population, with its barrier if it has one, and the cure.
+    """The strategy of a population, with its barrier if it has one, the constraints of its space, and the cure.
 
     Raises:
         SettingsError: for a name that can not be found or parameters that it does not take.
     """
     inner = bare(settings.strategy)
-    return Cure(inner=Barrier(inner=inner) if settings.synchronous else inner)
+    if settings.synchronous:
+        inner = Barrier(inner=inner)
+    if settings.space.constraints:
+        inner = Constrained(inner=inner)
+    return Cure(inner=inner)
 
 
 def bare(record: StrategyRecord) -> Strategy:

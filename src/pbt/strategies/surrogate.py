@@ -90,7 +90,7 @@ class Model:
     """
 
     def __init__(self, settings: Settings, rows: Sequence[Row], form: Form, categories: bool = False) -> None:
-        self._form, self._interval = form, settings.interval
+        self._form, self._interval, self._space = form, settings.interval, settings.space
         self.variables = Variables(settings.space, form.log)
         self._categories = categories
         gains = np.array([(r.after - r.before) * settings.interval / (r.ended - r.began) for r in rows])
@@ -161,16 +161,23 @@ class Model:
 
         draws = np.random.default_rng(rng.getrandbits(64))
         candidates = np.vstack([draws.uniform(size=(_CANDIDATES, d)), np.array(self.variables.point(others))[None, :]])
+        candidates = np.array([x for x in candidates if self._allows(x, others)] or candidates[-1:])
         start = candidates[np.argsort(-bounds(candidates), kind="stable")[:_CLIMBS]]
         box = [(0.0, 1.0)] * d
         climbs = [
-            minimize(downhill, x, jac=True, method="L-BFGS-B", bounds=box, options={"maxiter": 50}) for x in start
+            minimize(downhill, x, jac=True, method="L-BFGS-B", bounds=box, options={"maxiter": 50})
+            for x in (start if d else ())  # SciPy knows no box without sides
         ]
-        x = min(climbs, key=lambda c: float(c.fun)).x
+        ends = [*(climb.x for climb in sorted(climbs, key=lambda climb: float(climb.fun))), *start]
+        x = next((x for x in ends if self._allows(x, others)), ends[0])
         values = self.variables.values(x.tolist(), others)
         self.train(values)
         mean, variance = self._process.predict(points(x[None, :]))
         return Found(values, float(mean[0]), math.sqrt(float(variance[0])))
+
+    def _allows(self, x: Array, others: Mapping[str, Any]) -> bool:
+        """Whether the constraints hold at a point of the cube."""
+        return self._space.holds(self.variables.values(x.tolist(), others)) if self._space.constraints else True
 
     def _with_pending(self, time: float, context: Sequence[float]) -> Process:
         """The process that has also seen what is in training; its parameters are those of the first."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from pbt.population.schedule import schedule
-from pbt.space.domains import Choice, Domain, Float, Int, Ordinal
+from pbt.space.domains import FROM_ONE, Choice, Domain, Float, Int, Ordinal
 from pbt.space.space import Values
 from pbt.space.values import Value
 from pbt.views.history import History, band_in_force, drawable, in_force, pieces_of, places
@@ -107,7 +108,9 @@ class Panel:
         low, high = (float(shown.min()), float(shown.max())) if len(shown) else (float(domain.min), float(domain.max))
         if isinstance(domain, Int) and high - low < 2:  # a whole one above and below, or no tick is a value
             low, high = max(low - 1, domain.min), min(high + 1, domain.max)
-        if domain.log:
+        if domain.log == FROM_ONE:
+            low, high = _near_one(axis, low, high)
+        elif domain.log:
             axis.set_yscale("log")
             margin = max((high / low) ** 0.1, 1.08)
             low, high = low / margin, high * margin
@@ -124,7 +127,7 @@ class Panel:
             low, high = low - margin, high + margin
             axis.set_ylim(low, high)
             axis.yaxis.set_major_locator(MaxNLocator(4, integer=isinstance(domain, Int)))
-        plain_numbers(axis.yaxis, low, high)
+        plain_numbers(axis.yaxis, *((high, 1.0) if domain.log == FROM_ONE else (low, high)))
         for bound in (domain.min, domain.max):
             if low <= bound <= high:
                 axis.axhline(bound, **_BOUND)
@@ -148,6 +151,23 @@ class Panel:
         every = -(-len(labels) // 8)
         axis.set_yticks(range(0, len(labels), every), labels[::every], fontsize=8)
         axis.set_ylim(-0.5, len(labels) - 0.5)
+
+
+def _near_one(axis: Any, low: float, high: float) -> tuple[float, float]:
+    """The logarithmic scale of 1 - x, with ticks at 0.9, 0.99 and so on; what it reaches from and to."""
+    import numpy as np
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    axis.set_yscale("function", functions=(lambda x: -np.log10(np.maximum(1.0 - x, 1e-16)), lambda y: 1.0 - 10.0**-y))
+    margin = max(((1.0 - low) / (1.0 - high)) ** 0.1, 1.08)
+    far, near = (1.0 - low) * margin, (1.0 - high) / margin
+    parts = (1.0,) if far / near >= 300 else (1.0, 3.0) if far / near >= 30 else (1.0, 2.0, 5.0)
+    powers = range(math.floor(math.log10(near)), math.ceil(math.log10(far)) + 1)
+    ticks = [part * 10.0**power for power in powers for part in parts]
+    axis.yaxis.set_major_locator(FixedLocator([1.0 - tick for tick in ticks if near <= tick <= far] or [low, high]))
+    axis.yaxis.set_minor_locator(NullLocator())
+    axis.set_ylim(1.0 - far, 1.0 - near)
+    return 1.0 - far, 1.0 - near
 
 
 def panels_of(history: History) -> list[Panel]:

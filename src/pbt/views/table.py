@@ -28,7 +28,9 @@ def parent_of(m: MemberState) -> int | None:
 def number_text(value: Number | Value) -> str:
     """A value, short."""
     if type(value) is float:
-        return f"{value:.4g}"
+        near_one = 0.99 < value < 1  # a discount of 0.99995 is not 1
+        digits = min(2 - math.floor(math.log10(1 - value)), 16) if near_one else 4
+        return f"{value:.{digits}g}"
     return "–" if value is None else str(value)
 
 
