@@ -10,7 +10,7 @@ import pytest
 np: Any = pytest.importorskip("numpy")
 pytest.importorskip("scipy")
 
-from pbt.strategies.gp import Parameters, Process, Rows, covariance, fit, gradients, likelihood  # noqa: E402
+from pbt.strategies.gp import Parameters, Process, Rows, between, covariance, fit, gradients, likelihood  # noqa: E402
 
 
 def rows(n: int, d: int, categories: int = 0, seed: int = 0) -> Rows:
@@ -25,8 +25,9 @@ P = Parameters(1.3, 0.4, 0.07, 0.2, 0.8, 0.03, 0.35)
 def test_gradients_agree_with_finite_differences(categories: int) -> None:
     a = rows(12, 3, categories)
     y = np.random.default_rng(1).normal(size=12)
-    exact = gradients(P, a)
-    _, slope = likelihood(P, a, y)
+    pairs = between(a, a)
+    exact = gradients(P, pairs)
+    _, slope = likelihood(P, pairs, y)
     assert len(exact) == len(slope) == (7 if categories else 4)
     for i, derivative in enumerate(exact):
         up, down = (Parameters(*(v + h * (j == i) for j, v in enumerate(P))) for h in (1e-6, -1e-6))
@@ -34,7 +35,7 @@ def test_gradients_agree_with_finite_differences(categories: int) -> None:
         numeric = (covariance(up, a, a) - covariance(down, a, a) + noise) / 2e-6
         assert np.allclose(derivative, numeric, atol=1e-7)
         assert slope[i] == pytest.approx(
-            (likelihood(up, a, y)[0] - likelihood(down, a, y)[0]) / 2e-6, rel=1e-5, abs=1e-6
+            (likelihood(up, pairs, y)[0] - likelihood(down, pairs, y)[0]) / 2e-6, rel=1e-5, abs=1e-6
         )
 
 
@@ -85,7 +86,7 @@ def test_the_fit_finds_what_the_data_were_drawn_from() -> None:
     k = covariance(truth, a, a) + 0.05 * np.eye(200)
     y = np.linalg.cholesky(k) @ np.random.default_rng(4).normal(size=200)
     found = fit(a, y)
-    assert likelihood(found, a, y)[0] >= likelihood(truth, a, y)[0]
+    assert likelihood(found, between(a, a), y)[0] >= likelihood(truth, between(a, a), y)[0]
     assert 0.03 < found.scale < 0.4
     assert 0.02 < found.noise < 0.12
 

@@ -26,7 +26,13 @@ def first_good(make: Callable[[str], T], good: Callable[[T], bool], purpose: str
 
 
 def perturb_or_resample(
-    space: Space, values: Values, chance: Chance, factors: Sequence[float], resample: float, mutate: float = 1.0
+    space: Space,
+    values: Values,
+    chance: Chance,
+    factors: Sequence[float],
+    resample: float,
+    mutate: float = 1.0,
+    unmoved: tuple[type, ...] = (),
 ) -> tuple[Values, dict[str, str]]:
     """Each hyperparameter, by a draw of its own, redrawn with probability `resample`, else perturbed.
 
@@ -36,6 +42,7 @@ def perturb_or_resample(
         factors: perturbation multiplies by one of them, each with the same probability.
         resample: probability in [0, 1] of a new value from the domain.
         mutate: probability in [0, 1] that a hyperparameter is explored at all.
+        unmoved: kinds of domain whose values a perturbation leaves as they are.
 
     Returns:
         The new values, inside the space, and the operation that made each explored one.
@@ -52,6 +59,8 @@ def perturb_or_resample(
             u = chance.uniform(f"{purpose}/{name}")
             if u < resample:
                 found[name], operations[name] = domain.sample(u / resample), "resample"
+            elif isinstance(domain, unmoved):
+                found[name], operations[name] = value, "keep"
             else:
                 found[name], operations[name] = domain.perturb(value, (u - resample) / (1.0 - resample), factors)
         return found, operations

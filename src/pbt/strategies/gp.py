@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
 
 Array = NDArray[np.float64]
@@ -79,54 +80,86 @@ class Parameters(NamedTuple):
 _LOGARITHMIC = (True, True, False, True, True, False, False)
 
 
+class Between(NamedTuple):
+    """What two sets of rows are to each other, whatever the parameters; each of shape (len(a), len(b)).
+
+    Attributes:
+        half: half the distance in time.
+        distance: the squared distance of the continuous variables.
+        equal: the share of equal categories; None: there are none.
+    """
+
+    half: Array
+    distance: Array
+    equal: Array | None
+
+
+def between(a: Rows, b: Rows) -> Between:
+    """Half the distances in time, squared distances, and shares of equal categories."""
+    half = np.abs(a.t[:, None] - b.t[None, :]) / 2.0
+    squares = np.sum(a.x * a.x, axis=1)[:, None] + np.sum(b.x * b.x, axis=1)[None, :] - 2.0 * (a.x @ b.x.T)
+    equal = np.mean(a.c[:, None, :] == b.c[None, :, :], axis=2) if a.c.shape[1] else None
+    return Between(half, np.maximum(squares, 0.0), equal)
+
+
 def covariance(p: Parameters, a: Rows, b: Rows) -> Array:
     """The covariance of two sets of rows, without noise; shape (len(a), len(b))."""
-    return _parts(p, a, b)[0]
+    return covariance_of(p, between(a, b))
 
 
-def _parts(p: Parameters, a: Rows, b: Rows) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """The covariance, k1, k2, squared distances, shares of equal categories, and half the distances in time."""
-    half = np.abs(a.t[:, None] - b.t[None, :]) / 2.0
-    distance = _squared_distances(a.x, b.x)
-    k1 = p.variance * np.exp(-distance / p.scale) * (1.0 - p.fading) ** half
-    if a.c.shape[1] == 0:
-        return k1, k1, k1, distance, distance, half
-    equal = np.mean(a.c[:, None, :] == b.c[None, :, :], axis=2)
-    k2 = p.category_variance * equal * (1.0 - p.category_fading) ** half
-    return (1.0 - p.mix) / 2.0 * (k1 + k2) + p.mix * k1 * k2, k1, k2, distance, equal, half
+def covariance_of(p: Parameters, pairs: Between) -> Array:
+    """The covariance of two sets of rows that are this to each other; shape (len(a), len(b))."""
+    return _parts(p, pairs)[0]
 
 
-def _squared_distances(a: Array, b: Array) -> Array:
-    squares = np.sum(a * a, axis=1)[:, None] + np.sum(b * b, axis=1)[None, :] - 2.0 * (a @ b.T)
-    distances: Array = np.maximum(squares, 0.0)
-    return distances
+def _parts(p: Parameters, pairs: Between) -> tuple[Array, Array, Array]:
+    """The covariance, k1 and k2."""
+    k1 = p.variance * np.exp(pairs.half * np.log1p(-p.fading) - pairs.distance / p.scale)
+    if pairs.equal is None:
+        return k1, k1, k1
+    k2 = p.category_variance * pairs.equal * np.exp(pairs.half * np.log1p(-p.category_fading))
+    return (1.0 - p.mix) / 2.0 * (k1 + k2) + p.mix * k1 * k2, k1, k2
 
 
-def gradients(p: Parameters, rows: Rows) -> list[Array]:
-    """The derivatives of the covariance of `rows` with noise, by each parameter in the order of `Parameters`.
+def gradients(p: Parameters, pairs: Between) -> list[Array]:
+    """The derivatives of the covariance of rows with themselves and of its noise, by each of `Parameters` in order.
 
     Without categories the last three are left out.
     """
-    _, k1, k2, distance, _, half = _parts(p, rows, rows)
-    by1 = [k1 / p.variance, k1 * distance / p.scale**2, -k1 * half / (1.0 - p.fading)]
-    noise = np.eye(len(rows.t))
-    if rows.c.shape[1] == 0:
+    _, k1, k2 = _parts(p, pairs)
+    by1 = [k1 / p.variance, k1 * pairs.distance / p.scale**2, -k1 * pairs.half / (1.0 - p.fading)]
+    noise = np.eye(len(k1))
+    if pairs.equal is None:
         return [*by1, noise]
-    by2 = [k2 / p.category_variance, -k2 * half / (1.0 - p.category_fading)]
+    by2 = [k2 / p.category_variance, -k2 * pairs.half / (1.0 - p.category_fading)]
     outer1, outer2 = (1.0 - p.mix) / 2.0 + p.mix * k2, (1.0 - p.mix) / 2.0 + p.mix * k1
     return [*(d * outer1 for d in by1), noise, *(d * outer2 for d in by2), k1 * k2 - (k1 + k2) / 2.0]
 
 
-def likelihood(p: Parameters, rows: Rows, y: Array) -> tuple[float, Array]:
-    """The logarithm of the marginal likelihood (Rasmussen and Williams 2006, equation 5.8), and its gradient (5.9)."""
+def likelihood(p: Parameters, pairs: Between, y: Array) -> tuple[float, Array]:
+    """The logarithm of the marginal likelihood (Rasmussen and Williams 2006, equation 5.8), and its gradient (5.9).
+
+    Args:
+        pairs: of the rows with themselves.
+        y: what was observed there; shape (n,).
+    """
     n = len(y)
-    k = covariance(p, rows, rows)
+    k = covariance_of(p, pairs)
     k[np.diag_indices(n)] += p.noise + JITTER
     factor = cho_factor(k, lower=True, overwrite_a=True, check_finite=False)
     alpha = cho_solve(factor, y, check_finite=False)
     value = -0.5 * y @ alpha - np.sum(np.log(np.diagonal(factor[0]))) - 0.5 * n * np.log(2.0 * np.pi)
-    inner = np.outer(alpha, alpha) - cho_solve(factor, np.eye(n), check_finite=False)
-    return float(value), np.array([0.5 * np.sum(inner * d) for d in gradients(p, rows)])
+    inner = np.outer(alpha, alpha) - _inverse(factor)
+    return float(value), np.array([0.5 * np.vdot(inner, d) for d in gradients(p, pairs)])
+
+
+def _inverse(factor: tuple[Array, bool]) -> Array:
+    """The inverse, from a lower Cholesky factor: a third of the work of solving for the identity."""
+    lower, _ = dpotri(factor[0], lower=1)
+    half = np.tril(lower, -1)
+    inverse: Array = half + half.T
+    inverse[np.diag_indices(len(inverse))] = np.diagonal(lower)
+    return inverse
 
 
 def fit(rows: Rows, y: Array) -> Parameters:
@@ -136,6 +169,7 @@ def fit(rows: Rows, y: Array) -> Parameters:
         y: observations, standardised; shape (n,).
     """
     rows, y = rows.newest(FITTED_ON), y[-FITTED_ON:]
+    pairs = between(rows, rows)
     bounds, start = Bounds(), Parameters()
     limits = [bounds.variance, bounds.scale, bounds.fading, bounds.noise]
     if rows.c.shape[1]:
@@ -149,7 +183,7 @@ def fit(rows: Rows, y: Array) -> Parameters:
     def loss(theta: Array) -> tuple[float, Array]:
         p = inwards(theta)
         try:
-            value, slope = likelihood(p, rows, y)
+            value, slope = likelihood(p, pairs, y)
         except np.linalg.LinAlgError:
             return 1e25, np.zeros(len(theta))
         chain = np.array([v if log else 1.0 for v, log in zip(p, logarithmic, strict=False)])
@@ -169,16 +203,17 @@ class Process:
     Args:
         parameters: as `fit` gives them.
         rows, y: the observations; n of at least 1.
+        noise: the covariance of the observations' noise, where it is not alike and independent; shape (n, n).
     """
 
-    def __init__(self, parameters: Parameters, rows: Rows, y: Array) -> None:
+    def __init__(self, parameters: Parameters, rows: Rows, y: Array, noise: Array | None = None) -> None:
         self.parameters, self.rows = parameters, rows
         n = len(y)
-        k = covariance(parameters, rows, rows)
-        k[np.diag_indices(n)] += parameters.noise + JITTER
+        k = covariance(parameters, rows, rows) + (parameters.noise * np.eye(n) if noise is None else noise)
+        k[np.diag_indices(n)] += JITTER
         factor = cho_factor(k, lower=True, overwrite_a=True, check_finite=False)
         self._alpha = cho_solve(factor, y, check_finite=False)
-        self._inverse = cho_solve(factor, np.eye(n), check_finite=False)
+        self._inverse = _inverse(factor)
         one = Rows(np.zeros(1), np.zeros((1, rows.x.shape[1])), np.zeros((1, rows.c.shape[1]), dtype=np.int64))
         self._prior = float(covariance(parameters, one, one)[0, 0])
 
@@ -190,7 +225,7 @@ class Process:
     def slopes(self, point: Rows) -> tuple[float, float, Array, Array]:
         """Mean and variance at one point, and their derivatives by its continuous variables, each of shape (d,)."""
         p = self.parameters
-        k, k1, k2, *_ = _parts(p, point, self.rows)
+        k, k1, k2 = _parts(p, between(point, self.rows))
         outer = (1.0 - p.mix) / 2.0 + p.mix * k2 if self.rows.c.shape[1] else 1.0
         by_x = (outer * k1).T * (-2.0 / p.scale) * (point.x - self.rows.x)
         solved = self._inverse @ k[0]

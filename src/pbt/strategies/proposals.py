@@ -12,17 +12,20 @@ import random
 from collections.abc import Collection, Sequence
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
 
 from pbt.population.population import Population
 from pbt.space.space import Values
-from pbt.strategies.gp import Array, Parameters, Process, Rows, covariance, likelihood
-from pbt.strategies.rows import Row
+from pbt.strategies.gp import Array, Parameters, Process, Rows, between, covariance_of
+from pbt.strategies.scouting import Gain
 from pbt.strategies.surrogate import Variables
 
 WINDOW, LEAST_WINDOW = 0.25, 6
 """The share of all rounds from which rows are taken, and their number at least."""
 WEIGHT = 0.7
 """Of the standard deviation in the bound."""
+SHARED = 0.5
+"""The variance of what all rows of one round have in common, in units of the process's own."""
 _ANYWHERE, _NEAR, _SPREADS, _SAME_CHOICE = 100, 60, (0.05, 0.15), 0.8
 _LENGTHS, _MEMORIES, _NOISES = (0.2, 0.5, 1.2), (0.15, 1.0), (0.05, 0.5)
 """Grid of the fit: lengths in units of the square root of the dimension, memories in shares of all rounds, noise."""
@@ -32,28 +35,27 @@ class Proposals:
     """The model right after an entry.
 
     Args:
-        rows: intervals of training, the newest last.
+        rows: what members gained, the newest last.
         waiting: members whose hyperparameters are asked for now.
     """
 
-    def __init__(self, population: Population, rows: Sequence[Row], waiting: Collection[int]) -> None:
+    def __init__(self, population: Population, rows: Sequence[Gain], waiting: Collection[int]) -> None:
         settings = population.settings
         self._interval, self._space = settings.interval, settings.space
         self._variables = Variables(settings.space, log=True)
-        rounds = (
-            (settings.steps // settings.interval) if settings.steps else max(_round(r, self._interval) for r in rows)
-        )
-        newest = max((_round(r, self._interval) for r in rows), default=0)
-        window = max(LEAST_WINDOW, int(WINDOW * rounds))
-        rows = [r for r in rows if _round(r, self._interval) > newest - window]
-        sign = 1.0 if settings.maximize else -1.0
-        times = np.array([_round(r, self._interval) for r in rows])
-        gains = _robust(times, sign * np.array([r.after - r.before for r in rows]))
+        newest = max((r.round for r in rows), default=0)
+        rounds = settings.steps // settings.interval if settings.steps else newest
+        rows = [r for r in rows if r.round > newest - max(LEAST_WINDOW, int(WINDOW * rounds))]
+        times = np.array([r.round for r in rows], dtype=np.float64)
+        gains = _robust(times, np.array([r.gain for r in rows]))
         self._process: Process | None = None
         if gains is not None:
-            points = self._points(times.astype(float), [r.values for r in rows])
-            self._parameters = _of_greatest_evidence(points, gains, rounds)
-            self._process, self._rows, self._gains = Process(self._parameters, points, gains), points, gains
+            points = self._points(times, [r.values for r in rows])
+            self._parameters, self._noise = _of_greatest_evidence(
+                points, gains, max(1, len(self._variables.cube) + len(self._variables.choices)), rounds
+            )
+            self._process = Process(self._parameters, points, gains, self._noise)
+            self._rows = points
         self._others = [
             m.hyperparameters for m in population.members if m.living and m.id not in waiting and m.hyperparameters
         ]
@@ -72,24 +74,31 @@ class Proposals:
         candidates = [values for values in candidates if self._space.holds(values)] or [parent]
         time = step / self._interval + 1.0
         points = self._points(np.full(len(candidates), time), candidates)
-        pending = self._points(np.full(len(self._others), time), self._others)
-        unsure = Process(
-            self._parameters,
-            Rows(*(np.concatenate(pair) for pair in zip(self._rows, pending, strict=True))),
-            np.zeros(len(self._gains) + len(self._others)),
-        )
-        bounds = self._process.predict(points)[0] + WEIGHT * np.sqrt(unsure.predict(points)[1])
+        bounds = self._process.predict(points)[0] + WEIGHT * np.sqrt(self._unsure(time).predict(points)[1])
         found = candidates[int(np.argmax(bounds))]
         self._others.append(found)
         return found
 
+    def _unsure(self, time: float) -> Process:
+        """The process that has also seen, with noise of its own alone, what the other members train with."""
+        pending = self._points(np.full(len(self._others), time), self._others)
+        rows = Rows(*(np.concatenate(pair) for pair in zip(self._rows, pending, strict=True)))
+        noise = self._parameters.noise * np.eye(len(rows.t))
+        seen = len(self._rows.t)
+        noise[:seen, :seen] = self._noise
+        return Process(self._parameters, rows, np.zeros(len(rows.t)), noise)
+
     def _points(self, times: Array, values: Sequence[Values]) -> Rows:
-        n = len(values)
-        x = np.array([self._variables.point(v) for v in values], dtype=np.float64).reshape(n, -1)
-        c = np.array([self._variables.categories(v) for v in values], dtype=np.int64).reshape(n, -1)
-        if n == 0:
-            x, c = np.zeros((0, len(self._variables.cube))), np.zeros((0, len(self._variables.choices)), dtype=np.int64)
-        return Rows(times, x, c)
+        """Points of the unit cube; each choice adds one coordinate a category, so that two of them are .5 apart."""
+        n, choices = len(values), [len(domain.values) for domain in self._variables.choices.values()]
+        x = np.zeros((n, len(self._variables.cube) + sum(choices)))
+        for row, v in zip(x, values, strict=True):
+            first = len(self._variables.cube)
+            row[:first] = self._variables.point(v)
+            for many, category in zip(choices, self._variables.categories(v), strict=True):
+                row[first + category] = 0.5
+                first += many
+        return Rows(times, x, np.zeros((n, 0), dtype=np.int64))
 
     def _anywhere(self, draws: np.random.Generator, parent: Values) -> list[Values]:
         drawn = draws.uniform(size=(_ANYWHERE, len(parent)))
@@ -116,27 +125,25 @@ class Proposals:
         return found
 
 
-def _round(row: Row, interval: int) -> int:
-    return row.ended // interval
+def _of_greatest_evidence(rows: Rows, gains: Array, dimensions: int, rounds: int) -> tuple[Parameters, Array]:
+    """Of a few parameters, whose variance is profiled, those of the greatest marginal likelihood; and their noise.
 
-
-def _of_greatest_evidence(rows: Rows, gains: Array, rounds: int) -> Parameters:
-    """Of a few parameters, whose variance is profiled, those of the greatest marginal likelihood.
-
-    So few rows would let a search by gradients explain all by chance, or nothing.
+    So few rows would let a search by gradients explain all by chance, or nothing. Rows of one round share a part of
+    their noise: what happened to all in that round.
     """
-    n, d = len(gains), max(1, rows.x.shape[1])
-    found: tuple[float, Parameters] = (-math.inf, Parameters())
-    for length, memory, noise in itertools.product(_LENGTHS, _MEMORIES, _NOISES):
+    n, pairs = len(gains), between(rows, rows)
+    shared = SHARED * (pairs.half == 0.0)
+    found: tuple[float, Parameters, Array] = (-math.inf, Parameters(), np.eye(n))
+    for length, memory, own in itertools.product(_LENGTHS, _MEMORIES, _NOISES):
         fading = 1.0 - math.exp(-2.0 / (memory * rounds))
-        p = Parameters(1.0, 2.0 * length**2 * d, fading, noise, 1.0, fading)
-        k = covariance(p, rows, rows) + noise * np.eye(n)
-        variance = float(gains @ np.linalg.solve(k, gains)) / n + 1e-12
-        p = p._replace(variance=variance, noise=noise * variance, category_variance=variance)
-        value, _ = likelihood(p, rows, gains)
-        if value > found[0]:
-            found = value, p
-    return found[1]
+        p = Parameters(1.0, 2.0 * length**2 * dimensions, fading, own)
+        noise = shared + own * np.eye(n)
+        lower, _ = cho_factor(covariance_of(p, pairs) + noise, lower=True, check_finite=False)
+        variance = float(gains @ cho_solve((lower, True), gains, check_finite=False)) / n + 1e-12
+        evidence = -0.5 * n * math.log(variance) - float(np.log(np.diagonal(lower)).sum())
+        if evidence > found[0]:
+            found = evidence, p._replace(variance=variance, noise=own * variance), noise * variance
+    return found[1:]
 
 
 def _robust(times: Array, gains: Array) -> Array | None:

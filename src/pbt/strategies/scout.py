@@ -26,6 +26,7 @@ from pbt.population.entries import Decision, Entry, Why
 from pbt.population.member import MemberState
 from pbt.population.population import Population
 from pbt.population.rules import bad, quorum
+from pbt.space.domains import Choice
 from pbt.space.space import Values
 from pbt.strategies.births import birth
 from pbt.strategies.explore import check_exploration, perturb_or_resample
@@ -84,6 +85,7 @@ class Scout(Strategy, frozen=True):
     def decide(self, population: Population, memory: Scouted, due: Sequence[int]) -> list[Decision]:
         """Births, and for everybody else one after the other: go on, take over, or become a probe."""
         decisions = []
+        memory = memory.judged(population.settings)
         for id in due:
             m = population.members[id]
             decision = (
@@ -112,20 +114,24 @@ class Scout(Strategy, frozen=True):
         """Values from the model, for one child after the other."""
         from pbt.strategies.proposals import Proposals
 
-        proposals = Proposals(population, memory.rows.rows, {d.member for d in owed})
+        proposals = Proposals(population, memory.rows, {d.member for d in owed})
         found = {}
         for d in owed:
             assert d.source is not None
             chance = population.chance(d.member)
             values = proposals.best(d.source.step, d.source.hyperparameters, chance.generator("propose"))
             if values is None:
-                values, operations = perturb_or_resample(
-                    population.settings.space, d.source.hyperparameters, chance, self.factors, self.resample
-                )
+                values, operations = self.perturbed(population, d.source.hyperparameters, chance)
             else:
                 operations = {n: "model" for n, domain in population.settings.space.domains.items() if domain.explore}
             found[d.member] = values, replace(d.why, operations=operations)
         return found
+
+    def perturbed(self, population: Population, values: Values, chance: Chance) -> tuple[Values, dict[str, str]]:
+        """As by `PBT`, except that a choice which is not redrawn stays."""
+        return perturb_or_resample(
+            population.settings.space, values, chance, self.factors, self.resample, unmoved=(Choice,)
+        )
 
 
 class View:
@@ -151,8 +157,20 @@ class View:
         self._candidates = candidates
         self.protected = self._protect(n)
         open_ = [id for id in order if id not in self.protected and id not in self._top]
-        behind = scores.get(m.id, -math.inf) < scores.get(self.best, -math.inf)
-        self.is_victim = behind and m.id in open_[: self._many]
+        self.is_victim = self._may_follow(self.best) and m.id in open_[: self._many]
+
+    def _may_follow(self, parent: int) -> bool:
+        """Whether the parent is strictly better, or a double, which loses nothing where it explores.
+
+        Without noise members to which the model gave the same values, at a bound say, have the same scores; nobody
+        would ever explore again. Scores that have not moved are no sign of doubles: a reward that nobody has found yet.
+        """
+        own, score = (self._scores.get(id, -math.inf) for id in (self._m.id, parent))
+        if bad(self._m) or own != score:
+            return bad(self._m) or own < score
+        moved = bool(self._memory.stints[self._m.id].gain)
+        members = self._population.members
+        return moved and parent >= 0 and members[parent].hyperparameters == self._m.hyperparameters
 
     def _protect(self, n: int) -> list[int]:
         """Sources: those that probes have confirmed, their children, and the farthest of the untried."""
@@ -212,10 +230,7 @@ class View:
         memory, chance, strategy, population = self._memory, self._chance, self._strategy, self._population
         confirmed = [id for id in self.protected if memory.stints[id].status > 0]
         family = bool(confirmed) and chance.uniform("family") < memory.share
-        own = self._scores.get(self._m.id, -math.inf)
-        better = [
-            id for id in self._top if population.members[id].standing and (bad(self._m) or self._scores[id] > own)
-        ]
+        better = [id for id in self._top if population.members[id].standing and self._may_follow(id)]
         if bad(self._m) and not better:
             better = self._best_standing()
         pool = [
@@ -229,9 +244,7 @@ class View:
         note = f"child of the source {parent}" if family else ""
         if modelled:
             return self._copy(parent, None, note, more)
-        values, operations = perturb_or_resample(
-            population.settings.space, _values(population, parent), chance, strategy.factors, strategy.resample
-        )
+        values, operations = strategy.perturbed(population, _values(population, parent), chance)
         return self._copy(parent, values, note, more, operations)
 
     def _best_standing(self) -> list[int]:

@@ -14,12 +14,11 @@ from pbt.population.population import Population
 from pbt.population.ranking import key_of
 from pbt.population.recorded import Settings
 from pbt.space.domains import Choice
-from pbt.space.space import Space
-from pbt.strategies.rows import Rows
+from pbt.space.space import Space, Values
 
 PERTURB, MODEL = "perturb", "model"
 ROWS = 150
-"""Intervals remembered for the model."""
+"""Gains remembered for the model."""
 FORGETTING, FORGETTING_OPERATORS = 0.9, 0.97
 PATIENCE, WITHIN, MOST = 2, 0.25, 0.2
 """Rounds that a probe has at least; it must be on the way to pass within this share of the rounds that are left, and
@@ -43,6 +42,20 @@ class Probe(msgspec.Struct, frozen=True, array_like=True):
     began: int
     gap: float
     seen: int = -1
+
+
+class Gain(msgspec.Struct, frozen=True, array_like=True):
+    """What a member gained in one round: what the model learns from.
+
+    Attributes:
+        round: the round at whose end it reported.
+        gain: of the score, higher is better; in its first round, where nothing was scored before, the score.
+        values: the hyperparameters in force.
+    """
+
+    round: int
+    gain: float
+    values: Values
 
 
 class Stint(msgspec.Struct, frozen=True, array_like=True):
@@ -98,7 +111,7 @@ class Scouted(msgspec.Struct, frozen=True):
         won, lost: the parameters of a Beta distribution over a probe's outcome.
         perturbed, modelled: how often the first interval after each operator gained more than the median of the
             others, and how often not; fading.
-        rows: the gains of intervals.
+        rows: the gains of members, the newest last.
     """
 
     stints: dict[int, Stint] = {}
@@ -107,7 +120,7 @@ class Scouted(msgspec.Struct, frozen=True):
     lost: float = 1.0
     perturbed: tuple[float, float] = (1.0, 1.0)
     modelled: tuple[float, float] = (1.0, 1.0)
-    rows: Rows = Rows()
+    rows: tuple[Gain, ...] = ()
 
     @property
     def share(self) -> float:
@@ -122,29 +135,35 @@ class Scouted(msgspec.Struct, frozen=True):
 
     def enough(self, population: Population) -> bool:
         """There are rows enough for a model."""
-        return len(self.rows.rows) >= 2 * len(population.settings.space) + 4
+        explored = sum(domain.explore for domain in population.settings.space.domains.values())
+        return len(self.rows) >= 2 * explored + 4
 
     def after(self, before: Population | None, entry: Entry) -> Scouted:
-        """The memory after an entry: reports, then verdicts on probes, then what was decided."""
+        """The memory after an entry: reports; where something was decided, verdicts on probes; what was decided."""
         settings = entry.event.settings if isinstance(entry.event, Created) else before.settings if before else None
         assert settings is not None
-        memory = replace(self, rows=self.rows.after(before, entry, ROWS))
-        if isinstance(entry.event, Reported):
+        memory = self
+        if isinstance(entry.event, Reported) and before is not None:
             for r in entry.event.reports:
                 if r.checkpoint is not None:
                     score = -key_of(score_of(r), settings.maximize)
-                    memory = memory._reported(r.member, r.step // settings.interval, score)
-            memory = memory._judged(settings)
+                    values = before.members[r.member].hyperparameters
+                    memory = memory._reported(r.member, r.step // settings.interval, score, values)
+        if entry.decisions:
+            memory = memory.judged(settings)
         for decision in entry.decisions:
             memory = memory.told(settings, decision)
         return memory
 
-    def _reported(self, member: int, round: int, score: float) -> Scouted:
+    def _reported(self, member: int, round: int, score: float, values: Values | None) -> Scouted:
         stint = self.stints.get(member)
         if stint is None:
             return self
         gain = None if stint.base is None or not math.isfinite(score - stint.base) else score - stint.base
         memory = self._counted(member, stint.operator, gain) if stint.operator else self
+        gained = score if stint.base is None and math.isfinite(score) else gain
+        if gained is not None and values is not None:
+            memory = replace(memory, rows=(*memory.rows, Gain(round, gained, values))[-ROWS:])
         history = {**(stint.history if stint.inherited is None else stint.inherited), round: score}
         if len(history) > _KEPT:
             history = {k: history[k] for k in sorted(history)[-_KEPT:]}
@@ -171,7 +190,8 @@ class Scouted(msgspec.Struct, frozen=True):
         fading[operator] = (good + 1.0, not_) if gain > middle else (good, not_ + 1.0)
         return replace(self, perturbed=fading[PERTURB], modelled=fading[MODEL])
 
-    def _judged(self, settings: Settings) -> Scouted:
+    def judged(self, settings: Settings) -> Scouted:
+        """The memory after verdicts: before decisions alone, so that behind a barrier a round is judged when whole."""
         memory = self
         for member in sorted(memory.stints):
             stint = memory.stints[member]
