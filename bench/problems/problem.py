@@ -38,8 +38,22 @@ class Problem(NamedTuple):
     initial: tuple[dict[str, Any], ...] = ()
 
 
-def solve(problem: Problem, strategy: Any, members: int, seed: int, **settings: Any) -> float:
-    """Train a population on it; the true value of the member that scores best at the end."""
+class Outcome(NamedTuple):
+    """What a population reached.
+
+    Attributes:
+        value: the true value of the member that scores best at the end.
+        seen: its score.
+        reached: the best true value of any member at the end, which nobody can know where scores are noisy.
+    """
+
+    value: float
+    seen: float
+    reached: float
+
+
+def trained(problem: Problem, strategy: Any, members: int, seed: int, **settings: Any) -> Outcome:
+    """Train a population on it, behind a barrier unless `settings` say otherwise."""
     settings = {"synchronous": True, "interval": problem.interval, **settings}
     interval = settings.pop("interval")
     result = pbt.train(
@@ -50,4 +64,11 @@ def solve(problem: Problem, strategy: Any, members: int, seed: int, **settings: 
     sign = 1 if problem.maximize else -1
     scored = [m for m in result.population.members if m.score is not None and math.isfinite(float(m.score))]
     best = max(scored, key=lambda m: (sign * float(m.score), -m.id))  # type: ignore[arg-type]
-    return problem.value(result.states[best.id])
+    values = [problem.value(result.states[m.id]) for m in scored]
+    reached = max(values) if problem.maximize else min(values)
+    return Outcome(problem.value(result.states[best.id]), float(best.score), reached)  # type: ignore[arg-type]
+
+
+def solve(problem: Problem, strategy: Any, members: int, seed: int, **settings: Any) -> float:
+    """Train a population on it; the true value of the member that scores best at the end."""
+    return trained(problem, strategy, members, seed, **settings).value
