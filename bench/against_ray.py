@@ -3,11 +3,11 @@
     pip install 'ray[tune]' scikit-learn 'pbtrain[models]'
     python -m bench.strategies --against ray --seeds 5
 
-Both decide after the same steps, replace the worst quarter, redraw with probability .25 and else multiply by .8 or 1.25.
-Ours is `pbt.train` behind a barrier, one process that keeps states in memory. Ray runs as it does by default, without a
-barrier (with `synch=True` it starts actors anew in every round): an actor process a member, and checkpoints on disk. That
-is the price of going to many machines, and most of its time here. Starting Ray itself is not counted. Each seed runs all
-ways in turn.
+Both decide after the same steps, replace the worst quarter, redraw with probability .25 and else multiply by .8 or
+1.25. Ours is `pbt.train` behind a barrier, one process that keeps states in memory. Ray runs as it does by default,
+without a barrier (with `synch=True` it starts actors anew in every round): an actor process a member, and checkpoints
+on disk. That is the price of going to many machines, and most of its time here. Starting Ray itself is not counted.
+Each seed runs all ways in turn.
 """
 
 from __future__ import annotations
