@@ -4,10 +4,10 @@
     python -m bench.strategies --against ray --seeds 5
 
 Both decide after the same steps, replace the worst quarter, redraw with probability .25 and else multiply by .8 or
-1.25. Ours is `pbt.train` behind a barrier, one process that keeps states in memory. Ray runs as it does by default,
-without a barrier (with `synch=True` it starts actors anew in every round): an actor process a member, and checkpoints
-on disk. That is the price of going to many machines, and most of its time here. Starting Ray itself is not counted.
-Each seed runs all ways in turn.
+1.25. Ours is `pbt.train` behind a barrier, one process that keeps states in memory. Ray starts an actor process a
+member and writes checkpoints, which is the price of going to many machines, and most of its time here. By default it
+waits for nobody; with `synch=True` it does, and starts actors anew in every round. Starting Ray itself is not counted.
+Each seed runs all ways in turn, so take few.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ def compare(seeds: int, only: Sequence[str] | None) -> None:
     ways: dict[str, Callable[[Entry, int], Run]] = {
         "`pbt.train`, PBT": lambda entry, seed: _ours(entry, PBT, seed),
         "Ray Tune, PBT": lambda entry, seed: _rays(entry, "pbt", seed),
+        "Ray Tune, PBT, `synch=True`": lambda entry, seed: _rays(entry, "pbt", seed, synch=True),
         "`pbt.train`, PB2": lambda entry, seed: _ours(entry, {**PBT, "name": "pb2"}, seed),
         "Ray Tune, PB2": lambda entry, seed: _rays(entry, "pb2", seed),
     }
@@ -96,7 +97,7 @@ def _ours(entry: Entry, strategy: Any, seed: int) -> Run:
     return Run(shown(entry, outcome.value, problem.optimum), time.perf_counter() - began)
 
 
-def _rays(entry: Entry, strategy: str, seed: int) -> Run:
+def _rays(entry: Entry, strategy: str, seed: int, synch: bool = False) -> Run:
     """The same population in Ray Tune; the true value of the member that scores best at the end."""
     from ray import tune
 
@@ -112,7 +113,9 @@ def _rays(entry: Entry, strategy: str, seed: int) -> Run:
         tuner = tune.Tuner(
             tune.with_resources(_trainable(), {"cpu": min(1.0, cores / entry.members)}),
             param_space=space,
-            tune_config=tune.TuneConfig(scheduler=_scheduler(problem, strategy), num_samples=1, reuse_actors=True),
+            tune_config=tune.TuneConfig(
+                scheduler=_scheduler(problem, strategy, synch), num_samples=1, reuse_actors=True
+            ),
             run_config=tune.RunConfig(
                 stop={"training_iteration": problem.steps // problem.interval}, storage_path=folder, verbose=0
             ),
@@ -136,14 +139,14 @@ def beginnings(entry: Entry, seed: int) -> list[dict[str, Any]]:
     return [first_values(settings, Chance(seed, member, 0)) for member in range(entry.members)]
 
 
-def _scheduler(problem: Any, strategy: str) -> Any:
+def _scheduler(problem: Any, strategy: str, synch: bool) -> Any:
     from ray import tune
     from ray.tune.schedulers import PopulationBasedTraining
     from ray.tune.schedulers.pb2 import PB2
 
     common: dict[str, Any] = {
         "time_attr": "training_iteration", "metric": "score", "mode": "max" if problem.maximize else "min",
-        "perturbation_interval": 1, "quantile_fraction": 0.25, "log_config": False,
+        "perturbation_interval": 1, "quantile_fraction": 0.25, "synch": synch, "log_config": False,
     }  # fmt: skip
     if strategy == "pb2":
         return PB2(**common, hyperparam_bounds={h: [domain.min, domain.max] for h, domain in problem.space.items()})
