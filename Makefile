@@ -35,6 +35,7 @@ bench: .venv/.dev
 	$(BIN)/python bench/growth.py
 	$(BIN)/python bench/checkpoints.py
 	$(BIN)/python bench/shared.py
+	$(BIN)/python -m bench.strategies --seeds 8
 
 chaos: .venv/.dev
 	$(BIN)/python -m tests.chaos --seeds 20 --kills 20
