@@ -85,7 +85,7 @@ class Contest(NamedTuple):
     @property
     def key(self) -> str:
         """Of everything that the result depends on: settings, and the text of problem and strategy."""
-        return f"{_key(self.problem, self.strategy)}-{self.seed}"
+        return f"{key_of(self.problem, self.strategy)}-{self.seed}"
 
     def run(self) -> Result:
         """Train the population."""
@@ -146,7 +146,7 @@ def _chooses(problem: str) -> bool:
 
 
 @functools.cache
-def _key(problem: str, strategy: str) -> str:
+def key_of(problem: str, strategy: str) -> str:
     entry, way = CATALOGUE[problem], WAYS[strategy]
     asked = record(way.strategy)
     settings = [entry.members, entry.family, way.longer, way.synchronous, asked.name, asked.parameters]
@@ -162,7 +162,7 @@ def _texts(module: str) -> Iterator[str]:
         if name in seen:
             continue
         seen.add(name)
-        tree = ast.parse(_text(name))
+        tree = ast.parse(text_of(name))
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_PACKAGES):
                 waiting.append(node.module or "")
@@ -177,7 +177,7 @@ def _is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def _text(module: str) -> str:
+def text_of(module: str) -> str:
     spec = importlib.util.find_spec(module)
     assert spec is not None and spec.origin is not None
     return Path(spec.origin).read_text()

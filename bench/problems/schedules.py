@@ -26,8 +26,8 @@ def best(q: Quadratic) -> tuple[float, tuple[dict[str, float], ...]]:
     box = list(zip(np.tile(low, q.rounds), np.tile(high, q.rounds), strict=True))
     with np.errstate(over="ignore"):  # a line search may look at schedules that diverge
         climbs = [
-            minimize(_loss, start.ravel(), (q,), jac=True, method="L-BFGS-B", bounds=box, options={"maxiter": 2000})
-            for start in _beginnings(q, high[0])
+            minimize(log_loss, start.ravel(), (q,), jac=True, method="L-BFGS-B", bounds=box, options={"maxiter": 2000})
+            for start in beginnings(q, high[0])
         ]
     found = min(climbs, key=lambda c: float(c.fun))
     names = ["lr", *(f"factor{i}" for i in q.single)]
@@ -35,7 +35,7 @@ def best(q: Quadratic) -> tuple[float, tuple[dict[str, float], ...]]:
     return float(np.exp(found.fun)), tuple(dict(zip(names, row.tolist(), strict=True)) for row in values)
 
 
-def _beginnings(q: Quadratic, highest: float) -> list[Array]:
+def beginnings(q: Quadratic, highest: float) -> list[Array]:
     """A constant, and decays of different lengths from the largest rate that does not diverge."""
     top = min(highest, float(np.log(1.5 / max(q.curvatures))))
     t = np.arange(q.rounds) / max(1, q.rounds - 1)
@@ -44,7 +44,7 @@ def _beginnings(q: Quadratic, highest: float) -> list[Array]:
     return [np.column_stack([line, *(np.zeros(q.rounds) for _ in q.single)]) for line in lines]
 
 
-def _loss(x: Array, q: Quadratic) -> tuple[float, Array]:
+def log_loss(x: Array, q: Quadratic) -> tuple[float, Array]:
     """The logarithm of the loss, and its gradient by the logarithms of the hyperparameters."""
     curvatures, c, n = np.array(q.curvatures), np.array(q.noise), STEPS // q.rounds
     logs = x.reshape(q.rounds, -1)

@@ -50,7 +50,7 @@ def test_several_processes_find_the_same(tmp_path: Path) -> None:
 
 def test_results_of_a_changed_strategy_or_problem_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     def key(problem: str = "toy", strategy: str = "pbt") -> str:
-        contests._key.cache_clear()
+        contests.key_of.cache_clear()
         return Contest(problem, strategy, FIRST_SEED).key
 
     before, scout = key(), key(strategy="scout")
@@ -62,7 +62,7 @@ def test_results_of_a_changed_strategy_or_problem_are_not_used(monkeypatch: pyte
     monkeypatch.setitem(WAYS, "pbt", WAYS["pbt"]._replace(strategy={"name": "pbt", "quantile": 0.3}))
     assert key() != before
     monkeypatch.undo()
-    text = contests._text
+    text = contests.text_of
 
     def commented(module: str) -> str:
         return text(module) + "\n# a remark\n"
@@ -70,9 +70,9 @@ def test_results_of_a_changed_strategy_or_problem_are_not_used(monkeypatch: pyte
     def changed(module: str) -> str:
         return text(module) + ("\nMORE = 1\n" if module == "pbt.strategies.scouting" else "")
 
-    monkeypatch.setattr(contests, "_text", commented)
+    monkeypatch.setattr(contests, "text_of", commented)
     assert (key(), key(strategy="scout")) == (before, scout)
-    monkeypatch.setattr(contests, "_text", changed)
+    monkeypatch.setattr(contests, "text_of", changed)
     assert key() == before
     assert key(strategy="scout") != scout, "SCOUT imports it"
 
@@ -105,7 +105,7 @@ def test_every_problem_can_be_trained_on(name: str) -> None:
 
 def test_the_best_schedules_reach_what_they_say_and_exactly() -> None:
     pytest.importorskip("scipy")
-    from bench.problems.schedules import _beginnings, _loss, best
+    from bench.problems.schedules import beginnings, best, log_loss
 
     loss, schedule = best(B3)
     assert loss == pytest.approx(OPTIMUM, rel=1e-3)
@@ -113,13 +113,13 @@ def test_the_best_schedules_reach_what_they_say_and_exactly() -> None:
     for q in (B3, three):
         loss, schedule = best(q)
         assert schedule_loss(q, schedule) == pytest.approx(loss)
-    x = _beginnings(three, 0.0)[1].ravel()
-    exact = _loss(x, three)[1]
+    x = beginnings(three, 0.0)[1].ravel()
+    exact = log_loss(x, three)[1]
     for i in (0, 1, len(x) - 1):
         up, down = (x.copy() for _ in range(2))
         up[i] += 1e-5
         down[i] -= 1e-5
-        assert exact[i] == pytest.approx((_loss(up, three)[0] - _loss(down, three)[0]) / 2e-5, rel=1e-3, abs=1e-7)
+        assert exact[i] == pytest.approx((log_loss(up, three)[0] - log_loss(down, three)[0]) / 2e-5, rel=1e-3, abs=1e-7)
 
 
 def test_who_knows_the_drift_reaches_the_optimum() -> None:
