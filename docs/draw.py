@@ -136,10 +136,11 @@ def mark_exploits(above: Axes, below: Axes, result: Result) -> None:
 def mark_probes(above: Axes, below: Axes, result: Result) -> None:
     """Where probes begin, and which of them won."""
     begun = [(step, float(d.source.score)) for step, d in exploits(result) if d.source and "probe of" in d.why.note]
-    won = [
-        (r.step, float(r.score)) for e in result.journal for d in e.decisions if "probe won" in d.why.note
-        for r in getattr(e.event, "reports", ()) if r.member == d.member
-    ]  # fmt: skip
+    last: dict[int, tuple[int, float]] = {}
+    won = []
+    for entry in result.journal:
+        last.update({r.member: (r.step, float(r.score)) for r in getattr(entry.event, "reports", ())})
+        won += [last[d.member] for d in entry.decisions if "probe won" in d.why.note]
     for points, marker, label in ((begun, "o", "a probe begins"), (won, "*", "a probe has won")):
         if points:
             above.plot(*zip(*points, strict=True), marker, color=OTHER, ms=4 if marker == "o" else 7, label=label)
@@ -159,7 +160,7 @@ def drift() -> None:
         result = train(problem, {"name": name, "quantile": 0.25}, 8, 1)
         draw_values(ax, result, "a", lambda segment: GREY)
         ts = range(drifting.ROUNDS)
-        ax.plot(ts, [drifting.optimum(t, False)[0] for t in ts], "k:", lw=1, label="the optimum")
+        ax.plot(ts, [drifting.optimum(t, "wave", 2)[0] for t in ts], "k:", lw=1, label="the optimum")
         regret = problem.optimum - problem.value(result.states[result.best.member])
         ax.set(title=f"{name}: regret {regret:.1f}", xlabel="round", ylim=(-0.03, 1.03))
         ax.legend(fontsize=7, frameon=False, loc="lower left")
@@ -169,7 +170,7 @@ def drift() -> None:
 
 def replays() -> None:
     """A schedule that PBT found, followed by fresh members with fresh noise."""
-    problem = quadratic.problem(score_noise=0.2)
+    problem = quadratic.problem(quadratic.Quadratic(score_noise=0.2))
     found = train(problem, "scout", 16, 2)
     figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
     draw_scores(axes[0], found)
