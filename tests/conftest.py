@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,11 @@ os.environ.pop("PBT_KEY", None)
 os.environ.pop("PBT_RUN", None)
 os.environ.pop("PBT_JOURNAL", None)
 os.environ.pop("PBT_JOURNAL_URL", None)
+with pytest.MonkeyPatch.context() as _one_thread, suppress(ImportError):
+    # Read once, when it is loaded: each of several processes with a thread for each core takes three times as long.
+    for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        _one_thread.setenv(_name, "1")
+    import scipy.linalg  # noqa: F401
 _state = tempfile.TemporaryDirectory()
 os.environ["XDG_STATE_HOME"] = _state.name
 

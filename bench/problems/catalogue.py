@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from bench.problems import choices, drifting, exploring, mixed, quadratic, quadratics, toy, triangle, well, zoo
+from bench.problems import (
+    choices,
+    drifting,
+    exploring,
+    mixed,
+    quadratic,
+    quadratics,
+    regression,
+    toy,
+    triangle,
+    well,
+    zoo,
+)
 from bench.problems.problem import Problem
 
 
@@ -60,6 +72,7 @@ CATALOGUE: dict[str, Entry] = {
     "drifts": Entry("drifts, regret", OTHER, drifting.one_of, 8, "regret", 9),
     "choices": Entry("choices, regret", OTHER, lambda n: choices.problem(), 8, "regret"),
     "mixed": Entry("mixed, regret", OTHER, lambda n: mixed.problem(), 16, "regret"),
+    "regression": Entry("regression, error", OTHER, regression.problem, 16, family=5, oracle="none known"),
     "triangle": Entry("B5", OTHER, lambda n: triangle.problem(), 4, oracle="none known"),
 }  # fmt: skip
 

@@ -70,6 +70,7 @@ def test_a_choice_that_is_not_redrawn_stays() -> None:
     assert all(new["lr"] != 0.1 for new, _ in found)
 
 
+@pytest.mark.slow
 def test_who_can_not_be_told_apart_explores() -> None:
     """Without noise the model gives many the same rate, at its upper limit; nobody was ever strictly better again."""
     pytest.importorskip("scipy")

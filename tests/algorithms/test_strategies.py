@@ -17,6 +17,7 @@ from tests.support.worlds import MemoryWorld, World
 
 pytest.importorskip("scipy")
 
+SLOW = pytest.mark.slow
 NAMES = sorted(set(KNOWN) - {ORIGINAL})
 SPACE = {
     "lr": pbt.Float(1e-3, 1.0, log=True), "momentum": pbt.Float(0, 1), "epochs": pbt.Int(1, 9),
@@ -109,7 +110,7 @@ def check_the_end(played: Played) -> None:
 
 
 @pytest.mark.parametrize("synchronous", [False, True])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=SLOW if n.startswith("pb2") else ()) for n in NAMES])
 def test_a_restart_after_every_entry_changes_nothing(name: str, synchronous: bool) -> None:
     more = {} if bare(StrategyRecord(name, NEEDED.get(name, {}))).needs_barrier else {"synchronous": synchronous}
     once, anew = (Played(MemoryWorld(), name, restart, **more) for restart in (False, True))

@@ -32,7 +32,10 @@ NEEDED = {"follow": {"schedule": [(0, {"lr": 0.1}), (9, {"lr": 0.01})], "followe
 
 
 @pytest.mark.parametrize("synchronous", [False, True], ids=["asynchronous", "barrier"])
-@pytest.mark.parametrize("strategy", sorted(KNOWN.keys() - {ORIGINAL}))
+@pytest.mark.parametrize("strategy", [
+    pytest.param(name, marks=pytest.mark.slow if name.startswith("pb2") else ())
+    for name in sorted(KNOWN.keys() - {ORIGINAL})
+])  # fmt: skip
 def test_every_value_of_every_decision_lies_in_the_space(strategy: str, synchronous: bool) -> None:
     needed = NEEDED.get(strategy, {})
     kind = bare(StrategyRecord(strategy, needed))
