@@ -192,3 +192,33 @@ def test_it_says_what_it_does_in_a_sentence(name: str, members: int) -> None:
     said = bare(record).describe(Script(MemoryWorld(), members=members).population)
     assert len(said.split()) > 5
     assert "\n" not in said
+
+
+@pytest.mark.parametrize("bad", [1e30, 1e200, 1.7e308])
+@pytest.mark.parametrize("name", [n for n in NAMES if n.startswith("pb2") or n == "scout"])
+def test_a_member_that_diverges_leaves_the_model_able_to_tell_others_apart(name: str, bad: float) -> None:
+    """Finite, and of another order: a loss of 1e30 must not make all other gains equal."""
+
+    def explored(scale: float) -> list[Any]:
+        s = Script(MemoryWorld(), members=8, steps=9, maximize=False, strategy=name, space={"lr": pbt.Float(0, 1)})
+        for step in range(1, 9):
+            for id in range(8):
+                h = (s.answers.get(id) or s.join(id)).hyperparameters
+                s.report(id, scale * step if (step, id) == (3, 7) else 10.0 - step * (1 - abs(h["lr"] - 0.3)))
+        return [why.more.get("deviation", 1) for e in s.entries if isinstance(e.event, Explored)
+                for why in e.event.why.values()]  # fmt: skip
+
+    assert all(map(math.isfinite, explored(bad)))
+
+
+def test_one_diverged_gain_is_far_and_the_others_keep_their_order() -> None:
+    import numpy as np
+
+    from pbt.strategies.surrogate import standardised
+
+    for bad in (-1e30, -1e200, -1.7e308):
+        gains = np.array([0.1, 0.4, 0.2, 0.3, 0.35, 0.15, bad])
+        seen = standardised(gains)
+        assert list(np.argsort(seen)) == list(np.argsort(gains))
+        assert seen[1] - seen[0] > 0.01
+    assert np.isfinite(standardised(np.array([0.0, 0.0, 0.0, -1.7e308, 1.7e308]))).all()

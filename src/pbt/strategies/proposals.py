@@ -149,10 +149,11 @@ def _of_greatest_evidence(rows: Rows, gains: Array, dimensions: int, rounds: int
 def _robust(times: Array, gains: Array) -> Array | None:
     """Gains in deviations from the median of their round, clipped at 3; None: they are all alike."""
     centred = gains.copy()
-    for time in np.unique(times):
-        centred[times == time] -= np.median(centred[times == time])
-    deviation = 1.4826 * float(np.median(np.abs(centred)))
-    plain = float(centred.std())
+    with np.errstate(over="ignore", invalid="ignore"):  # a member that diverged
+        for time in np.unique(times):
+            centred[times == time] -= np.median(centred[times == time])
+        deviation = 1.4826 * float(np.median(np.abs(centred)))
+        plain = float(centred.std())
     deviation = max(deviation, 0.3 * min(plain, 10 * deviation)) if deviation > 0 else plain
     if not (deviation > 0 and np.isfinite(deviation)):
         return None

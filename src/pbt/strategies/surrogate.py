@@ -23,6 +23,8 @@ from pbt.strategies.rows import Row
 
 _CANDIDATES, _CLIMBS = 256, 3
 """Points at which the bound is looked at, and how many of the best are followed uphill."""
+_FAR = 10.0
+"""Robust deviations from the median, beyond which gains count as so far: 1e30 says no more than that it is bad."""
 _CLIPPED = 2.0
 """Standard deviations to which gains are clipped, as in the published code: a collapse must not hide all else."""
 _LAST = math.nextafter(1.0, 0.0)
@@ -94,7 +96,7 @@ class Model:
         self.variables = Variables(settings.space, form.log)
         self._categories = categories
         gains = np.array([(r.after - r.before) * settings.interval / (r.ended - r.began) for r in rows])
-        self.y = _standardised(gains if settings.maximize else -gains)
+        self.y = standardised(gains if settings.maximize else -gains)
         self._times = np.array([r.began / settings.interval for r in rows])
         scores = np.array([r.before for r in rows])
         self._score_from, self._score_width = float(scores.min()), float(np.ptp(scores)) or 1.0
@@ -192,7 +194,15 @@ class Model:
         return Process(self._parameters, rows, np.zeros(len(rows.t)))
 
 
-def _standardised(gains: Array) -> Array:
+def standardised(gains: Array) -> Array:
+    """Gains in standard deviations from their mean; a member that diverged does not make all others alike."""
+    with np.errstate(over="ignore"):
+        middle = np.median(gains)
+        spread = 1.4826 * float(np.median(np.abs(gains - middle)))
+    if spread > 0:
+        gains = np.clip(gains, middle - _FAR * spread, middle + _FAR * spread)
+    elif gains.any():
+        gains = gains / np.abs(gains).max()
     deviation = float(gains.std())
     clipped: Array = np.clip((gains - gains.mean()) / (deviation or 1.0), -_CLIPPED, _CLIPPED)
     return clipped
