@@ -114,7 +114,7 @@ def attack(world: ServerWorld, requests: int, seed: int | None = None, only: tup
     """Ask at least so many times, half of it on purpose wrongly."""
     found, began = Found(), time.monotonic()
     headers = {"Authorization": f"Bearer {KEY}"}
-    schema = schemathesis.openapi.from_url(f"http://127.0.0.1:{world.port}/openapi.json", headers=headers)
+    schema = schemathesis.openapi.from_url(f"http://127.0.0.1:{world.port}/api/v1/openapi.json", headers=headers)
     operations = [operation.ok() for operation in schema.get_all_operations()]
     operations = [operation for operation in operations if operation.path.endswith(only)]
     each = requests / (2 * sum(map(_weight, operations)))

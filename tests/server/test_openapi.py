@@ -17,7 +17,7 @@ from pbt.server.openapi import document
 from pbt.server.routes import ROUTES
 from pbt.settings import wanted
 from tests.support.population import SPACE, Script
-from tests.support.requests import request
+from tests.support.requests import at, request
 from tests.support.worlds import KEY, ServerWorld
 
 NUMBERS = {"member": 0, "lease": 1}
@@ -50,9 +50,9 @@ def routed_names(said: dict[str, Any]) -> set[str]:
 
 
 def test_the_document_is_served_with_the_key_alone(served: ServerWorld, said: dict[str, Any]) -> None:
-    code, found = request(served, "GET", "/openapi.json")
+    code, found = request(served, "GET", "/api/v1/openapi.json")
     assert (code, found) == (200, said)
-    assert request(served, "GET", "/openapi.json", Authorization=None)[0] == 401
+    assert request(served, "GET", "/api/v1/openapi.json", Authorization=None)[0] == 401
 
 
 def test_every_error_has_a_status_that_the_document_knows(said: dict[str, Any]) -> None:
@@ -145,8 +145,8 @@ def fetch(world: ServerWorld, path: str, media: str) -> tuple[int, Any]:
     [
         ("PUT", "/", 405, "GET"), ("DELETE", "/digits/journal", 405, "GET"), ("GET", "/digits/report", 405, "POST"),
         ("PATCH", "/digits/open", 405, "POST"), ("POST", "/", 405, "GET"), ("POST", "/digits/journal", 405, "GET"),
-        ("TRACE", "/digits/beat", 405, "POST"), ("OPTIONS", "/openapi.json", 405, "GET"),
-        ("GET", "/digits", 404, None), ("GET", "/digits/journal/", 404, None), ("POST", "/digits/fly", 404, None),
+        ("TRACE", "/digits/beat", 405, "POST"), ("OPTIONS", "/api/v1/openapi.json", 405, "GET"),
+        ("GET", "/digits/", 404, None), ("GET", "/digits/journal/", 404, None), ("POST", "/digits/fly", 404, None),
         ("PROPFIND", "/digits/fly", 404, None),
     ],
 )  # fmt: skip
@@ -162,7 +162,7 @@ def test_other_methods_and_addresses(
 
     connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
     headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
-    connection.request(method, path, b"{}", headers)
+    connection.request(method, at(path), b"{}", headers)
     response = connection.getresponse()
     failed = json.loads(response.read())
     connection.close()

@@ -9,6 +9,7 @@ from pbt.coordinator.answer import Answer
 from pbt.population.entries import Entry, Report
 from pbt.population.recorded import Settings
 from pbt.settings import Wanted
+from pbt.wire.addresses import API, POPULATIONS
 from pbt.wire.messages import Holder, Join, Nothing, PopulationFolder, Save, Tell
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -17,7 +18,9 @@ JSON, LINES = "application/json", "application/x-ndjson"
 COUNT, UPLOAD = r"[0-9]{1,18}", r"[0-9a-f]{16}"
 PATTERNS = {"name": NAME, "member": COUNT, "version": f"{COUNT}-{COUNT}", "file": r"[^/].*"}
 """Parameters in an address's path."""
-FILE = "/{name}/checkpoints/{member}/{version}/{file:file}"
+OF = f"{POPULATIONS}/{{name}}"
+"""A population's addresses begin so."""
+FILE = f"{OF}/" + "checkpoints/{member}/{version}/{file:file}"
 
 
 class Query(NamedTuple):
@@ -58,29 +61,29 @@ class Route(NamedTuple):
     @property
     def name(self) -> str:
         """By which the application finds what serves it."""
-        return "file" if self.path == FILE else self.path.rpartition("/")[2].partition(".")[0] or "populations"
+        return "file" if self.path == FILE else self.path.rpartition("/")[2].partition(".")[0]
 
 
 ROUTES = (
-    Route("POST", "/{name}/report", "Record reports; held while they wait.", tuple[Report, ...], list[Answer]),
-    Route("POST", "/{name}/save", "Record a report, and first what its script decided on its member.", Save, Answer),
-    Route("POST", "/{name}/join", "Take a member, in a new population if need be.", Join, Answer, begins=True),
-    Route("POST", "/{name}/tell", "Say that something happened, or change something from outside.", Tell, Answer),
-    Route("POST", "/{name}/finish", "Stop a member: its worker has trained it enough.", Holder, Answer),
-    Route("POST", "/{name}/stand", "Ask how a member stands.", Holder, Answer),
-    Route("POST", "/{name}/beat", "Give a sign of life.", Holder, Answer),
-    Route("POST", "/{name}/create", "Create the population, or compare its settings.", Wanted, Settings, begins=True),
-    Route("POST", "/{name}/open", "Make the population's folder; where it is.", Nothing, PopulationFolder, begins=True),
-    Route("GET", "/", "The names of all populations.", answered=list[str]),
-    Route("GET", "/openapi.json", "This document.", answered=dict[str, Any]),
+    Route("POST", f"{OF}/report", "Record reports; held while they wait.", tuple[Report, ...], list[Answer]),
+    Route("POST", f"{OF}/save", "Record a report, and first what its script decided on its member.", Save, Answer),
+    Route("POST", f"{OF}/join", "Take a member, in a new population if need be.", Join, Answer, begins=True),
+    Route("POST", f"{OF}/tell", "Say that something happened, or change something from outside.", Tell, Answer),
+    Route("POST", f"{OF}/finish", "Stop a member: its worker has trained it enough.", Holder, Answer),
+    Route("POST", f"{OF}/stand", "Ask how a member stands.", Holder, Answer),
+    Route("POST", f"{OF}/beat", "Give a sign of life.", Holder, Answer),
+    Route("POST", f"{OF}/create", "Create the population, or compare its settings.", Wanted, Settings, begins=True),
+    Route("POST", f"{OF}/open", "Make the population's folder; where it is.", Nothing, PopulationFolder, begins=True),
+    Route("GET", POPULATIONS, "The names of all populations.", answered=list[str]),
+    Route("GET", f"{API}/openapi.json", "This document.", answered=dict[str, Any]),
     Route(
-        "GET", "/{name}/journal", "What happened, one entry a line.", answered=Entry, media=LINES,
+        "GET", f"{OF}/journal", "What happened, one entry a line.", answered=Entry, media=LINES,
         query=(Query("after", "entries up to this number are left out"),),
     ),
-    Route("POST", "/{name}/publish", "Make an uploaded checkpoint visible.", Commit, Answer),
-    Route("POST", "/{name}/drop", "Delete a checkpoint that is referenced no longer.", Drop, Answer),
-    Route("POST", "/{name}/collect", "Delete what a member needs no longer.", Collect, Answer),
-    Route("POST", "/{name}/sweep", "Delete all unreferenced checkpoints, at the end.", Sweep, Answer),
+    Route("POST", f"{OF}/publish", "Make an uploaded checkpoint visible.", Commit, Answer),
+    Route("POST", f"{OF}/drop", "Delete a checkpoint that is referenced no longer.", Drop, Answer),
+    Route("POST", f"{OF}/collect", "Delete what a member needs no longer.", Collect, Answer),
+    Route("POST", f"{OF}/sweep", "Delete all unreferenced checkpoints, at the end.", Sweep, Answer),
     Route(
         "GET", FILE, "A file of a checkpoint; or how much of it has arrived.", answered=bytes, media=BYTES, also=Staged,
         query=(Query("upload", "ask about this upload, not about the checkpoint", pattern=UPLOAD),),
