@@ -15,7 +15,7 @@ from tests.support.worlds import KEY, ServerWorld
 
 def at(path: str) -> str:
     """The address of what a test names as a user would: ``/digits/open``; ``/`` is the list, ``/api/…`` is whole."""
-    return path if path.startswith("/api/") else POPULATIONS + ("" if path == "/" else path)
+    return path if path.startswith("/api/") else POPULATIONS + (path if path[:2] not in ("/", "/?") else path[1:])
 
 
 def request(

@@ -34,6 +34,7 @@ from pbt.server.populations import Populations
 from pbt.server.routes import JSON, LINES, ROUTES, Route
 from pbt.server.served import ServedPopulation
 from pbt.server.verbose import Verbose
+from pbt.server.watching import Watching
 from pbt.settings import Wanted
 from pbt.strategies.registry import ORIGINAL
 from pbt.wire.addresses import API, POPULATIONS
@@ -93,6 +94,7 @@ class App:
         self.request_check = request_check
         self._verbose = verbose
         self.uploads = ReceivedCheckpoints(populations, file_limit)
+        self.watching = Watching(populations, self._check_exists)
         self._verbs = {
             route.name: Verb(msgspec.json.Decoder(route.asked).decode, self._handler(route), route.begins)
             for route in ROUTES
@@ -140,6 +142,10 @@ class App:
 
     def _handler(self, route: Route) -> Any:
         """The handler of a route: the method with the route's name."""
+        if route.view:
+            return self.watching.view
+        if route.path in (POPULATIONS, f"{API}/events"):
+            return getattr(self.watching, route.name)
         name = f"_{route.name}"
         return getattr(self if hasattr(self, name) else self.uploads, name)
 
@@ -232,9 +238,6 @@ class App:
 
     async def _openapi(self, request: Request) -> Response:
         return Response(_encode(document()), media_type=JSON)
-
-    async def _populations(self, request: Request) -> Response:
-        return Response(_encode(await asyncio.to_thread(self.populations.names)), media_type=JSON)
 
     async def _journal(self, request: Request) -> Response:
         name = request.path_params["name"]
