@@ -166,6 +166,20 @@ def _state(pid: int) -> bytes:
         return b"Z"
 
 
+def test_pages_that_ask_at_the_same_time_get_the_same_and_nobody_the_same_twice(
+    served: ServerWorld, script: Script
+) -> None:
+    """However fast the journal grows, a view is computed about once a second for all pages together."""
+    old = get(served, "/digits/views/series")[0].headers["etag"]
+    script.report(0, 3.0)
+    first = get(served, "/digits/views/series", If_None_Match=old)[0].headers["etag"]
+    script.report(0, 4.0)
+    assert get(served, "/digits/views/series", If_None_Match=old)[0].headers["etag"] == first
+    newest = get(served, "/digits/views/series", If_None_Match=first)[0].headers["etag"]
+    assert newest == f'"{len(script.entries)}"' != first
+    assert get(served, "/digits/views/series")[0].headers["etag"] == newest
+
+
 def test_a_journal_that_grows_is_read_on(served: ServerWorld, script: Script) -> None:
     for n in range(2, 30):
         script.report(0, float(n))

@@ -35,11 +35,15 @@ def pieces(followed: Followed, asked: Asked) -> Pieces:
     who, found = asked.text("member", "best", r"best|[0-9]{1,16}"), Schedule()
     if who != "best":
         member = followed.population.member(int(who)).id
-        return Pieces(followed.entry, member, schedule_of_member(followed.lineage, member))
+        return Pieces(followed.entry, member, _listed(schedule_of_member(followed.lineage, member)))
     best = followed.population.best
     if best is not None:
         found = schedule(followed.lineage, best)
-    return Pieces(followed.entry, None if best is None else best.member, found)
+    return Pieces(followed.entry, None if best is None else best.member, _listed(found))
+
+
+def _listed(found: Schedule) -> list[list[int | dict[str, Any]]]:
+    return [[step, values] for step, values in found]
 
 
 _VIEWS: dict[str, Callable[[Followed, Asked], Any]] = {

@@ -6,13 +6,12 @@ import math
 from collections.abc import Callable
 
 from pbt.errors import Invalid
-from pbt.population.entries import number
 from pbt.population.member import MemberState
 from pbt.space.numbers import real
 from pbt.views.asked import SORTS, Asked
 from pbt.views.followed import Followed, number_of
 from pbt.views.judge import state_of
-from pbt.views.overview import age
+from pbt.views.overview import age, drawn
 from pbt.views.reason import last_sentence
 from pbt.views.shapes import MemberRow, MembersPage, Spark
 
@@ -86,4 +85,4 @@ def _spark(followed: Followed, member: int) -> Spark:
     scores = [score for segment in followed.own.get(member, ()) for _, score in segment.scores]
     if len(scores) > _SPARK:
         scores = [scores[round(i * (len(scores) - 1) / (_SPARK - 1))] for i in range(_SPARK)]
-    return [None if real(score) != real(score) else number(real(score)) for score in scores]
+    return [None if real(score) != real(score) else drawn(real(score)) for score in scores]

@@ -9,8 +9,8 @@ from pbt.population.fold import apply_all
 from pbt.population.population import Population
 
 _EVERY = 256
-"""Entries between two that are kept at first; doubled whenever there are too many."""
-_STATES, _FEWEST = 200_000, 8
+"""Entries and reports between two that are kept at first; doubled whenever there are too many."""
+_STATES, _FEWEST = 100_000, 8
 """Members' states that are kept in all, and moments at least."""
 
 
@@ -23,12 +23,12 @@ class Moments:
 
     def hear(self, before: Population | None, entry: Entry, after: Population) -> None:
         """A listener: see `pbt.coordinator.follower.Listener`."""
-        if after.count % self._every:
+        if _weight(after) - (_weight(self._kept[-1]) if self._kept else 0) < self._every:
             return
         self._kept.append(after)
         if len(self._kept) > max(_FEWEST, _STATES // max(1, len(after.members))):
             self._every *= 2
-            self._kept = [p for p in self._kept if p.count % self._every == 0]
+            del self._kept[::2]
 
     def at(self, journal: Reads, number: int) -> tuple[Population | None, Entry]:
         """An entry of the journal, and the population before it.
@@ -47,3 +47,8 @@ class Moments:
             if len(entries) > _EVERY:
                 start, at, entries = apply_all(start, entries), at + len(entries), []
         raise NotFound(f"the journal has no entry {number}")
+
+
+def _weight(population: Population) -> int:
+    """How much there is to fold up to here: an entry may have a thousand reports."""
+    return population.count + population.reports

@@ -6,7 +6,7 @@ import time
 from bisect import bisect_right
 
 from pbt.errors import PBTError
-from pbt.population.entries import number
+from pbt.population.entries import Number, number
 from pbt.population.population import Population
 from pbt.strategies.registry import bare
 from pbt.views.asked import Asked
@@ -61,8 +61,13 @@ def spark_of_best(followed: Followed, most: int = _SPARK) -> Spark:
     for i in range(n):
         at = bisect_right(furthest, last * (i + 1) / n) - 1
         best = records[at][1] if at >= 0 else None
-        found.append(None if best is None or best != best else number(best))
+        found.append(None if best is None or best != best else drawn(best))
     return found
+
+
+def drawn(x: float) -> Number:
+    """A number of a small picture: six digits are more than can be seen."""
+    return number(float(f"{x:.6g}"))
 
 
 def summary(name: str, followed: Followed, asked: Asked, strategies: frozenset[str]) -> Summary:

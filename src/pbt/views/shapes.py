@@ -201,8 +201,8 @@ class MemberDecisions(msgspec.Struct, frozen=True):
 
 
 class Pieces(msgspec.Struct, frozen=True):
-    """Hyperparameters along a lineage: each piece holds from its step until the next one's."""
+    """Hyperparameters along a lineage: each piece, [step, values], holds from its step until the next one's."""
 
     entry: int
     member: int | None
-    pieces: list[tuple[int, dict[str, Any]]]
+    pieces: list[list[int | dict[str, Any]]]
