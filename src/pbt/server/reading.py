@@ -35,7 +35,7 @@ PATIENCE = 1.0
 _SLICE = 500
 """Entries that are read between two looks at the requests."""
 _NAMES_EVERY = 2.0
-MOST_REPORTS = 5_000_000
+MOST_REPORTS = 2_000_000
 """Reports of all followed populations together; beyond, those that nobody asked about longest are forgotten."""
 FRESH = 1.0
 """Seconds for which a page that has an older view is given the same as others: else each new entry would have
@@ -130,11 +130,16 @@ class Reading:
             self._forget(ask.population)
             return Told(ask.id, 500, PBTError.code, 0, f"the view could not be computed ({error!r})".encode())
 
-    def watch(self, watch: Watch) -> None:
-        """From now on tell of these, first of how they stand."""
-        self._watched, self._everything = frozenset(watch.names), watch.everything
-        self._told.clear()
-        self._looked = 0.0
+    def watch(self, watch: Watch) -> bool:
+        """From now on tell of these, of each first how it stands; whether any of them was not watched before."""
+        names, more = frozenset(watch.names), watch.everything and not self._everything
+        fresh = more or not (self._everything or names <= self._watched)
+        if not watch.everything:
+            self._told = {name: told for name, told in self._told.items() if name in names}
+        self._watched, self._everything = names, watch.everything
+        if more:
+            self._looked = 0.0
+        return fresh
 
     def look(self) -> Frames:
         """What has changed in the populations that are watched since the last look."""
@@ -253,8 +258,7 @@ def serve(channel: socket.socket) -> None:
                     if isinstance(message, Begin):
                         reading = Reading(message)
                     elif isinstance(message, Watch) and reading is not None:
-                        reading.watch(message)
-                        due = 0.0
+                        due = 0.0 if reading.watch(message) else due
                     elif isinstance(message, Ask):
                         asks.append(message)
             if reading is None:

@@ -10,7 +10,7 @@ from pbt.population.population import Population
 
 _EVERY = 256
 """Entries and reports between two that are kept at first; doubled whenever there are too many."""
-_STATES, _FEWEST = 100_000, 8
+_STATES, _FEWEST = 60_000, 8
 """Members' states that are kept in all, and moments at least."""
 
 

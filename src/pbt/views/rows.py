@@ -46,7 +46,7 @@ class ReportRow:
     used: Values
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DecisionRow:
     """One decision, with its reason.
 
