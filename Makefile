@@ -36,6 +36,7 @@ bench: .venv/.dev
 	$(BIN)/python bench/checkpoints.py
 	$(BIN)/python bench/shared.py
 	$(BIN)/python -m bench.strategies --seeds 8
+	$(BIN)/python bench/pages.py
 
 chaos: .venv/.dev
 	$(BIN)/python -m tests.chaos --seeds 20 --kills 20

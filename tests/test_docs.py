@@ -48,7 +48,7 @@ NOT_RUN = {
     "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… AWS_REGION=…": "see checkpoints/test_transfer.py",
     "export AWS_ENDPOINT_URL=https://minio.example:9000": "see checkpoints/test_transfer.py",
     "pbt run --checkpoints s3://bucket/prefix --members 16 runs/big -- python train.py": "see test_transfer.py",
-    'curl -H "Authorization: Bearer $(cat runs/key.read)" http://127.0.0.1:7777/openapi.json': "see test_openapi.py",
+    'curl -H "Authorization: Bearer $(cat runs/key.read)" http://127.0.0.1:7777/api/v1/openapi.json': "test_openapi.py",
     "export PBT_KEY=… PGPASSWORD=…": "somebody's own; see test_postgres.py",
     "pbt serve /shared/runs --host 0.0.0.0 --journal postgresql://pbt@db/pbt": "needs a database; see test_postgres.py",
     "export PBT_KEY=… PBT_URL=http://a:7777,b:7777/digits": "somebody's own; see test_postgres.py",

@@ -71,13 +71,13 @@ def _alive(port: int) -> None:
     remote.close()
 
 
-HEAD = b"POST /x/open HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+HEAD = b"POST /api/v1/populations/x/open HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
 AUTH = b"authorization: Bearer " + KEY.encode() + b"\r\n"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("half", [
-    b"", b"G", b"POST /x/open HTTP/1.1\r\nhost: 127.0", HEAD + AUTH + b"content-length: 10\r\n\r\n{",
+    b"", b"G", b"POST /api/v1/populations/x/open HTTP/1.1\r\nhost: 127.0", HEAD + AUTH + b"content-length: 10\r\n\r\n{",
     HEAD + AUTH + b"transfer-encoding: chunked\r\n\r\n1\r\n{\r\n",
 ])  # fmt: skip
 def test_half_a_request_holds_up_nobody_and_not_for_ever(patient: tuple[int, Path], half: bytes) -> None:
@@ -146,7 +146,7 @@ def test_a_head_without_end_is_cut_off(patient: tuple[int, Path], flood: bytes) 
         b"POST / HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: -1\r\n\r\n",
         b"POST / HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
         HEAD + AUTH + b"content-length: " + b"9" * 19 + b"\r\n\r\n",
-        b"GET /%ff%00/journal HTTP/1.1\r\nhost: 127.0.0.1\r\n" + AUTH + b"\r\n",
+        b"GET /api/v1/populations/%ff%00/journal HTTP/1.1\r\nhost: 127.0.0.1\r\n" + AUTH + b"\r\n",
         b"PUT /x/report HTTP/1.0\r\nhost: 127.0.0.1\r\n" + AUTH + b"\r\n",
     ],
 )  # fmt: skip

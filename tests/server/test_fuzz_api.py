@@ -21,8 +21,8 @@ def test_no_request_made_from_the_document_gets_an_answer_that_it_does_not_know(
     found = run(500, seed=1)
     assert found.requests >= 500
     assert not found.defects, str(found)
-    assert found.answers["POST /{name}/report", 200] > 0
-    assert found.answers["POST /{name}/tell", 200] > 0
+    assert found.answers["POST /api/v1/populations/{name}/report", 200] > 0
+    assert found.answers["POST /api/v1/populations/{name}/tell", 200] > 0
 
 
 @pytest.mark.parametrize(

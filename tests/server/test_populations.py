@@ -27,7 +27,7 @@ from pbt.server.limits import Limits, limits
 from pbt.settings import wanted
 from tests.security import READ
 from tests.support.postgres import postgres
-from tests.support.requests import request
+from tests.support.requests import at, request
 from tests.support.scripts import PBT, environment
 from tests.support.worlds import KEY, ServerWorld
 
@@ -60,7 +60,7 @@ def served(tmp_path: Path) -> Iterator[ServerWorld]:
 
 
 def get(world: ServerWorld, path: str) -> bytes:
-    asked = urllib.request.Request(f"http://127.0.0.1:{world.port}{path}", headers=READING)
+    asked = urllib.request.Request(f"http://127.0.0.1:{world.port}{at(path)}", headers=READING)
     with urllib.request.urlopen(asked, timeout=10) as answer:
         return bytes(answer.read())
 
@@ -174,7 +174,7 @@ def test_with_few_descriptors_newcomers_are_refused_in_words_and_training_goes_o
     member = pbt.join(f"http://127.0.0.1:{port}/live", **SETTINGS)
     member.report(1.0, step=1, save=save)
     for i in range(40):
-        url = f"http://127.0.0.1:{port}/p{i}/open"
+        url = f"http://127.0.0.1:{port}{at(f'/p{i}/open')}"
         asked = urllib.request.Request(url, b"{}", {"Content-Type": "application/json"})
         with urllib.request.urlopen(asked, timeout=10) as answer:
             assert answer.status == 200

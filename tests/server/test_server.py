@@ -25,7 +25,7 @@ from pbt.server.backends import FolderBackend
 from pbt.server.keys import Key, key_for
 from pbt.settings import Wanted, wanted
 from tests.support.population import SPACE, Script
-from tests.support.requests import request, serve
+from tests.support.requests import at, request, serve
 from tests.support.scripts import PBT, TURNS, environment, start, status, write
 from tests.support.worlds import KEY, ServerWorld
 
@@ -67,7 +67,7 @@ def test_a_large_request_in_chunks_is_refused_while_it_comes(served: ServerWorld
     chunks = (b"x" * 100_000 for _ in range(30))
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}", "Transfer-Encoding": "chunked"}
     try:
-        connection.request("POST", "/digits/open", chunks, headers, encode_chunked=True)
+        connection.request("POST", at("/digits/open"), chunks, headers, encode_chunked=True)
         assert connection.getresponse().status == 413
     except ConnectionError:
         pass  # refused before all of it was sent

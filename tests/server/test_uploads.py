@@ -23,6 +23,7 @@ from pbt.errors import CheckpointError, Damaged
 from pbt.population.entries import Checkpoint
 from pbt.server.receiving import Piece
 from tests.support.population import Script
+from tests.support.requests import at
 from tests.support.worlds import KEY, ServerWorld
 
 TOKEN = "0123456789abcdef"
@@ -43,7 +44,7 @@ def ask(
     connection = http.client.HTTPConnection("127.0.0.1", world.port, timeout=10)
     sent = {"Content-Type": type, "Authorization": f"Bearer {KEY}", **headers}
     try:
-        connection.request(method, path, body, sent)
+        connection.request(method, at(path), body, sent)
         response = connection.getresponse()
         answer = response.read()
     finally:

@@ -8,8 +8,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from pbt.wire.addresses import POPULATIONS
 from tests.support.scripts import PBT, environment
 from tests.support.worlds import KEY, ServerWorld
+
+
+def at(path: str) -> str:
+    """The address of what a test names as a user would: ``/digits/open``; ``/`` is the list, ``/api/…`` is whole."""
+    return path if path.startswith("/api/") else POPULATIONS + (path if path[:2] not in ("/", "/?") else path[1:])
 
 
 def request(
@@ -21,7 +27,7 @@ def request(
         sent.pop(name.replace("_", "-"), None)
         if value is not None:
             sent[name.replace("_", "-")] = value
-    connection.request(method, path, body, sent)
+    connection.request(method, at(path), body, sent)
     response = connection.getresponse()
     return response.status, json.loads(response.read())
 

@@ -38,6 +38,7 @@ from pbt.errors import (
 from pbt.population.entries import Decision, Event, Report
 from pbt.population.recorded import Settings
 from pbt.settings import Wanted
+from pbt.wire.addresses import POPULATIONS
 from pbt.wire.keys import KEY_ENV, wire_form
 from pbt.wire.messages import HOLD, Failure, Holder, Join, PopulationFolder, Save, Tell, raised
 from pbt.wire.noted import noted_key, own_peer
@@ -79,7 +80,7 @@ class Remote:
         self._at = 0
         self._url = url
         name = parts.path.strip("/") or "default"
-        self.path = f"/{quote(name, safe='', errors='replace')}/"
+        self.path = f"{POPULATIONS}/{quote(name, safe='', errors='replace')}/"
         given = key if key is not None else os.environ.get(KEY_ENV)
         self._key = given.encode() if isinstance(given, str) else given
         self._patience = patience

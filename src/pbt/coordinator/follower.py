@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 
 from pbt.errors import PBTError, Uncreated
 from pbt.journals.journal import Reads
@@ -27,8 +28,11 @@ class Follower:
         """Have `to` called with every entry from here on: see `Listener`."""
         self._listeners.append(to)
 
-    def catch_up(self) -> int:
+    def catch_up(self, most: int | None = None) -> int:
         """Fold the entries that are new.
+
+        Args:
+            most: that many at most; None: all.
 
         Returns:
             How many there were.
@@ -37,7 +41,7 @@ class Follower:
             PBTError: an entry can not be read, or does not follow from those before it; it is named.
         """
         first = number = 0 if self._population is None else self._population.count
-        for body in self._journal.read(first):
+        for body in islice(self._journal.read(first), most):
             number += 1
             before = self._population
             entry, self._population = _folded(before, body, number)

@@ -31,11 +31,11 @@ class RequestCheck:
         self._seen: set[str] = set()
         self._hosts = own | {host.lower() for host in hosts}
 
-    def check(self, method: str, headers: Headers) -> None:
-        """Let the request in.
+    def check_sender(self, headers: Headers) -> None:
+        """Let in a request for something that is no secret, such as the page itself.
 
         Raises:
-            WrongHost, Forbidden, ReadOnly, WrongType, TooLarge: why not.
+            WrongHost: it is meant for another host, or comes from another one's page.
         """
         host = headers.get(b"host", b"").decode("latin-1")
         if host not in self._seen and not self._expected(host):
@@ -45,6 +45,14 @@ class RequestCheck:
         origin = headers.get(b"origin")
         if origin is not None and origin.decode("latin-1").partition("://")[2] != host:
             raise WrongHost("requests from other pages are refused")
+
+    def check(self, method: str, headers: Headers) -> None:
+        """Let the request in.
+
+        Raises:
+            WrongHost, Forbidden, ReadOnly, WrongType, TooLarge: why not.
+        """
+        self.check_sender(headers)
         self._check_key(method, headers.get(b"authorization"))
         if method == "POST":
             if headers.get(b"content-type", b"").partition(b";")[0].strip() != b"application/json":

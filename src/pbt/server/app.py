@@ -29,12 +29,15 @@ from pbt.population.entries import Released, Report
 from pbt.server.access import RequestCheck
 from pbt.server.checkpoints import FILE_LIMIT, ReceivedCheckpoints
 from pbt.server.openapi import document
+from pbt.server.page import PAGE_ANSWER, is_page
 from pbt.server.populations import Populations
 from pbt.server.routes import JSON, LINES, ROUTES, Route
 from pbt.server.served import ServedPopulation
 from pbt.server.verbose import Verbose
+from pbt.server.watching import Watching
 from pbt.settings import Wanted
 from pbt.strategies.registry import ORIGINAL
+from pbt.wire.addresses import API, POPULATIONS
 from pbt.wire.messages import (
     BODY_LIMIT,
     MEMBERS_LIMIT,
@@ -51,6 +54,7 @@ from pbt.wire.messages import (
 _log = logging.getLogger("pbt.server")
 _encode = msgspec.json.Encoder().encode
 _JSON = (b"content-type", JSON.encode())
+_BEFORE = f"{POPULATIONS}/"
 Header = tuple[bytes, bytes]
 
 Handler = Callable[[ServedPopulation, Any, object], Awaitable[Any]]
@@ -90,6 +94,7 @@ class App:
         self.request_check = request_check
         self._verbose = verbose
         self.uploads = ReceivedCheckpoints(populations, file_limit)
+        self.watching = Watching(populations, self._check_exists)
         self._verbs = {
             route.name: Verb(msgspec.json.Decoder(route.asked).decode, self._handler(route), route.begins)
             for route in ROUTES
@@ -109,9 +114,13 @@ class App:
             return
         more: Iterable[Header] = ()
         try:
+            if is_page(scope["method"], scope["path"]):
+                self.request_check.check_sender(dict(scope["headers"]))
+                await PAGE_ANSWER(scope, receive, send)
+                return
             self.request_check.check(scope["method"], dict(scope["headers"]))
-            _, name, said = scope["path"].split("/") if scope["path"].count("/") == 2 else ("", "", "")
-            verb = self._verbs.get(said) if scope["method"] == "POST" else None
+            name, said = _verb_in(scope["path"]) if scope["method"] == "POST" else ("", "")
+            verb = self._verbs.get(said)
             if verb is None:
                 await self._pages({**scope, "app": self}, receive, send)
                 return
@@ -133,6 +142,10 @@ class App:
 
     def _handler(self, route: Route) -> Any:
         """The handler of a route: the method with the route's name."""
+        if route.view:
+            return self.watching.view
+        if route.path in (POPULATIONS, f"{API}/events"):
+            return getattr(self.watching, route.name)
         name = f"_{route.name}"
         return getattr(self if hasattr(self, name) else self.uploads, name)
 
@@ -226,9 +239,6 @@ class App:
     async def _openapi(self, request: Request) -> Response:
         return Response(_encode(document()), media_type=JSON)
 
-    async def _populations(self, request: Request) -> Response:
-        return Response(_encode(await asyncio.to_thread(self.populations.names)), media_type=JSON)
-
     async def _journal(self, request: Request) -> Response:
         name = request.path_params["name"]
         await self._check_exists(name)
@@ -266,6 +276,12 @@ async def _body(receive: Receive) -> bytes:
         parts.append(part)
 
 
+def _verb_in(path: str) -> tuple[str, str]:
+    """The population and the verb in the address of a worker's request; empty where it is none."""
+    parts = path.removeprefix(_BEFORE).split("/") if path.startswith(_BEFORE) else []
+    return (parts[0], parts[1]) if len(parts) == 2 else ("", "")
+
+
 def _failure(error: PBTError) -> bytes:
     return _encode(Failure(error.code, str(error)))
 
@@ -284,4 +300,5 @@ def _refused(error: HTTPException, scope: Scope) -> PBTError:
     known = ", ".join(f"{route.method} {route.path}" for route in ROUTES)
     if error.status_code == 405:
         return WrongMethod(f"{what}: this address does not take that; known are {known}")
-    return NotFound(f"there is nothing at {what}; known are {known}")
+    hint = "" if scope["path"].startswith(API) else f": addresses for programs begin with {API}; is that client older?"
+    return NotFound(f"there is nothing at {what}{hint}; known are {known}")

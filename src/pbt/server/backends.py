@@ -48,7 +48,16 @@ class Stored(NamedTuple):
 
 
 class Backend(Protocol):
-    """All populations of a server."""
+    """All populations of a server.
+
+    Attributes:
+        database: the URL of the one that has the journals; "": they lie in the populations' folders.
+    """
+
+    @property
+    def database(self) -> str:
+        """See above."""
+        ...
 
     def open(self, name: str) -> Stored:
         """A population by its name; its folder is made if need be."""
@@ -73,6 +82,8 @@ class Backend(Protocol):
 
 class FolderBackend:
     """Journals each in its population's folder below the server's. One server at a time."""
+
+    database = ""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -65,6 +65,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
                 "description": f"{what}{route.summary}",
                 "content": {route.media: {"schema": schemas[repr(route.answered)]}},
             },
+            **({"304": {"description": "It is as the asker has it."}} if route.view else {}),
             **({"206": {"description": "A range of it.", "content": {BYTES: {}}}} if route.media == BYTES else {}),
             **{str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(failures)},
         },
@@ -83,9 +84,11 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         schema: dict[str, Any] = {"type": "string", "pattern": f"^{PATTERNS[name]}$"}
         found.append({"name": name, "in": "path", "required": True, "schema": schema})
     for query in route.query:
-        schema = {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}
+        schema = {"type": "integer", "minimum": query.low, "maximum": query.high}
         if query.pattern is not None:
-            schema = {"type": "string", "pattern": f"^{query.pattern}$"}
+            schema = {"type": "string", "pattern": f"^({query.pattern})$"}
+        if query.several:
+            schema = {"type": "array", "items": schema, "maxItems": 100}
         found.append(
             {"name": query.name, "in": "query", "required": query.required, "description": query.text, "schema": schema}
         )

@@ -19,6 +19,7 @@ from pathlib import Path
 from pbt.errors import Invalid, SettingsError
 from pbt.server.backends import Backend, FolderBackend
 from pbt.server.limits import MOST_OPEN, limits
+from pbt.server.reader import Reader
 from pbt.server.routes import NAME
 from pbt.server.served import ServedPopulation
 from pbt.server.tls import OWN
@@ -56,6 +57,7 @@ class Populations:
         self._backing = FolderBackend(folder) if backing is None else backing
         self.defaults = defaults
         self.strategies = frozenset((*KNOWN, *strategies))
+        self.reader = Reader(folder, self._backing.database, self.strategies)
         self._populations: dict[str, ServedPopulation] = {}
         self._clock: asyncio.TimerHandle | None = None
 
@@ -138,9 +140,11 @@ class Populations:
             self._clock.cancel()
         for served in self._populations.values():
             served.release_waiters()
+        self.reader.release()
 
     def close(self) -> None:
         """Close every population."""
+        self.reader.close()
         for served in self._populations.values():
             served.close()
         self._backing.close()

@@ -25,7 +25,7 @@ class PostgresBackend:
 
     def __init__(self, folder: Path, url: str, every: float | None = BEAT_EVERY) -> None:
         self._folder = folder
-        self._url = url
+        self._url = self.database = url
         self._session = Session(url)
         self.names()
         self._counters = HeartbeatTable(self._session, every)

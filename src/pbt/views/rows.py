@@ -46,7 +46,7 @@ class ReportRow:
     used: Values
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DecisionRow:
     """One decision, with its reason.
 
@@ -113,21 +113,18 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield from _flat(one, f"{name}.{key}" if name else key)
 
 
-class Recorded:
-    """Collects the rows of a journal, entry by entry."""
+class Decided:
+    """Collects a journal's decisions, entry by entry."""
 
     def __init__(self) -> None:
-        self.reports = Rows(ReportRow)
         self.decisions = Rows(DecisionRow)
         self._owed: dict[int, int] = {}
 
     def hear(self, before: Population | None, entry: Entry, after: Population) -> None:
         """A listener: see `pbt.coordinator.follower.Listener`."""
-        number = 1 if before is None else before.count + 1
         members = () if before is None else before.members
         reported: dict[int, int] = {}
-        if isinstance(entry.event, Reported) and before is not None:
-            self._report(number, entry.time, entry.event, before)
+        if isinstance(entry.event, Reported):
             reported = {report.member: report.step for report in entry.event.reports}
         elif isinstance(entry.event, Explored) and before is not None:
             self._explore(entry.event, before)
@@ -138,11 +135,32 @@ class Recorded:
                 self._owed[d.member] = len(self.decisions)
             self.decisions.append(
                 DecisionRow(
-                    number, entry.time, d.member, reported.get(d.member, step), d.start,
+                    after.count, entry.time, d.member, reported.get(d.member, step), d.start,
                     None if source is None else source.member, None if source is None else source.id,
                     d.hyperparameters, d.stop, d.failed, d.role, d.why,
                 )
             )  # fmt: skip
+
+    def _explore(self, event: Explored, before: Population) -> None:
+        for member, values in event.values.items():
+            if before.members[member].owed == event.entry:
+                at = self._owed.pop(member)
+                row = self.decisions[at]
+                self.decisions[at] = replace(row, hyperparameters=values, why=event.why.get(member, row.why))
+
+
+class Recorded(Decided):
+    """Collects the reports of a journal, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reports = Rows(ReportRow)
+
+    def hear(self, before: Population | None, entry: Entry, after: Population) -> None:
+        """A listener: see `pbt.coordinator.follower.Listener`."""
+        super().hear(before, entry, after)
+        if isinstance(entry.event, Reported) and before is not None:
+            self._report(after.count, entry.time, entry.event, before)
 
     def _report(self, number: int, time: float, event: Reported, before: Population) -> None:
         for report in event.reports:
@@ -157,10 +175,3 @@ class Recorded:
                         report.used if said is report else {},
                     )
                 )  # fmt: skip
-
-    def _explore(self, event: Explored, before: Population) -> None:
-        for member, values in event.values.items():
-            if before.members[member].owed == event.entry:
-                at = self._owed.pop(member)
-                row = self.decisions[at]
-                self.decisions[at] = replace(row, hyperparameters=values, why=event.why.get(member, row.why))

@@ -1,0 +1,103 @@
+"""A population in a line of the list of all, and in short."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_right
+
+from pbt.errors import PBTError
+from pbt.population.entries import Number, number
+from pbt.population.population import Population
+from pbt.strategies.registry import bare
+from pbt.views.asked import Asked
+from pbt.views.explain import common_ancestor
+from pbt.views.followed import Followed
+from pbt.views.judge import notes_on
+from pbt.views.shapes import Ancestor, BestSoFar, Line, Span, Spark, Summary, Top, Warned
+
+_SPARK = 60
+_WARNINGS = 50
+"""Warnings that are told at most."""
+
+
+def state_of_all(population: Population | None) -> str:
+    """The state of a population in one word: see `Line`."""
+    if population is None:
+        return "empty"
+    if population.finished:
+        return "finished"
+    held = any(m.lease is not None and not m.lease.ended and not m.done for m in population.members)
+    return "training" if held else "waiting"
+
+
+def top_of(population: Population) -> Top | None:
+    """The best score so far."""
+    best = population.best
+    return None if best is None else Top(best.score, best.member, best.step)
+
+
+def line(name: str, followed: Followed) -> Line:
+    """A population in the list of all."""
+    if not followed.exists:
+        return Line(name, "empty")
+    p = followed.population
+    return Line(
+        name, state_of_all(p), len(p.members), p.settings.steps, top_of(p), p.settings.strategy.name,
+        p.settings.maximize, p.count, followed.last, age(followed.last), spark_of_best(followed),
+    )  # fmt: skip
+
+
+def age(then: float | None) -> float | None:
+    """Seconds since then, not below 0: clocks differ."""
+    return None if then is None else round(max(0.0, time.time() - then), 3)
+
+
+def spark_of_best(followed: Followed, most: int = _SPARK) -> Spark:
+    """The best score so far when the furthest member stood at each of at most `most` steps at equal distances."""
+    records, last = followed.records, followed.last_step
+    n = min(most, last + 1) if records else 0
+    furthest = [step for step, _ in records]
+    found: Spark = []
+    for i in range(n):
+        at = bisect_right(furthest, last * (i + 1) / n) - 1
+        best = records[at][1] if at >= 0 else None
+        found.append(None if best is None or best != best else drawn(best))
+    return found
+
+
+def drawn(x: float) -> Number:
+    """A number of a small picture: six digits are more than can be seen."""
+    return number(float(f"{x:.6g}"))
+
+
+def summary(name: str, followed: Followed, asked: Asked, strategies: frozenset[str]) -> Summary:
+    """A population in short.
+
+    Args:
+        strategies: names of those that may be imported to describe themselves.
+    """
+    if not followed.exists:
+        return Summary(name, 0, "empty")
+    p, best = followed.population, followed.population.best
+    steps = [m.step for m in p.members]
+    ancestor = common_ancestor(followed.lineage, [m.id for m in p.members if not m.failed])
+    return Summary(
+        name, p.count, state_of_all(p), p.settings, len(p.members), p.living,
+        sum(m.done and not m.failed for m in p.members), sum(m.failed for m in p.members), p.reports, followed.exploits,
+        None if best is None else BestSoFar(best.score, best.member, best.step, best.hyperparameters, best.id),
+        Span(min(steps), max(steps)) if steps else None,
+        None if ancestor is None else Ancestor(ancestor[0].member, ancestor[1]),
+        followed.first, followed.last, _described(p, strategies),
+        [Warned(note.what, note.do) for note, _ in zip(notes_on(p), range(_WARNINGS), strict=False)],
+    )  # fmt: skip
+
+
+def _described(population: Population, strategies: frozenset[str]) -> str:
+    """No strategy is imported because a journal names it."""
+    record = population.settings.strategy
+    if record.name not in strategies:
+        return record.name
+    try:
+        return bare(record).describe(population)
+    except PBTError:
+        return record.name
