@@ -3,10 +3,10 @@
     python bench/pages.py [--folder DIR] [--seconds S] [--runs N] [--pages N] [--members N] [--rate R]
 
 One `pbt serve`; two client processes report for all members, as fast as they can, or `--rate` reports a second
-together. Kinds of runs, `--runs` of each, in shuffled order: nobody looks; streams: every page has a stream of events
-open; views: each of them asks for the series once a second besides, with the tag of the one it has. The table says
-reports per second, the time of one in the middle and of the slowest hundredth, and how much processor the process
-that answers took, as the median of the runs. (It needs Linux's /proc.)
+together. Kinds of runs, `--runs` rounds of all, each in shuffled order: nobody looks; streams: every page has a stream
+of events open; views: each of them asks for the series once a second besides, with the tag of the one it has. The table
+says reports per second, the time of one in the middle and of the slowest hundredth, and how much processor the process
+that answers took, as medians; "of nobody" is the median of the ratios within a round. (It needs Linux's /proc.)
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ def main() -> None:
         finally:
             server.terminate()
             server.wait()
-    bare = statistics.median(run[0] for run in found["nobody"])
     print(f"{options.members} members, {options.pages} pages, {os.cpu_count()} processors")
     print("pages    reports/s   of nobody   median ms   99 % ms   frames/s   views/s   server %   server µs a report")
     for kind, runs in found.items():
+        share = statistics.median(run[0] / bare[0] for run, bare in zip(runs, found["nobody"], strict=True))
         rate, middle, slow, frames, views, busy, each = (statistics.median(run[i] for run in runs) for i in range(7))
         print(
-            f"{kind:8} {rate:9.0f} {rate / bare:11.1%} {middle:11.2f} {slow:9.2f} {frames:10.0f} {views:9.0f}"
+            f"{kind:8} {rate:9.0f} {share:11.1%} {middle:11.2f} {slow:9.2f} {frames:10.0f} {views:9.0f}"
             f" {busy:10.0f} {each:20.0f}"
         )
 
