@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -289,3 +291,28 @@ def test_the_originals_explore_satisfies_them_and_a_save_that_breaks_one_is_refu
     finally:
         process.terminate()
         process.wait(20)
+
+
+def test_spaces_are_made_in_several_threads_at_once() -> None:
+    failed: list[BaseException] = []
+
+    def make() -> None:
+        try:
+            for _ in range(60):
+                pbt.Space(
+                    {"a": pbt.Int(1, 64), "b": pbt.Int(1, 64)}, constraints=["a >= b", "a + b * 2 <= 128 or b < 3"]
+                )
+        except BaseException as error:
+            failed.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=make) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert not failed

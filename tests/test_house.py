@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,15 @@ KNOWS = dict(
 def room_of(module: str) -> str:
     """The folder of a module, or the module itself at the root."""
     return [*module.split("."), "__init__"][1]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_finalizers() -> Iterator[None]:
+    """CPython 3.11 can not make two syntax trees at once, as a finalizer does that prints a traceback."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def imports(path: Path) -> Iterator[str]:

@@ -15,6 +15,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ Kinds = frozenset[str]
 _NUMBER, _FLAG = Kinds({"number"}), Kinds({"flag"})
 _QUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`([^`]*)`""")
 _KNOWN = "names, numbers, texts, < <= > >= == !=, in (…), and, or, not, + - * / // % **, min, max and abs"
+_ATTEMPTS = 10
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], float]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
@@ -104,7 +106,7 @@ class _Reader:
         self.names: set[str] = set()
         try:
             self._source = _QUOTED.sub(self._unquoted(written), written.strip())
-            self.tree = ast.parse(self._source, mode="eval").body
+            self.tree = _parsed(self._source)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             said = error.msg if isinstance(error, SyntaxError) else str(error)
             raise SpaceError(
@@ -269,3 +271,15 @@ def _ordered(compare: Callable[[Any, Any], bool], left: _Part, right: _Part) -> 
         return compare(a, b)
 
     return _Part(_FLAG, reckon)
+
+
+def _parsed(source: str) -> ast.expr:
+    """The tree of an expression.
+
+    CPython 3.11 raises SystemError, and not for anything in the expression, where another thread makes a tree at the
+    same time, or a finalizer that prints a traceback does.
+    """
+    for _ in range(_ATTEMPTS):
+        with suppress(SystemError):
+            return ast.parse(source, mode="eval").body
+    raise SpaceError("it could not be read just now: try again")
