@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import pbt
-from pbt.views.explain import Explanation, common_ancestor, explain
+from pbt.views.explain import Explanation, explain
 from tests.support.population import Script
 from tests.support.scripts import pbt_run
 from tests.support.worlds import FolderWorld
@@ -89,14 +89,14 @@ def test_random_search_is_not_blamed_for_being_it(tmp_path: Path) -> None:
 
 def test_the_common_ancestor_is_where_all_weights_come_from(tmp_path: Path) -> None:
     run = played(tmp_path / "p", near, rounds=60)
-    found = common_ancestor(run.lineage, [m.id for m in run.members])
+    found = run.lineage.common_ancestor([m.id for m in run.members])
     assert found is not None
     paths = [run.lineage.current[m.id].path() for m in run.members]
     assert all(found[0] in path for path in paths)
     ends = [path[path.index(found[0]) + 1].start if path[-1] is not found[0] else found[0].end for path in paths]
     assert found[1] == min(ends)
     unrelated = played(tmp_path / "q", near, rounds=5, strategy=pbt.PBT(quantile=0))
-    assert common_ancestor(unrelated.lineage, [0, 1]) is None
+    assert unrelated.lineage.common_ancestor([0, 1]) is None
 
 
 def test_the_command_tells_people_and_programs(tmp_path: Path) -> None:

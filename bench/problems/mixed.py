@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from bench.problems import drifting
 from bench.problems.drifting import ROUNDS, gain, optimum
 from bench.problems.problem import Problem
 
@@ -32,18 +33,6 @@ def problem() -> Problem:
         now = gain(h, optimum(int(t), "wave", 3)) - _WRONG * ((h["first"] != first) + (h["second"] != second))
         return [t + 1, gained + now, seen + now + rng.gauss(0, _NOISE)]
 
-    return Problem(
-        name="mixed",
-        space={
-            **{name: pbt.Float(0, 1) for name in "abc"},
-            "first": pbt.Choice(list(NAMES)), "second": pbt.Choice(list(NAMES)),
-        },
-        init=lambda rng: [0.0, 0.0, 0.0],
-        step=step,
-        score=lambda state, rng: state[2],
-        value=lambda state: state[1],
-        steps=ROUNDS,
-        interval=1,
-        maximize=True,
-        optimum=float(ROUNDS),
-    )  # fmt: skip
+    drift = drifting.problem("wave", 3)
+    choices = {name: pbt.Choice(list(NAMES)) for name in ("first", "second")}
+    return drift._replace(name="mixed", space={**drift.space, **choices}, step=step)

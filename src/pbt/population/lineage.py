@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pbt.errors import PBTError
@@ -95,6 +96,22 @@ class Lineage:
         path = segment.path()
         ends = [child.start for child in path[1:]] + [end]
         return list(zip(path, ends, strict=True))
+
+    def common_ancestor(self, members: Sequence[int]) -> tuple[Segment, int] | None:
+        """The last segment from whose weights all of these members go on, and its step there; None: they share none."""
+        present = [self.current[id] for id in members if id in self.current]
+        if len(present) < 2:
+            return None
+        counts = Counter(map(id, present))
+        ends = {id(segment): segment.end for segment in present}
+        for segment in reversed(self.segments):  # a parent began before its children
+            count, parent = counts[id(segment)], segment.parent
+            if count == len(present):
+                return segment, ends[id(segment)]
+            if count and parent is not None:
+                counts[id(parent)] += count
+                ends[id(parent)] = min(ends.get(id(parent), segment.start), segment.start)
+        return None
 
     def follow(self, before: Population | None, entry: Entry, after: Population) -> None:
         """Go on by one entry, which made `after` of `before`."""

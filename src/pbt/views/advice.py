@@ -148,7 +148,7 @@ def _pairs(run: Run) -> list[tuple[Values, Values]]:
     found: dict[tuple[Value, ...], tuple[Values, Values]] = {}
     last: dict[int, Values] = {}
     for d in run.decisions:
-        if d.parent is not None and d.parent != d.member and d.parent in last and d.member in last:
+        if d.exploits and d.parent in last and d.member in last:
             found.setdefault(tuple(last[d.parent].values()), (last[d.parent], last[d.member]))
         if d.hyperparameters is not None:
             last[d.member] = d.hyperparameters

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from pbt.population.lineage import Lineage, Segment
 from pbt.population.ranking import key_of
 from pbt.strategies.registry import bare
 from pbt.strategies.strategy import Strategy
@@ -67,7 +66,7 @@ def _parameters(strategy: Strategy) -> list[Parameter]:
 
 def _done(run: Run) -> Iterator[str]:
     later = [d for d in run.decisions if d.start != "fresh"]
-    exploits = [d for d in later if d.parent is not None and d.parent != d.member]
+    exploits = [d for d in later if d.exploits]
     if not later:
         yield "nobody was decided on after its birth yet"
         return
@@ -77,7 +76,7 @@ def _done(run: Run) -> Iterator[str]:
     if operations:
         made = ", ".join(f"{name} {count}" for name, count in operations.most_common())
         yield f"new hyperparameters by operation: {made}"
-    ancestor = common_ancestor(run.lineage, [m.id for m in run.members if not m.failed])
+    ancestor = run.lineage.common_ancestor([m.id for m in run.members if not m.failed])
     if ancestor is not None:
         segment, step = ancestor
         yield f"all members descend from the weights of member {segment.member} at step {step}"
@@ -102,20 +101,3 @@ def _children(run: Run, exploits: list[DecisionRow]) -> Iterator[str]:
             good += key_of(segment.scores[0][1], maximize) <= key_of(before, maximize)
     if judged:
         yield f"{good} of {judged} children were at their first report at least as good as what they took over"
-
-
-def common_ancestor(lineage: Lineage, members: list[int]) -> tuple[Segment, int] | None:
-    """The last segment, and its step, from whose weights all of these members go on; None: they have no such one."""
-    present = [lineage.current[id] for id in members if id in lineage.current]
-    if len(present) < 2:
-        return None
-    counts = Counter(map(id, present))
-    ends = {id(segment): segment.end for segment in present}
-    for segment in reversed(lineage.segments):  # a parent began before its children
-        count, parent = counts[id(segment)], segment.parent
-        if count == len(present):
-            return segment, ends[id(segment)]
-        if count and parent is not None:
-            counts[id(parent)] += count
-            ends[id(parent)] = min(ends.get(id(parent), segment.start), segment.start)
-    return None

@@ -10,7 +10,6 @@ from pbt.population.entries import Number, number
 from pbt.population.population import Population
 from pbt.strategies.registry import bare
 from pbt.views.asked import Asked
-from pbt.views.explain import common_ancestor
 from pbt.views.followed import Followed
 from pbt.views.judge import notes_on
 from pbt.views.shapes import Ancestor, BestSoFar, Line, Span, Spark, Summary, Top, Warned
@@ -80,7 +79,7 @@ def summary(name: str, followed: Followed, asked: Asked, strategies: frozenset[s
         return Summary(name, 0, "empty")
     p, best = followed.population, followed.population.best
     steps = [m.step for m in p.members]
-    ancestor = common_ancestor(followed.lineage, [m.id for m in p.members if not m.failed])
+    ancestor = followed.lineage.common_ancestor([m.id for m in p.members if not m.failed])
     return Summary(
         name, p.count, state_of_all(p), p.settings, len(p.members), p.living,
         sum(m.done and not m.failed for m in p.members), sum(m.failed for m in p.members), p.reports, followed.exploits,

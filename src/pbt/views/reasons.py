@@ -50,7 +50,7 @@ def _changes(row: DecisionRow, before: Values | None) -> str:
     ]
     if changed:
         return f" and changed {_listed(changed)}"
-    return " and its hyperparameters as they are" if row.parent not in (None, row.member) else ""
+    return " and its hyperparameters as they are" if row.exploits else ""
 
 
 def _operation(why: Why, name: str) -> str:
@@ -69,7 +69,7 @@ def _rank(row: DecisionRow) -> str:
         found = f"it ranked {why.rank} of {why.of}, {cut}"
     else:
         found = f"it ranked {why.rank} of {why.of}"
-    if row.parent is not None and row.parent != row.member and why.parent_rank:
+    if row.exploits and why.parent_rank:
         found += f", its parent {why.parent_rank}"
     return found
 

@@ -75,6 +75,11 @@ class DecisionRow:
     role: str | None
     why: Why
 
+    @property
+    def exploits(self) -> bool:
+        """It gives the member another one's weights."""
+        return self.parent is not None and self.parent != self.member
+
 
 class Rows(list[R], Generic[R]):
     """A list of rows of one type, which pandas can have as a table."""
