@@ -147,5 +147,6 @@ ROUTES = (
     _view(
         "schedule", "Hyperparameters along a lineage.", Pieces,
         Query("member", "its id, or best", pattern=r"best|[0-9]{1,16}"),
+        Query("texts", "1: with the texts of pbt schedule", pattern="[01]"),
     ),
 )  # fmt: skip
