@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -77,6 +78,12 @@ class Played:
         s.send(pending[member])
 
 
+@functools.cache
+def usual(name: str) -> Played:
+    """A run without anything special, for all tests that look at one."""
+    return Played(MemoryWorld(), name)
+
+
 def told(played: Played) -> list[Any]:
     """Everything but the times."""
     return [(e.event, e.decisions) for e in played.script.entries]
@@ -93,7 +100,7 @@ def test_it_trains_to_the_end_in_every_journal(world: World, name: str, monkeypa
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_trains_to_the_end(name: str) -> None:
-    check_the_end(Played(MemoryWorld(), name))
+    check_the_end(usual(name))
 
 
 def check_the_end(played: Played) -> None:
@@ -109,17 +116,21 @@ def check_the_end(played: Played) -> None:
         assert nan.source is not None
 
 
-@pytest.mark.parametrize("synchronous", [False, True])
+@pytest.mark.parametrize("synchronous", [False, pytest.param(True, marks=SLOW)])
 @pytest.mark.parametrize("name", [pytest.param(n, marks=SLOW if n.startswith("pb2") else ()) for n in NAMES])
 def test_a_restart_after_every_entry_changes_nothing(name: str, synchronous: bool) -> None:
-    more = {} if bare(StrategyRecord(name, NEEDED.get(name, {}))).needs_barrier else {"synchronous": synchronous}
-    once, anew = (Played(MemoryWorld(), name, restart, **more) for restart in (False, True))
+    barrier = synchronous and not bare(StrategyRecord(name, NEEDED.get(name, {}))).needs_barrier
+    more = {"synchronous": True} if barrier else {}
+    once = Played(MemoryWorld(), name, **more) if more else usual(name)
+    anew = Played(MemoryWorld(), name, restart=True, **more)
     assert told(once) == told(anew)
     once.world.check()
     anew.world.check()
 
 
-@pytest.mark.parametrize("name", sorted({*NAMES} - NEEDED.keys()))
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=SLOW if n.startswith("pb2-") else ()) for n in NAMES if n not in NEEDED]
+)
 def test_constraints_hold_in_every_entry_also_after_restarts_and_cures(name: str) -> None:
     once, anew = (Played(MemoryWorld(), name, restart, sick=3, space=TIED) for restart in (False, True))
     assert told(once) == told(anew)
@@ -138,7 +149,7 @@ def test_a_space_of_choices_alone(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_equal_scores_move_nobody(name: str) -> None:
-    entries = Played(MemoryWorld(), name).script.entries
+    entries = usual(name).script.entries
     early = [
         d for e in entries for d in e.decisions
         if isinstance(e.event, Reported) and e.event.reports[0].step <= 2 and d.source is not None
@@ -170,7 +181,7 @@ def test_a_population_of_one(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_decision_keeps_its_reason(name: str) -> None:
-    for entry in Played(MemoryWorld(), name).script.entries:
+    for entry in usual(name).script.entries:
         for d in entry.decisions:
             if d.source is not None:
                 assert d.why.rank > 0 or d.why.note, d
@@ -179,7 +190,7 @@ def test_every_decision_keeps_its_reason(name: str) -> None:
 
 
 def test_scout_says_what_became_of_its_probes() -> None:
-    notes = [d.why.note for e in Played(MemoryWorld(), "scout").script.entries for d in e.decisions]
+    notes = [d.why.note for e in usual("scout").script.entries for d in e.decisions]
     begun, ended = (sum(word in note for note in notes) for word in ("probe of member", "under the same hyperp"))
     assert begun > 0
     assert 0 < ended <= begun, notes

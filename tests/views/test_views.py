@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,18 +73,27 @@ class Subject:
         return max((r.step for r in self.run.reports), default=0)
 
 
+@pytest.fixture(scope="module")
+def subjects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Subject]]:
+    """One of each kind for all tests, which only read."""
+    made: dict[str, Subject] = {}
+
+    def of(kind: str) -> Subject:
+        return made.get(kind) or made.setdefault(kind, Subject(tmp_path_factory.mktemp(kind), kind))
+
+    yield of
+    for subject in made.values():
+        subject.world.close()
+
+
 @pytest.fixture(params=KINDS)
-def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
-    made = Subject(tmp_path, request.param)
-    yield made
-    made.world.close()
+def subject(request: pytest.FixtureRequest, subjects: Callable[[str], Subject]) -> Subject:
+    return subjects(request.param)
 
 
 @pytest.fixture
-def usual(tmp_path: Path) -> Iterator[Subject]:
-    made = Subject(tmp_path, "usual")
-    yield made
-    made.world.close()
+def usual(subjects: Callable[[str], Subject]) -> Subject:
+    return subjects("usual")
 
 
 def same(a: Any, b: Any, places: float = 1e-6) -> bool:
