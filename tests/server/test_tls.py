@@ -78,7 +78,7 @@ def impostor(tmp_path: Path) -> Iterator[tuple[str, list[bytes]]]:
             except TimeoutError:
                 continue
             try:
-                plain.settimeout(5)
+                plain.settimeout(1)
                 with context.wrap_socket(plain, server_side=True) as inside:
                     heard.append(inside.recv(10_000))
             except OSError:
