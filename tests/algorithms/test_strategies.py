@@ -10,9 +10,11 @@ import msgspec
 import pytest
 
 import pbt
+from pbt.coordinator.transition import fold_all
 from pbt.population.entries import Explored, Released, Reported
 from pbt.population.recorded import StrategyRecord
-from pbt.strategies.registry import KNOWN, ORIGINAL, bare
+from pbt.strategies.registry import KNOWN, ORIGINAL, bare, build
+from pbt.strategies.shown import Table
 from tests.support.population import Script
 from tests.support.worlds import MemoryWorld, World
 
@@ -187,6 +189,22 @@ def test_every_decision_keeps_its_reason(name: str) -> None:
                 assert d.why.rank > 0 or d.why.note, d
         if isinstance(entry.event, Explored):
             assert all(why.operations for why in entry.event.why.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_it_shows_of_its_memory_are_whole_tables(name: str) -> None:
+    played = usual(name)
+    strategy = build(played.script.population.settings)
+    fold = fold_all(None, played.script.entries, strategy)
+    shown = strategy.show(*fold)
+    assert len({one.name for one in shown}) == len(shown)
+    assert bool(shown) == (name not in ("pbt", "plans", "follow"))
+    for one in shown:
+        assert isinstance(one, Table)
+        assert all(len(row) == len(one.columns) for row in one.rows)
+        assert msgspec.json.decode(msgspec.json.encode(one), type=Table) == one
+    begun = fold_all(None, played.script.entries[:1], strategy)
+    assert len(strategy.show(*begun)) == len(shown), "nothing is known yet"
 
 
 def test_scout_says_what_became_of_its_probes() -> None:

@@ -11,7 +11,7 @@ from pbt.population.recorded import Settings
 from pbt.settings import Wanted
 from pbt.views.asked import IDS, SORTS, WIDEST
 from pbt.views.columns import MEDIA
-from pbt.views.shapes import Line, MemberDecisions, MembersPage, Pieces, Reason, Summary
+from pbt.views.shapes import Line, MemberDecisions, MembersPage, Memory, Pieces, Reason, Summary
 from pbt.wire.addresses import API, POPULATIONS
 from pbt.wire.messages import Holder, Join, Nothing, PopulationFolder, Save, Tell
 
@@ -143,6 +143,7 @@ ROUTES = (
         "reason", "A decision with its reason.", Reason, Query("entry", "of the journal", True, low=1, high=2**53),
         Query("member", "on which it was decided", True, high=2**53),
     ),
+    _view("memory", "What its strategy shows of its memory.", Memory),
     _view("decisions", "All decisions on a member.", MemberDecisions, Query("member", "its id", True, high=2**53)),
     _view(
         "schedule", "Hyperparameters along a lineage.", Pieces,
