@@ -33,6 +33,7 @@ class Line(msgspec.Struct, frozen=True):
         last: when that was written, in seconds since 1970.
         age: seconds since then, when this was answered.
         spark: the best score so far, at up to 60 steps at equal distances up to the furthest one.
+        exploits: how often a member took over another one's weights.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Line(msgspec.Struct, frozen=True):
     last: float | None = None
     age: float | None = None
     spark: Spark = []
+    exploits: int = 0
 
 
 class Event(msgspec.Struct, frozen=True):
