@@ -16,6 +16,7 @@ from pbt.views.density import density
 from pbt.views.followed import Followed
 from pbt.views.lines import lines
 from pbt.views.members import members
+from pbt.views.memory import memory
 from pbt.views.overview import summary
 from pbt.views.reason import decisions, reason
 from pbt.views.series import series
@@ -52,16 +53,19 @@ _VIEWS: dict[str, Callable[[Followed, Asked], Any]] = {
     "reason": reason,
     "decisions": decisions,
 }
-_NAMED: dict[str, Callable[[str, Followed, Asked], Any]] = {"schedule": pieces}
-"""Those that say the population's name."""
-NAMES = ("summary", *_VIEWS, *_NAMED)
+_OTHERS: dict[str, Callable[[str, Followed, Asked, frozenset[str]], Any]] = {
+    "schedule": lambda of, followed, asked, _: pieces(of, followed, asked),
+    "memory": lambda of, followed, asked, strategies: memory(followed, strategies),
+}
+"""Those that say the population's name, or ask its strategy."""
+NAMES = ("summary", *_VIEWS, *_OTHERS)
 
 
 def view(name: str, of: str, followed: Followed, asked: Asked, strategies: frozenset[str]) -> View:
     """A view of population `of`.
 
     Args:
-        strategies: names of those that may be imported to describe themselves.
+        strategies: names of those that may be imported to describe themselves and what they remember.
 
     Raises:
         NotFound: there is no such view.
@@ -73,5 +77,5 @@ def view(name: str, of: str, followed: Followed, asked: Asked, strategies: froze
     if name not in NAMES:
         raise NotFound(f"there is no view {name[:40]!r}; known are {', '.join(NAMES)}")
     _ = followed.population
-    found = _NAMED[name](of, followed, asked) if name in _NAMED else _VIEWS[name](followed, asked)
+    found = _OTHERS[name](of, followed, asked, strategies) if name in _OTHERS else _VIEWS[name](followed, asked)
     return View(MEDIA, found) if isinstance(found, bytes) else View(JSON, msgspec.json.encode(found))

@@ -43,6 +43,7 @@ def line(name: str, followed: Followed) -> Line:
     return Line(
         name, state_of_all(p), len(p.members), p.settings.steps, top_of(p), p.settings.strategy.name,
         p.settings.maximize, p.count, followed.last, age(followed.last), spark_of_best(followed),
+        followed.exploits,
     )  # fmt: skip
 
 

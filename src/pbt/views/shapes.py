@@ -9,6 +9,7 @@ import msgspec
 from pbt.population.entries import Decision, Number
 from pbt.population.recorded import Settings
 from pbt.space.space import Values
+from pbt.strategies.shown import Chart, Table
 
 Spark = list[Number | None]
 """Some scores at equal distances; None where there is none."""
@@ -32,6 +33,7 @@ class Line(msgspec.Struct, frozen=True):
         last: when that was written, in seconds since 1970.
         age: seconds since then, when this was answered.
         spark: the best score so far, at up to 60 steps at equal distances up to the furthest one.
+        exploits: how often a member took over another one's weights.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Line(msgspec.Struct, frozen=True):
     last: float | None = None
     age: float | None = None
     spark: Spark = []
+    exploits: int = 0
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -211,3 +214,16 @@ class Pieces(msgspec.Struct, frozen=True):
     member: int | None
     pieces: list[list[int | dict[str, Any]]]
     texts: dict[str, str] | None = None
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """What a strategy shows of its memory.
+
+    Attributes:
+        panels: tables and small charts; none where it has nothing to show, or `note` says why it can not.
+    """
+
+    entry: int
+    strategy: str
+    panels: list[Table | Chart] = []
+    note: str = ""
