@@ -15,6 +15,7 @@ from pbt.views.density import density
 from pbt.views.followed import Followed
 from pbt.views.lines import lines
 from pbt.views.members import members
+from pbt.views.memory import memory
 from pbt.views.overview import summary
 from pbt.views.reason import decisions, reason
 from pbt.views.series import series
@@ -55,14 +56,14 @@ _VIEWS: dict[str, Callable[[Followed, Asked], Any]] = {
     "decisions": decisions,
     "schedule": pieces,
 }
-NAMES = ("summary", *_VIEWS)
+NAMES = ("summary", *_VIEWS, "memory")
 
 
 def view(name: str, of: str, followed: Followed, asked: Asked, strategies: frozenset[str]) -> View:
     """A view of population `of`.
 
     Args:
-        strategies: names of those that may be imported to describe themselves.
+        strategies: names of those that may be imported to describe themselves and what they remember.
 
     Raises:
         NotFound: there is no such view.
@@ -71,8 +72,8 @@ def view(name: str, of: str, followed: Followed, asked: Asked, strategies: froze
     """
     if name == "summary":
         return View(JSON, msgspec.json.encode(summary(of, followed, asked, strategies)))
-    if name not in _VIEWS:
+    if name not in NAMES:
         raise NotFound(f"there is no view {name[:40]!r}; known are {', '.join(NAMES)}")
     _ = followed.population
-    found = _VIEWS[name](followed, asked)
+    found = memory(followed, strategies) if name == "memory" else _VIEWS[name](followed, asked)
     return View(MEDIA, found) if isinstance(found, bytes) else View(JSON, msgspec.json.encode(found))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pbt.coordinator.follower import Follower
-from pbt.journals.journal import Reads
+from pbt.journals.journal import Snapshotted
 from pbt.population.entries import Decision, Entry, Past, Report, Reported, score_of
 from pbt.population.lineage import Lineage, Segment
 from pbt.population.population import Population
@@ -19,6 +19,7 @@ from pbt.space.numbers import real
 from pbt.space.space import Values
 from pbt.space.values import Value, index
 from pbt.views.moments import Moments
+from pbt.views.recalled import Recalled
 from pbt.views.rows import Decided, DecisionRow
 
 _FORGET_EVERY = 50_000
@@ -43,10 +44,11 @@ class Followed:
         own: each member's segments, in order.
         taken: how many times each member took over another one's weights.
         came_from: the member from which each last did.
+        recalled: its strategy's memory, read when it is asked for.
         first, last: when the first and the last entry were written, in seconds since 1970.
     """
 
-    def __init__(self, journal: Reads) -> None:
+    def __init__(self, journal: Snapshotted) -> None:
         self.journal = journal
         self.lineage = Lineage()
         self.moments = Moments()
@@ -63,6 +65,7 @@ class Followed:
         self._before: list[Values | None] = []
         self._of: dict[int, list[int]] = defaultdict(list)
         self._numbers: dict[int, tuple[Values, tuple[float, ...]]] = {}
+        self.recalled = Recalled(journal)
         self._follower = Follower(journal)
         for listener in (self.lineage.follow, self._decided.hear, self.moments.hear, self._hear):
             self._follower.listen(listener)

@@ -9,6 +9,7 @@ import msgspec
 from pbt.population.entries import Decision, Number
 from pbt.population.recorded import Settings
 from pbt.space.space import Values
+from pbt.strategies.shown import Chart, Table
 
 Spark = list[Number | None]
 """Some scores at equal distances; None where there is none."""
@@ -212,3 +213,16 @@ class Pieces(msgspec.Struct, frozen=True):
     entry: int
     member: int | None
     pieces: list[list[int | dict[str, Any]]]
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """What a strategy shows of its memory.
+
+    Attributes:
+        panels: tables and small charts; none where it has nothing to show, or `note` says why it can not.
+    """
+
+    entry: int
+    strategy: str
+    panels: list[Table | Chart] = []
+    note: str = ""
