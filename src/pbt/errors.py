@@ -189,6 +189,13 @@ class ReadOnly(Forbidden):
     code = "read-only"
 
 
+class WrongKey(Forbidden):
+    """Somebody wanted to sign in with a wrong key, or with a code that is not valid any longer."""
+
+    status = 403
+    code = "wrong-key"
+
+
 class NotFound(PBTError):
     """There is nothing at this address."""
 

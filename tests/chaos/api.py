@@ -36,9 +36,11 @@ from schemathesis.specs.openapi.checks import (
 
 import pbt
 import pbt.server.served
+import pbt.server.signing
 from pbt.client.remote import Remote
 from pbt.population.member import MemberState
 from pbt.settings import wanted
+from pbt.wire.addresses import SESSION
 from tests.support.population import SPACE, Script
 from tests.support.worlds import KEY, ServerWorld
 
@@ -172,6 +174,8 @@ def _attack(
 def _nudge(case: Any, data: st.DataObject, world: ServerWorld) -> None:
     """Most requests go to populations that exist, about members, leases and checkpoints that are there."""
     case.body = _whole(case.body)
+    if case.operation.path == SESSION and isinstance(case.body, dict) and data.draw(st.booleans()):
+        case.body = {"key": KEY}
     if "name" not in (case.path_parameters or {}) or data.draw(st.integers(0, 19)) == 0:
         return
     fresh = case.operation.path.endswith(("/create", "/join")) and data.draw(st.booleans())
@@ -232,6 +236,7 @@ def _fit(said: dict[str, Any], m: MemberState, data: st.DataObject) -> None:
 def run(requests: int, seed: int | None = None, only: tuple[str, ...] = ("",)) -> Found:
     """One server, one run."""
     held, pbt.server.served.HOLD = pbt.server.served.HOLD, 0.05
+    slowed, pbt.server.signing.WAIT = pbt.server.signing.WAIT, 0.01
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         world = ServerWorld(Path(folder))
@@ -240,7 +245,7 @@ def run(requests: int, seed: int | None = None, only: tuple[str, ...] = ("",)) -
             return attack(world, requests, seed, only)
         finally:
             world.close()
-            pbt.server.served.HOLD = held
+            pbt.server.served.HOLD, pbt.server.signing.WAIT = held, slowed
 
 
 def main() -> None:

@@ -63,6 +63,22 @@ def bodies() -> Target:
     return target
 
 
+def cookies() -> Target:
+    """The cookie of a page: nobody gets in with one that the server did not seal."""
+    from pbt.server.keys import Access, Key
+    from pbt.server.sessions import begin, cookie, find
+
+    key, host = Key("the key", reading="the other key"), {b"host": b"h:7"}
+    good = {cookie(begin(key, access), host, False).partition(b";")[0] for access in (Access.READ, Access.WRITE)}
+
+    def target(data: bytes) -> None:
+        assert find(key, {**host, b"cookie": data}) is None
+        for own in good:
+            assert find(key, {**host, b"cookie": own + b"; x=" + data.replace(b";", b"")}) is not None
+
+    return target
+
+
 def settings() -> Target:
     """What somebody asks for, made into the settings of a population, and back."""
     import msgspec
@@ -300,6 +316,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
     for made in (
         entries,
         bodies,
+        cookies,
         settings,
         toml,
         csv,
@@ -333,6 +350,7 @@ def seeds(name: str) -> list[bytes]:
         "bodies": [b"\x00" + report, b'\x01{"nonce":"n","settings":' + wanted + b"}",
                    b'\x02{"event":{"kind":"released","member":0,"lease":1}}', b'\x03{"member":0,"lease":1}',
                    b"\x06" + wanted],
+        "cookies": [b"a=1; pbt_session_7=99999999999.ab.cd; b", b"pbt_session_7=1.ab.", b"pbt_session_7=."],
         "settings": [wanted],
         "toml": [b'constraints = ["n <= 3 or lr < 0.01"]\n'
                  b'decay = 1e-4\n[lr]\nmin = 1e-4\nmax = 0.1\nlog = true\n[n]\ntype = "int"\nmin = 1\nmax = 4\n'

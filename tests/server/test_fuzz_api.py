@@ -30,6 +30,7 @@ def test_no_request_made_from_the_document_gets_an_answer_that_it_does_not_know(
     [
         "entries",
         "bodies",
+        "cookies",
         "settings",
         "toml",
         "csv",

@@ -6,15 +6,18 @@ cross-site requests).
 
 from __future__ import annotations
 
+import hmac
 import ipaddress
 import socket
 from collections.abc import Iterable
 
 from pbt.errors import Forbidden, ReadOnly, TooLarge, WrongHost, WrongType
 from pbt.server.keys import Access, Key
+from pbt.server.sessions import CSRF, Session, find
 from pbt.wire.messages import BODY_LIMIT
 
 Headers = dict[bytes, bytes]
+_READS = ("GET", "HEAD")
 
 
 class RequestCheck:
@@ -46,14 +49,31 @@ class RequestCheck:
         if origin is not None and origin.decode("latin-1").partition("://")[2] != host:
             raise WrongHost("requests from other pages are refused")
 
-    def check(self, method: str, headers: Headers) -> None:
+    def check(self, method: str, headers: Headers) -> Session | None:
         """Let the request in.
+
+        Returns:
+            The session by which it came in, where it carries no key.
 
         Raises:
             WrongHost, Forbidden, ReadOnly, WrongType, TooLarge: why not.
         """
         self.check_sender(headers)
-        self._check_key(method, headers.get(b"authorization"))
+        session = self._check_rights(method, headers)
+        self._check_body(method, headers)
+        return session
+
+    def check_keyless(self, method: str, headers: Headers) -> None:
+        """Let in a request that needs no key.
+
+        Raises:
+            WrongHost, WrongType, TooLarge: why not.
+        """
+        self.check_sender(headers)
+        self._check_body(method, headers)
+
+    @staticmethod
+    def _check_body(method: str, headers: Headers) -> None:
         if method == "POST":
             if headers.get(b"content-type", b"").partition(b";")[0].strip() != b"application/json":
                 raise WrongType("send JSON, with content-type application/json")
@@ -63,17 +83,44 @@ class RequestCheck:
                     f"the request is too large: at most {BODY_LIMIT} bytes; put large values into the checkpoint"
                 )
 
-    def _check_key(self, method: str, authorization: bytes | None) -> None:
+    def _check_rights(self, method: str, headers: Headers) -> Session | None:
+        """By the key, or by the session of a page where no key is given."""
+        authorization, session = headers.get(b"authorization"), None
         access = self.key.access(authorization)
+        if access is Access.NONE and authorization is None:
+            session = self._session(method, headers)
+            access = Access.NONE if session is None else session.access
         if access is Access.NONE:
             raise Forbidden(
                 "the key is missing or wrong: export PBT_KEY=… as pbt serve printed it, or give the key to PBTClient"
             )
-        if access is Access.READ and method not in ("GET", "HEAD"):
+        if access is Access.READ and method not in _READS:
             raise ReadOnly(
                 "this key only reads (pbt status, pbt journal and the like): to train, or to change something, "
-                "export the server's other key as PBT_KEY"
+                "export the server's other key as PBT_KEY, or sign in with it"
             )
+        return session
+
+    def _session(self, method: str, headers: Headers) -> Session | None:
+        """The session of a page that came from here.
+
+        Raises:
+            WrongHost: a page of another server had the browser send its cookie.
+        """
+        session = find(self.key, headers)
+        if session is None:
+            return None
+        # A page of another port is of the same site, so that cookies go with what it asks for.
+        foreign = headers.get(b"sec-fetch-site", b"none") not in (b"same-origin", b"none")
+        if method not in _READS:
+            token = headers.get(CSRF, b"")
+            foreign = foreign or b"origin" not in headers or not hmac.compare_digest(token, session.csrf.encode())
+        if foreign:
+            raise WrongHost(
+                f"requests of a signed-in page come from this server's own page and, where they change something, "
+                f"carry its token as {CSRF.decode()}: reload the page"
+            )
+        return session
 
     def _expected(self, host: str) -> bool:
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host

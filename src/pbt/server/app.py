@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -29,15 +29,17 @@ from pbt.population.entries import Released, Report
 from pbt.server.access import RequestCheck
 from pbt.server.checkpoints import FILE_LIMIT, ReceivedCheckpoints
 from pbt.server.openapi import document
-from pbt.server.page import PAGE_ANSWER, is_page
+from pbt.server.page import is_page, page_answer
 from pbt.server.populations import Populations
 from pbt.server.routes import JSON, LINES, ROUTES, Route
 from pbt.server.served import ServedPopulation
+from pbt.server.sessions import begin, cookie
+from pbt.server.signing import SigningIn
 from pbt.server.verbose import Verbose
 from pbt.server.watching import Watching
 from pbt.settings import Wanted
 from pbt.strategies.registry import ORIGINAL
-from pbt.wire.addresses import API, POPULATIONS
+from pbt.wire.addresses import API, POPULATIONS, SESSION
 from pbt.wire.messages import (
     BODY_LIMIT,
     MEMBERS_LIMIT,
@@ -94,15 +96,16 @@ class App:
         self.request_check = request_check
         self._verbose = verbose
         self.uploads = ReceivedCheckpoints(populations, file_limit)
+        self.signing_in = SigningIn(request_check)
         self.watching = Watching(populations, self._check_exists)
         self._verbs = {
             route.name: Verb(msgspec.json.Decoder(route.asked).decode, self._handler(route), route.begins)
             for route in ROUTES
-            if route.method == "POST"
+            if route.method == "POST" and route.path.startswith(_BEFORE)
         }
         self._pages = routing.Router(
             [
-                routing.Route(r.path, _elsewhere if r.method == "POST" else self._handler(r), methods=[r.method])
+                routing.Route(r.path, _elsewhere if r.name in self._verbs else self._handler(r), methods=[r.method])
                 for r in ROUTES
             ],
             redirect_slashes=False,
@@ -115,10 +118,10 @@ class App:
         more: Iterable[Header] = ()
         try:
             if is_page(scope["method"], scope["path"]):
-                self.request_check.check_sender(dict(scope["headers"]))
-                await PAGE_ANSWER(scope, receive, send)
+                self.request_check.check_sender(headers := dict(scope["headers"]))
+                await page_answer(scope["path"], headers)(scope, receive, send)
                 return
-            self.request_check.check(scope["method"], dict(scope["headers"]))
+            send = self._let_in(scope, send)
             name, said = _verb_in(scope["path"]) if scope["method"] == "POST" else ("", "")
             verb = self._verbs.get(said)
             if verb is None:
@@ -140,10 +143,24 @@ class App:
         await send({"type": "http.response.start", "status": status, "headers": [_JSON, _length(answer), *more]})
         await send({"type": "http.response.body", "body": answer})
 
+    def _let_in(self, scope: Scope, send: Send) -> Send:
+        """Check a request; how to answer it, which prolongs the session by which it came in."""
+        method, headers = scope["method"], dict(scope["headers"])
+        if scope["path"] == SESSION:
+            self.request_check.check_keyless(method, headers)
+            return send
+        session = self.request_check.check(method, headers)
+        if session is None or not session.old:
+            return send
+        renewed = begin(self.request_check.key, session.access, session.word)
+        return _setting(send, cookie(renewed, headers, scope["scheme"] == "https"))
+
     def _handler(self, route: Route) -> Any:
         """The handler of a route: the method with the route's name."""
         if route.view:
             return self.watching.view
+        if route.path.startswith(SESSION):
+            return getattr(self.signing_in, route.name)
         if route.path in (POPULATIONS, f"{API}/events"):
             return getattr(self.watching, route.name)
         name = f"_{route.name}"
@@ -280,6 +297,17 @@ def _verb_in(path: str) -> tuple[str, str]:
     """The population and the verb in the address of a worker's request; empty where it is none."""
     parts = path.removeprefix(_BEFORE).split("/") if path.startswith(_BEFORE) else []
     return (parts[0], parts[1]) if len(parts) == 2 else ("", "")
+
+
+def _setting(send: Send, cookie: bytes) -> Send:
+    """Send, with a cookie in the answer's head."""
+
+    async def sends(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), (b"set-cookie", cookie)]}
+        await send(message)
+
+    return sends
 
 
 def _failure(error: PBTError) -> bytes:

@@ -53,16 +53,24 @@ class Key:
         reads = hmac.compare_digest(given, self._reading)
         return Access.WRITE if writes else Access.READ if reads else Access.NONE
 
+    def seal(self, access: Access, text: str) -> str:
+        """A message authentication code of `text`, under a secret that is derived from the key with these rights."""
+        secret = hmac.digest({Access.WRITE: self._writing, Access.READ: self._reading}[access], b"pbt seal", "sha256")
+        return hmac.digest(secret, text.encode(), "sha256").hex()
+
     def fits(self, authorization: bytes | None) -> bool:
         """Whether the header opens everything."""
         return self.access(authorization) is Access.WRITE
 
 
+def as_header(secret: str | bytes) -> bytes:
+    """The header that carries a key."""
+    return b"Bearer " + wire_form(secret.encode("utf-8", "replace") if isinstance(secret, str) else secret)
+
+
 def _header(secret: str | bytes | None) -> bytes:
     """The header that carries a key; without a key a random one, which no request matches."""
-    if secret is None:
-        return secrets.token_bytes(32)
-    return b"Bearer " + wire_form(secret.encode() if isinstance(secret, str) else secret)
+    return secrets.token_bytes(32) if secret is None else as_header(secret)
 
 
 def key_for(folder: Path, host: str, key_file: Path | None, no_key: bool, read_key_file: Path | None = None) -> Key:

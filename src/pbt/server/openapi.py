@@ -58,7 +58,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "operationId": route.name if route.method != "PUT" else f"put_{route.name}",
         "summary": route.summary,
-        "security": [{name: []} for name in _KEYS if reads or name == "key"],
+        "security": [] if route.keyless else [{name: []} for name in _KEYS if reads or name == "key"],
         "parameters": _parameters(route),
         "responses": {
             "200": {

@@ -11,9 +11,10 @@ from pbt.population.recorded import Settings
 from pbt.settings import Wanted
 from pbt.views.asked import IDS, SORTS, WIDEST
 from pbt.views.columns import MEDIA
-from pbt.views.shapes import Health, Line, MemberDecisions, MembersPage, Pieces, Reason, Summary
-from pbt.wire.addresses import API, POPULATIONS
-from pbt.wire.messages import Holder, Join, Nothing, PopulationFolder, Save, Tell
+from pbt.views.shapes import Line, MemberDecisions, MembersPage, Memory, Pieces, Reason, Summary
+from pbt.views.signs import Health
+from pbt.wire.addresses import API, POPULATIONS, SESSION
+from pbt.wire.messages import Holder, Join, Nothing, OneTimeCode, PopulationFolder, Save, SignedIn, SignIn, Tell
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 """Pattern of a population's name: no name leads out of the server's folder."""
@@ -55,6 +56,7 @@ class Route(NamedTuple):
         begins: the population's folder is made if it is not there.
         also: the type of another answer, in JSON.
         view: it is computed elsewhere, as of a journal's entry whose number is its tag.
+        keyless: who asks need not have signed in.
     """
 
     method: str
@@ -67,11 +69,13 @@ class Route(NamedTuple):
     query: tuple[Query, ...] = ()
     also: Any = None
     view: bool = False
+    keyless: bool = False
 
     @property
     def name(self) -> str:
         """By which the application finds what serves it."""
-        return "file" if self.path == FILE else self.path.rpartition("/")[2].partition(".")[0]
+        name = "file" if self.path == FILE else self.path.rpartition("/")[2].partition(".")[0]
+        return f"{self.method.lower()}_{name}" if self.path.startswith(SESSION) else name
 
 
 def _view(name: str, summary: str, answered: Any, *query: Query) -> Route:
@@ -97,6 +101,10 @@ ROUTES = (
         "GET", POPULATIONS, "The names of all populations, or a line on each.", answered=list[str | Line],
         query=(Query("detail", "1: a line on each", pattern="[01]"),),
     ),
+    Route("GET", SESSION, "What a page may do, and its token.", answered=SignedIn, keyless=True),
+    Route("POST", SESSION, "Sign in: a cookie for a key, or for a code.", SignIn, SignedIn, keyless=True),
+    Route("DELETE", SESSION, "Sign out: the browser forgets its cookie.", answered=SignedIn, keyless=True),
+    Route("POST", f"{SESSION}/code", "A code with which a browser signs in, once.", Nothing, OneTimeCode),
     Route("GET", f"{API}/openapi.json", "This document.", answered=dict[str, Any]),
     Route(
         "GET", f"{OF}/journal", "What happened, one entry a line.", answered=Entry, media=LINES,
@@ -143,6 +151,7 @@ ROUTES = (
         "reason", "A decision with its reason.", Reason, Query("entry", "of the journal", True, low=1, high=2**53),
         Query("member", "on which it was decided", True, high=2**53),
     ),
+    _view("memory", "What its strategy shows of its memory.", Memory),
     _view("decisions", "All decisions on a member.", MemberDecisions, Query("member", "its id", True, high=2**53)),
     _view(
         "schedule", "Hyperparameters along a lineage.", Pieces,

@@ -17,6 +17,7 @@ from pbt.views.followed import Followed
 from pbt.views.health import health
 from pbt.views.lines import lines
 from pbt.views.members import members
+from pbt.views.memory import memory
 from pbt.views.overview import summary
 from pbt.views.raster import raster
 from pbt.views.reason import decisions, reason
@@ -63,14 +64,14 @@ _VIEWS: dict[str, Callable[[Followed, Asked], Any]] = {
     "raster": raster,
     "health": health,
 }
-NAMES = ("summary", *_VIEWS)
+NAMES = ("summary", *_VIEWS, "memory")
 
 
 def view(name: str, of: str, followed: Followed, asked: Asked, strategies: frozenset[str]) -> View:
     """A view of population `of`.
 
     Args:
-        strategies: names of those that may be imported to describe themselves.
+        strategies: names of those that may be imported to describe themselves and what they remember.
 
     Raises:
         NotFound: there is no such view.
@@ -79,8 +80,8 @@ def view(name: str, of: str, followed: Followed, asked: Asked, strategies: froze
     """
     if name == "summary":
         return View(JSON, msgspec.json.encode(summary(of, followed, asked, strategies)))
-    if name not in _VIEWS:
+    if name not in NAMES:
         raise NotFound(f"there is no view {name[:40]!r}; known are {', '.join(NAMES)}")
     _ = followed.population
-    found = _VIEWS[name](followed, asked)
+    found = memory(followed, strategies) if name == "memory" else _VIEWS[name](followed, asked)
     return View(MEDIA, found) if isinstance(found, bytes) else View(JSON, msgspec.json.encode(found))

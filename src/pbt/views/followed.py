@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pbt.coordinator.follower import Follower
-from pbt.journals.journal import Reads
+from pbt.journals.journal import Snapshotted
 from pbt.population.entries import Decision, Entry, Past, Report, Reported, score_of
 from pbt.population.lineage import Lineage, Segment
 from pbt.population.population import Population
@@ -20,6 +20,7 @@ from pbt.space.space import Values
 from pbt.space.values import Value, index
 from pbt.views.forest import Forest
 from pbt.views.moments import Moments
+from pbt.views.recalled import Recalled
 from pbt.views.rows import Decided, DecisionRow
 from pbt.views.vitals import Vitals
 
@@ -47,10 +48,11 @@ class Followed:
         came_from: the member from which each last did.
         who: the member of each report, in the order of `steps`.
         vitals: incidents, waits between reports, and how often members take over weights.
+        recalled: its strategy's memory, read when it is asked for.
         first, last: when the first and the last entry were written, in seconds since 1970.
     """
 
-    def __init__(self, journal: Reads) -> None:
+    def __init__(self, journal: Snapshotted) -> None:
         self.journal = journal
         self.lineage = Lineage()
         self.moments = Moments()
@@ -69,6 +71,7 @@ class Followed:
         self._numbers: dict[int, tuple[Values, tuple[float, ...]]] = {}
         self.vitals = Vitals()
         self._forest = Forest(self.lineage)
+        self.recalled = Recalled(journal)
         self._follower = Follower(journal)
         for listener in (self.lineage.follow, self._decided.hear, self.moments.hear, self._hear, self.vitals.hear):
             self._follower.listen(listener)

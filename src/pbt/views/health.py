@@ -16,7 +16,7 @@ from pbt.views.followed import Followed
 from pbt.views.forest import presence
 from pbt.views.judge import lacking_a_worker, states_of
 from pbt.views.overview import age
-from pbt.views.shapes import (
+from pbt.views.signs import (
     Checkpoints,
     Curve,
     Diversity,

@@ -9,6 +9,7 @@ import msgspec
 from pbt.population.entries import Decision, Number
 from pbt.population.recorded import Settings
 from pbt.space.space import Values
+from pbt.strategies.shown import Chart, Table
 
 Spark = list[Number | None]
 """Some scores at equal distances; None where there is none."""
@@ -32,6 +33,7 @@ class Line(msgspec.Struct, frozen=True):
         last: when that was written, in seconds since 1970.
         age: seconds since then, when this was answered.
         spark: the best score so far, at up to 60 steps at equal distances up to the furthest one.
+        exploits: how often a member took over another one's weights.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Line(msgspec.Struct, frozen=True):
     last: float | None = None
     age: float | None = None
     spark: Spark = []
+    exploits: int = 0
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -93,6 +96,8 @@ class Summary(msgspec.Struct, frozen=True):
 
     Attributes:
         living: members that are neither done nor absent.
+        waiting: members that wait for others, or for their hyperparameters.
+        furthest: the furthest step that was ever reported.
         describe: what its strategy does, in a sentence.
     """
 
@@ -102,12 +107,14 @@ class Summary(msgspec.Struct, frozen=True):
     settings: Settings | None = None
     members: int = 0
     living: int = 0
+    waiting: int = 0
     done: int = 0
     failed: int = 0
     reports: int = 0
     exploits: int = 0
     best: BestSoFar | None = None
     step: Span | None = None
+    furthest: int = 0
     ancestor: Ancestor | None = None
     started: float | None = None
     last: float | None = None
@@ -208,111 +215,14 @@ class Pieces(msgspec.Struct, frozen=True):
     pieces: list[list[int | dict[str, Any]]]
 
 
-class Kind(msgspec.Struct, frozen=True):
-    """How many incidents of a kind there were: see `pbt.views.vitals.Incident`."""
-
-    kind: str
-    count: int
-
-
-class Happened(msgspec.Struct, frozen=True):
-    """An incident: see `pbt.views.vitals.Incident`."""
-
-    entry: int
-    time: float
-    kind: str
-    member: int | None
-    sentence: str
-
-
-class Waiting(msgspec.Struct, frozen=True):
-    """What some members wait for: how many, and the first of them."""
-
-    what: str
-    count: int
-    members: list[int]
-
-
-class Holding(msgspec.Struct, frozen=True):
-    """A lease that runs. `began`, `last` (its last sign in the journal): seconds since 1970; `age`: seconds since."""
-
-    member: int
-    number: int
-    step: int
-    began: float | None
-    last: float | None
-    age: float | None
-
-
-class Curve(msgspec.Struct, frozen=True):
-    """Numbers over steps; None where there is none."""
-
-    step: list[float]
-    value: list[float | None]
-
-
-class Rate(msgspec.Struct, frozen=True):
-    """How many decisions but births there were, how many of them exploits, and that share over steps."""
-
-    decisions: int
-    exploits: int
-    curve: Curve
-
-
-class Diversity(msgspec.Struct, frozen=True):
-    """How much the members that have not failed differ in descent.
+class Memory(msgspec.Struct, frozen=True):
+    """What a strategy shows of its memory.
 
     Attributes:
-        members: how many there are.
-        ancestor, step: the member and the step from whose weights all of them go on, if they share any.
-        since: steps trained since then, on average; `rounds`: in intervals between decisions.
-        clades: of those that `clades` tells apart, how many have a member.
-        lineages: over steps, from how many segments of then they descend.
-    """
-
-    members: int
-    ancestor: int | None
-    step: int | None
-    since: float | None
-    rounds: float | None
-    clades: int
-    lineages: Curve
-
-
-class Waits(msgspec.Struct, frozen=True):
-    """Seconds between two reports of a member under one lease, by the time (since 1970) of the second."""
-
-    count: int
-    time: list[float]
-    reports: list[int]
-    q25: list[Number | None]
-    q50: list[Number | None]
-    q95: list[Number | None]
-
-
-class Checkpoints(msgspec.Struct, frozen=True):
-    """Checkpoints that the journal refers to, and how many may lie on the disk at most (workers as root have more)."""
-
-    referenced: int
-    bound: int
-
-
-class Health(msgspec.Struct, frozen=True):
-    """The health of a population.
-
-    Attributes:
-        kinds: all incidents since the beginning.
-        incidents: the latest, the newest first.
-        leases: how many run; `holdings`: those without a sign for longest.
+        panels: tables and small charts; none where it has nothing to show, or `note` says why it can not.
     """
 
     entry: int
-    kinds: list[Kind]
-    incidents: list[Happened]
-    waiting: list[Waiting]
-    leases: int
-    holdings: list[Holding]
-    rate: Rate
-    diversity: Diversity
-    waits: Waits
-    checkpoints: Checkpoints
+    strategy: str
+    panels: list[Table | Chart] = []
+    note: str = ""

@@ -5,3 +5,4 @@ from __future__ import annotations
 API = "/api/v1"
 """Before every address for programs; a change that older clients would not understand counts it up."""
 POPULATIONS = f"{API}/populations"
+SESSION = f"{API}/session"

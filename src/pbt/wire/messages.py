@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import msgspec
 
 from pbt.errors import PBTError, family
@@ -59,6 +61,27 @@ class PopulationFolder(msgspec.Struct, frozen=True):
     folder: str
     id: str
     exists: bool
+
+
+class SignIn(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A key of the server's, or a code that it has issued: one of the two."""
+
+    key: Annotated[str, msgspec.Meta(max_length=1000)] | None = None
+    code: Word | None = None
+
+
+class SignedIn(msgspec.Struct, frozen=True):
+    """What a page may do, and the token that its changes carry in the header ``x-pbt-csrf``."""
+
+    access: Literal["none", "read", "write"]
+    csrf: str = ""
+
+
+class OneTimeCode(msgspec.Struct, frozen=True):
+    """A code with which a browser signs in, once, within so many seconds."""
+
+    code: str
+    seconds: int
 
 
 class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
