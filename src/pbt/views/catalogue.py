@@ -10,16 +10,20 @@ import msgspec
 from pbt.errors import NotFound
 from pbt.population.schedule import Schedule, schedule, schedule_of_member
 from pbt.views.asked import Asked
+from pbt.views.clades import clades
 from pbt.views.columns import MEDIA
 from pbt.views.density import density
 from pbt.views.followed import Followed
+from pbt.views.health import health
 from pbt.views.lines import lines
 from pbt.views.members import members
 from pbt.views.memory import memory
 from pbt.views.overview import summary
+from pbt.views.raster import raster
 from pbt.views.reason import decisions, reason
 from pbt.views.series import series
 from pbt.views.shapes import Pieces
+from pbt.views.tree import tree
 
 JSON = "application/json"
 
@@ -55,6 +59,10 @@ _VIEWS: dict[str, Callable[[Followed, Asked], Any]] = {
     "reason": reason,
     "decisions": decisions,
     "schedule": pieces,
+    "tree": tree,
+    "clades": clades,
+    "raster": raster,
+    "health": health,
 }
 NAMES = ("summary", *_VIEWS, "memory")
 
