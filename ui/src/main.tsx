@@ -6,6 +6,8 @@ import "./style/tokens.css";
 import "./style/base.css";
 import "./style/parts.css";
 import "./style/charts.css";
+import "./style/members.css";
+import "./style/reason.css";
 import { access } from "./state/session";
 import { Shell } from "./views/shell";
 

@@ -12,16 +12,20 @@ from pbt.schedules.found import of_best, of_member
 from pbt.schedules.replay import replay_of
 from pbt.schedules.texts import texts
 from pbt.views.asked import Asked
+from pbt.views.clades import clades
 from pbt.views.columns import MEDIA
 from pbt.views.density import density
 from pbt.views.followed import Followed
+from pbt.views.health import health
 from pbt.views.lines import lines
 from pbt.views.members import members
 from pbt.views.memory import memory
 from pbt.views.overview import summary
+from pbt.views.raster import raster
 from pbt.views.reason import decisions, reason
 from pbt.views.series import series
 from pbt.views.shapes import Pieces, Replayed
+from pbt.views.tree import tree
 
 JSON = "application/json"
 
@@ -60,6 +64,10 @@ _VIEWS: dict[str, Callable[[Followed, Asked], Any]] = {
     "reason": reason,
     "decisions": decisions,
     "replay": replayed,
+    "tree": tree,
+    "clades": clades,
+    "raster": raster,
+    "health": health,
 }
 _OTHERS: dict[str, Callable[[str, Followed, Asked, frozenset[str]], Any]] = {
     "schedule": lambda of, followed, asked, _: pieces(of, followed, asked),

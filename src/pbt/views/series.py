@@ -35,7 +35,7 @@ def series(followed: Followed, asked: Asked) -> bytes:
     window = window_of(followed, asked)
     binned = Binned(window, followed.steps)
     found = [Column("step", "f8", window.centres), *_bands("", binned.quantiles(followed.scores), True)]
-    found.append(Column("count", "i4", binned.counts()))
+    found += [Column("count", "i4", binned.counts()), Column("bad", "i4", binned.bad(followed.scores))]
     for name, domain in followed.domains.items():
         found += _hyperparameter(name, domain, binned, followed.values[name])
     found += _best(followed, window)

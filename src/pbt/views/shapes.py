@@ -96,6 +96,8 @@ class Summary(msgspec.Struct, frozen=True):
 
     Attributes:
         living: members that are neither done nor absent.
+        waiting: members that wait for others, or for their hyperparameters.
+        furthest: the furthest step that was ever reported.
         describe: what its strategy does, in a sentence.
     """
 
@@ -105,12 +107,14 @@ class Summary(msgspec.Struct, frozen=True):
     settings: Settings | None = None
     members: int = 0
     living: int = 0
+    waiting: int = 0
     done: int = 0
     failed: int = 0
     reports: int = 0
     exploits: int = 0
     best: BestSoFar | None = None
     step: Span | None = None
+    furthest: int = 0
     ancestor: Ancestor | None = None
     started: float | None = None
     last: float | None = None

@@ -43,7 +43,8 @@ export type Domain =
   | { kind: "constant"; value: Value };
 
 export interface Settings {
-  space: Record<string, Domain>;
+  /** What is as by default is left out of a domain: see `domainsOf`. */
+  space: { domains: Record<string, Partial<Domain> & { kind: Domain["kind"] }> };
   maximize: boolean;
   seed: number;
   interval: number;
@@ -62,12 +63,14 @@ export interface Summary {
   settings: Settings | null;
   members: number;
   living: number;
+  waiting: number;
   done: number;
   failed: number;
   reports: number;
   exploits: number;
   best: { score: Num; member: number; step: number; hyperparameters: Values; checkpoint: string } | null;
   step: { min: number; max: number } | null;
+  furthest: number;
   ancestor: { member: number; step: number } | null;
   started: number | null;
   last: number | null;
@@ -165,4 +168,10 @@ export interface Pieces {
 export function real(value: Num | null | undefined): number {
   if (typeof value === "number") return value;
   return value === "inf" ? Number.POSITIVE_INFINITY : value === "-inf" ? Number.NEGATIVE_INFINITY : Number.NaN;
+}
+
+/** The hyperparameters of a population with all fields of their domains; constants left out. */
+export function domainsOf(settings: Settings | null): Record<string, Domain> {
+  const said = Object.entries(settings?.space.domains ?? {}).filter(([, domain]) => domain.kind !== "constant");
+  return Object.fromEntries(said.map(([name, domain]) => [name, { log: false, explore: true, ...domain } as Domain]));
 }

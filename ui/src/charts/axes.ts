@@ -1,7 +1,7 @@
 /** Axes of hairlines. */
 
 import type { Theme } from "../state/theme";
-import { GUTTER } from "./gestures";
+import { gutter } from "./gestures";
 import type { Pen } from "./pen";
 import type { Scale } from "./scale";
 
@@ -14,12 +14,8 @@ export interface Area {
 
 /** The area of a chart over steps; `labelled`: steps are written below it. */
 export function areaOf(width: number, height: number, labelled = true): Area {
-  return {
-    left: GUTTER.left,
-    right: Math.max(GUTTER.left + 1, width - GUTTER.right),
-    top: 8,
-    bottom: height - (labelled ? 22 : 6),
-  };
+  const { left, right } = gutter(width);
+  return { left, right: Math.max(left + 1, width - right), top: 8, bottom: height - (labelled ? 22 : 6) };
 }
 
 /** Steps, as marks below and, faintly, through the chart. */
@@ -39,7 +35,7 @@ export function drawSteps(pen: Pen, scale: Scale, area: Area, { colours }: Theme
 
 /** Values, beside the chart. */
 export function drawValues(pen: Pen, scale: Scale, area: Area, { colours }: Theme): void {
-  const ticks = scale.ticks(Math.max(2, Math.floor((area.bottom - area.top) / 40)));
+  const ticks = scale.ticks(Math.max(3, Math.floor((area.bottom - area.top) / 34)));
   const inside = ticks.filter(({ at }) => at >= area.top - 1 && at <= area.bottom + 1);
   pen.begin();
   for (const { at } of inside) {

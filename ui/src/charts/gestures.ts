@@ -8,12 +8,17 @@ import type { Pen } from "./pen";
 import { type Scale, steps } from "./scale";
 
 /** Pixels beside the charts' own area; the same in all of them, so that steps stand below each other. */
-export const GUTTER = { left: 56, right: 52 };
+export function gutter(width: number): { left: number; right: number } {
+  return width < NARROW ? { left: 44, right: 30 } : { left: 56, right: 52 };
+}
+
+const NARROW = 500;
 const CLICK = 4;
 const KEY = 0.02;
 
 export function stepScale(width: number): Scale {
-  return steps(span.value, [GUTTER.left, Math.max(GUTTER.left + 1, width - GUTTER.right)]);
+  const { left, right } = gutter(width);
+  return steps(span.value, [left, Math.max(left + 1, width - right)]);
 }
 
 /** A range that is being marked, in pixels, in the chart where it is. */
@@ -54,7 +59,7 @@ function listen(on: HTMLElement, handlers: { current: Handlers }): () => void {
     return { x: event.clientX - box.left, y: event.clientY - box.top, width: box.width };
   };
   const stepAt = (x: number, width: number) => stepScale(width).back(x);
-  const perPixel = (width: number) => 1 / Math.max(1, width - GUTTER.left - GUTTER.right);
+  const perPixel = (width: number) => 1 / Math.max(1, width - gutter(width).left - gutter(width).right);
   const add = <K extends keyof HTMLElementEventMap>(
     name: K,
     act: (event: HTMLElementEventMap[K]) => void,

@@ -28,10 +28,8 @@ export function DataTable({ table, label }: { table: Table; label: string }) {
         </thead>
         <tbody>
           {shown.map((row, i) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: rows have no other identity
             <tr key={i}>
               {row.map((cell, j) => (
-                // biome-ignore lint/suspicious/noArrayIndexKey: nor have cells
                 <td key={j} class={typeof cell === "string" ? "" : "n"}>
                   {typeof cell === "string" ? cell : number(Number.isNaN(cell) ? null : cell)}
                 </td>

@@ -32,8 +32,13 @@ export function toggled(slots: Slots, member: number): Slots | null {
 
 const slots = computed(() => slotsOf(place.value.query["lit"]));
 
-/** The lit members, each with the number of its colour. */
-export const lit = computed(() => slots.value.flatMap((id, colour) => (id === null ? [] : [{ id, colour }])));
+export interface Lit {
+  id: number;
+  /** The number of its colour. */
+  colour: number;
+}
+
+export const lit = computed<Lit[]>(() => slots.value.flatMap((id, colour) => (id === null ? [] : [{ id, colour }])));
 
 export function isLit(member: number): boolean {
   return slots.value.includes(member);

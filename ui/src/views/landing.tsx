@@ -61,10 +61,10 @@ export function Landing() {
               <th scope="col" class="n">
                 Best score
               </th>
-              <th scope="col" class="n">
+              <th scope="col" class="n wide">
                 Step
               </th>
-              <th scope="col" class="n">
+              <th scope="col" class="n wide">
                 Members
               </th>
               <th scope="col" class="n wide">
@@ -112,11 +112,11 @@ function Row({ line }: { line: Line }) {
           </span>
         )}
       </td>
-      <td class="n">
+      <td class="n wide">
         {best && count(best.step)}
         {line.steps && <span class="soft"> / {count(line.steps)}</span>}
       </td>
-      <td class="n">{line.members ? count(line.members) : "–"}</td>
+      <td class="n wide">{line.members ? count(line.members) : "–"}</td>
       <td class="n wide">{count(line.exploits)}</td>
       <td class="wide soft">{line.strategy}</td>
       <td class="n soft">{ago(line.last, now.value)}</td>

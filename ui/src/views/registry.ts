@@ -2,6 +2,8 @@
 
 import type { ComponentType } from "preact";
 import type { Summary } from "../api/shapes";
+import { MemberView } from "./member";
+import { MembersView } from "./members";
 import { PopulationView } from "./population";
 
 export interface ViewProps {
@@ -19,4 +21,8 @@ export interface ViewSpec {
   under?: string;
 }
 
-export const VIEWS: readonly ViewSpec[] = [{ id: "population", title: "Population", show: PopulationView }];
+export const VIEWS: readonly ViewSpec[] = [
+  { id: "population", title: "Population", show: PopulationView },
+  { id: "members", title: "Members", show: MembersView },
+  { id: "member", title: "Member", show: MemberView, under: "members" },
+];

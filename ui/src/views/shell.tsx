@@ -13,6 +13,7 @@ import { say, Toast } from "../parts/toast";
 import { hover } from "../state/lit";
 import { place, population } from "../state/place";
 import { access, signedIn } from "../state/session";
+import { lastStep } from "../state/steps";
 import { useEscape } from "./escape";
 import { Landing } from "./landing";
 import { ReasonPanel } from "./reason";
@@ -53,6 +54,9 @@ function Population({ name }: { name: string }) {
   const { view } = place.value;
   const spec = VIEWS.find((one) => one.id === view);
   const summary = held.data;
+  useEffect(() => {
+    lastStep.value = summary?.furthest ?? 0;
+  }, [summary]);
   const tab = spec?.under ?? spec?.id;
   const tabs = (
     <nav class="tabs" aria-label="Views">
