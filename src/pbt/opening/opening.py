@@ -10,7 +10,7 @@ from pbt.checkpoints.folder import FolderStore
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.interface import AnyCoordinator
 from pbt.errors import JournalError, SettingsError
-from pbt.journals.journal import Reads
+from pbt.journals.journal import Reads, Snapshotted
 from pbt.population.recorded import FOREIGN, OWN
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _uploads(remote: Remote, id: str) -> Callable[[], CheckpointStore]:
     return opened
 
 
-def open_journal(where: str) -> Reads:
+def open_journal(where: str) -> Snapshotted:
     """The journal at `where`, read-only.
 
     Raises:
