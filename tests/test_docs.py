@@ -47,6 +47,8 @@ NOT_RUN = {
     "pbt lineage runs/first --member 3": "see home/test_terminal.py",
     "pbt explain runs/first 7": "see home/test_terminal.py",
     "pbt explain runs/first 7 4000": "see home/test_terminal.py",
+    "pbt export runs/first --format csv": "see home/test_export.py",
+    "pbt export runs/first --format parquet --to first": "see home/test_export.py",
     "pbt compare runs/first runs/second": "see home/test_terminal.py",
     "pbt plot runs/big": "see test_pictures.py",
     "pbt run --warm-start runs/old --members 8 --steps 200 runs/new -- python train.py": "see test_warm_start.py",

@@ -28,6 +28,7 @@ COMMANDS = {
     "fetch": ("pbt.cli.fetch", "Copy the best checkpoint, or a member's, into a folder of your own."),
     "journal": ("pbt.cli.journal", "Everything that happened to a population, as JSON lines."),
     "plot": ("pbt.cli.plot", "Draw scores with the lineage of the best, and the schedule, as a picture."),
+    "export": ("pbt.cli.export", "All reports and decisions as Parquet, CSV or JSON lines."),
     "tensorboard": ("pbt.cli.tensorboard", "Write scores and hyperparameters as TensorBoard files."),
 }
 _OUTPUT = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
