@@ -29,6 +29,7 @@ COMMANDS = {
     "journal": ("pbt.cli.journal", "Everything that happened to a population, as JSON lines."),
     "plot": ("pbt.cli.plot", "Draw scores with the lineage of the best, and the schedule, as a picture."),
     "export": ("pbt.cli.export", "All reports and decisions as Parquet, CSV or JSON lines."),
+    "track": ("pbt.cli.track", "A population in MLflow, Weights & Biases or TensorBoard."),
     "tensorboard": ("pbt.cli.tensorboard", "Write scores and hyperparameters as TensorBoard files."),
 }
 _OUTPUT = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
