@@ -1,0 +1,96 @@
+/** What marks of a family are coloured by: the score, a hyperparameter, or the clade. */
+
+import type { Column } from "../api/columns";
+import type { Domain } from "../api/shapes";
+import { number, shortened, value as text } from "../parts/format";
+import type { Key } from "../parts/legend";
+import type { Theme } from "../state/theme";
+import { css, shade } from "./ramp";
+import { ranged } from "./scale";
+
+export interface Colouring {
+  /** A mark's colour as one of `n` levels, and a level's colour. */
+  level(i: number, n: number): number;
+  of(level: number, n: number): string;
+  keys: Key[];
+}
+
+/** The middle of the finite values: from and to which shares of them colours go. */
+const SPREAD = 0.02;
+
+export function endsOf(values: Column): [number, number] {
+  const finite = Float64Array.from(Array.from(values).filter(Number.isFinite)).sort();
+  const at = (share: number) => finite[Math.round(share * (finite.length - 1))] ?? 0;
+  return finite.length ? [at(SPREAD), at(1 - SPREAD)] : [0, 1];
+}
+
+/** By numbers along a scale of shades; `back`: the lowest are the best. */
+export function byNumber(
+  values: Column,
+  [low, high]: readonly [number, number],
+  theme: Theme,
+  back = false,
+  log: boolean | "1-x" = false,
+  label: (x: number) => string = number,
+): Colouring {
+  const usable = log !== true || low > 0;
+  const scale = ranged(usable ? log : false, [low, high], [0, 1]);
+  const share = (x: number) => (high > low ? Math.min(1, Math.max(0, scale.of(x))) : 0.7);
+  const turned = (part: number) => (back ? 1 - part : part);
+  const shadeOf = (part: number) => css(shade(0.12 + 0.88 * part, theme.dark));
+  return {
+    level: (i, n) => {
+      const x = values[i] as number;
+      return Number.isFinite(x) ? Math.round(turned(share(x)) * (n - 1)) : -1;
+    },
+    of: (level, n) => (level < 0 ? theme.colours.faint : shadeOf(level / (n - 1))),
+    keys: [
+      { text: `${label(low)} to ${label(high)}`, mark: "ramp", color: shadeOf(turned(0)), end: shadeOf(turned(1)) },
+    ],
+  };
+}
+
+/** Clades and choices: hues, and grey for what is beyond. */
+export function byKind(values: Column, names: readonly string[], theme: Theme, others = ""): Colouring {
+  const hue = (k: number) => hueOf(k, names.length, theme);
+  return {
+    level: (i) => (Number.isFinite(values[i]) ? Math.round(values[i] as number) : -1),
+    of: hue,
+    keys: [
+      ...names.slice(0, KEYS).map((name, k): Key => ({ text: name, mark: "area", color: hue(k) })),
+      ...(others ? [{ text: others, mark: "area", color: theme.colours.faint } as const] : []),
+    ],
+  };
+}
+
+const KEYS = 6;
+const HUES = 8;
+
+/** The hue of one of `n` kinds; a second round of hues is lighter or darker. */
+export function hueOf(k: number, n: number, { hues, colours, dark }: Theme): string {
+  if (k < 0 || k >= n) return colours.faint;
+  const hue = hues[k % HUES] ?? colours.faint;
+  return k < HUES ? hue : mixed(hue, dark ? "#17191c" : "#ffffff", 0.45);
+}
+
+function mixed(a: string, b: string, share: number): string {
+  const of = (hex: string) => [1, 3, 5].map((i) => Number.parseInt(hex.slice(i, i + 2), 16));
+  const [from, to] = [of(a), of(b)];
+  const hex = from.map((x, i) =>
+    Math.round(x + ((to[i] ?? x) - x) * share)
+      .toString(16)
+      .padStart(2, "0"),
+  );
+  return `#${hex.join("")}`;
+}
+
+/** By a hyperparameter, as its domain asks for. */
+export function byDomain(values: Column, domain: Domain, theme: Theme): Colouring {
+  if (domain.kind === "constant") return byKind(values, [], theme);
+  if (domain.kind === "float" || domain.kind === "int")
+    return byNumber(values, endsOf(values), theme, false, domain.log);
+  const names = domain.values.map((value) => shortened(text(value), 18));
+  if (domain.kind === "choice") return byKind(values, names, theme);
+  const last = Math.max(1, names.length - 1);
+  return byNumber(values, [0, last], theme, false, false, (x) => names[Math.round(x)] ?? "");
+}
