@@ -15,6 +15,8 @@ export interface Stack {
   clades: Clade[];
   /** From the bottom: which clade each layer is of, and the layer's edges. */
   layers: { clade: number; low: Float64Array; high: Float64Array }[];
+  /** Where two clades meet; nan where a layer lies upon one of its own clade. */
+  edges: Float64Array[];
 }
 
 export function stackOf(data: Columns): Stack {
@@ -28,7 +30,33 @@ export function stackOf(data: Columns): Stack {
     const high = Float64Array.from(sums, (sum, i) => (Number.isFinite(low[i]) ? sum : Number.NaN));
     return { clade, low, high };
   });
-  return { step, shares, clades, layers };
+  return { step, shares, clades, layers, edges: edgesOf(layers, step.length) };
+}
+
+function edgesOf(layers: Stack["layers"], n: number): Float64Array[] {
+  const found = layers.map(() => new Float64Array(n).fill(Number.NaN));
+  for (let i = 0; i < n; i += 1) {
+    let below = -1;
+    layers.forEach(({ clade, low, high }, k) => {
+      if (!((high[i] as number) > (low[i] as number))) return;
+      if (below >= 0 && layers[below]?.clade !== clade) (found[below] as Float64Array)[i] = low[i] as number;
+      below = k;
+    });
+  }
+  return found;
+}
+
+/** At a bin, from the bottom up, what of a clade lies together. */
+function runs(stack: Stack, i: number): { clade: number; low: number; high: number }[] {
+  const found: { clade: number; low: number; high: number }[] = [];
+  for (const { clade, low, high } of stack.layers) {
+    const [from, to] = [low[i] as number, high[i] as number];
+    if (!(to > from)) continue;
+    const last = found[found.length - 1];
+    if (last?.clade === clade) last.high = to;
+    else found.push({ clade, low: from, high: to });
+  }
+  return found;
 }
 
 /** The clade at a step and a height from 0 to 1; -1: there is none. */
@@ -68,26 +96,30 @@ export function drawStack(pen: Pen, stack: Stack, x: Scale, y: Scale, area: Area
 const TALL = 15;
 
 /** The members' numbers, each where its clade is widest, if there is room. */
-export function drawCladeNames(pen: Pen, stack: Stack, x: Scale, y: Scale, area: Area, { dark }: Theme): void {
-  for (let k = 0; k < stack.clades.length; k += 1) {
-    let best: { x: number; y: number; tall: number } | null = null;
-    for (const { clade, low, high } of stack.layers) {
-      if (clade !== k) continue;
-      for (let i = 0; i < low.length; i += 1) {
-        const at = x.of(stack.step[i] as number);
-        if (at < area.left + 24 || at > area.right - 24) continue;
-        const tall = y.of(low[i] as number) - y.of(high[i] as number);
-        if (tall > (best?.tall ?? TALL))
-          best = { x: at, y: (y.of(low[i] as number) + y.of(high[i] as number)) / 2, tall };
-      }
+export function drawCladeNames(pen: Pen, stack: Stack, x: Scale, y: Scale, area: Area, theme: Theme): void {
+  const best = new Map<number, { x: number; y: number; tall: number }>();
+  for (let i = 0; i < stack.step.length; i += 1) {
+    const at = x.of(stack.step[i] as number);
+    if (at < area.left + 24 || at > area.right - 24) continue;
+    for (const { clade, low, high } of runs(stack, i)) {
+      const tall = y.of(low) - y.of(high);
+      if (tall > (best.get(clade)?.tall ?? TALL)) best.set(clade, { x: at, y: (y.of(low) + y.of(high)) / 2, tall });
     }
-    if (best)
-      pen.text(String(stack.clades[k]?.member), best.x, best.y, {
-        color: dark ? "#101214" : "#ffffff",
-        align: "center",
-        baseline: "middle",
-        bold: true,
-        size: 12,
-      });
   }
+  for (const [k, place] of best) {
+    const clade = stack.clades[k];
+    if (clade === undefined) continue;
+    pen.text(String(clade.member), place.x, place.y, {
+      color: bright(hueOf(k, stack.clades.length, theme)) ? "#101214" : "#ffffff",
+      align: "center",
+      baseline: "middle",
+      bold: true,
+      size: 12,
+    });
+  }
+}
+
+function bright(hex: string): boolean {
+  const [r = 0, g = 0, b = 0] = [1, 3, 5].map((i) => Number.parseInt(hex.slice(i, i + 2), 16));
+  return 0.3 * r + 0.59 * g + 0.11 * b > 140;
 }

@@ -15,13 +15,21 @@ export interface Colouring {
   keys: Key[];
 }
 
-/** The middle of the finite values: from and to which shares of them colours go. */
+/** Shares of the finite values beyond which they have the first and the last colour. */
 const SPREAD = 0.02;
+/** Of scores, at the worse end: beginnings must not make all that came later alike. */
+const BEGINNINGS = 0.15;
 
-export function endsOf(values: Column): [number, number] {
+export function endsOf(values: Column, below = SPREAD, above = SPREAD): [number, number] {
   const finite = Float64Array.from(Array.from(values).filter(Number.isFinite)).sort();
   const at = (share: number) => finite[Math.round(share * (finite.length - 1))] ?? 0;
-  return finite.length ? [at(SPREAD), at(1 - SPREAD)] : [0, 1];
+  if (finite.length === 0) return [0, 1];
+  return at(below) < at(1 - above) ? [at(below), at(1 - above)] : [at(0), at(1)];
+}
+
+/** Of scores. */
+export function scoreEnds(values: Column, maximize: boolean): [number, number] {
+  return maximize ? endsOf(values, BEGINNINGS, SPREAD) : endsOf(values, SPREAD, BEGINNINGS);
 }
 
 /** By numbers along a scale of shades; `back`: the lowest are the best. */

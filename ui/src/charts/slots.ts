@@ -144,11 +144,11 @@ export function drawArcs(
   x: Scale,
   area: Area,
   which: (exploit: Slots["exploits"][number]) => boolean,
-  style: { color: string; width: number; opacity: number; paper: string },
+  style: { color: string; width: number; opacity: number; rim: string },
 ): void {
   const shown = slots.exploits.filter((one) => which(one) && one.step >= x.low && one.step <= x.high);
   for (const look of [
-    { color: style.paper, width: style.width + 2, opacity: style.opacity * 0.8 },
+    { color: style.rim, width: style.width + 2, opacity: style.opacity * 0.7 },
     { color: style.color, width: style.width, opacity: style.opacity },
   ]) {
     pen.begin();

@@ -6,9 +6,11 @@ import type { Pen } from "./pen";
 
 const LINE = 16;
 const LETTER = 6.1;
+/** Of the first line, which is bold. */
+const BOLD = 6.7;
 
 export function drawTip(pen: Pen, lines: readonly string[], x: number, y: number, area: Area, { colours }: Theme) {
-  const width = Math.max(...lines.map((line) => line.length)) * LETTER + 18;
+  const width = Math.max(...lines.map((line, i) => line.length * (i === 0 ? BOLD : LETTER))) + 20;
   const height = lines.length * LINE + 10;
   const left = x + 14 + width > area.right + 40 ? Math.max(0, x - 14 - width) : x + 14;
   const top = Math.max(0, Math.min(area.bottom - height, y - height - 8));

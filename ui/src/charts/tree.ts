@@ -105,10 +105,12 @@ export function rowsOf(tree: Tree, area: Area): Rows {
   };
 }
 
+const NEAR = 7;
+
 /** The record at a point of the picture; -1: none is near. */
 export function recordAt(tree: Tree, rows: Rows, x: Scale, px: number, py: number): number {
   const step = x.back(px);
-  const slack = Math.abs(x.back(px + 4) - step);
+  const slack = Math.abs(x.back(px + NEAR) - step);
   const middle = rows.at(py);
   let found = -1;
   let best = Math.max(6, rows.pitch);

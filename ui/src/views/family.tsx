@@ -16,7 +16,7 @@ import { TreeTab } from "./treetab";
 const TABS = [
   ["tree", "Tree"],
   ["clades", "Clades"],
-  ["slots", "Members"],
+  ["slots", "By member"],
 ] as const;
 
 export function FamilyView({ name, summary }: ViewProps) {

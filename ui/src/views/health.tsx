@@ -86,10 +86,15 @@ export function HealthView({ name, summary }: ViewProps) {
 
 function saidOf({ kinds }: Health): string {
   const of = (kind: string) => kinds.find((one) => one.kind === kind)?.count ?? 0;
-  const bad = of("error") + of("lost") + of("failed") + of("absent") + of("taken over");
-  return bad === 0
-    ? "nothing has gone wrong"
-    : counted(bad, "thing has", "things have").concat(" gone wrong since it began");
+  const parts = [
+    of("error") && counted(of("error"), "worker ended with an error", "workers ended with an error"),
+    of("taken over") && counted(of("taken over"), "worker fell silent", "workers fell silent"),
+    of("lost") && counted(of("lost"), "checkpoint was lost", "checkpoints were lost"),
+    of("failed") && counted(of("failed"), "member failed", "members failed"),
+    of("absent") && counted(of("absent"), "member was absent", "members were absent"),
+    of("not finite") && counted(of("not finite"), "score was not finite", "scores were not finite"),
+  ].filter(Boolean);
+  return parts.length ? parts.join(", ") : "nothing has gone wrong";
 }
 
 function Figures({ found: { rate, diversity, waits, leases, checkpoints } }: { found: Health }) {
@@ -194,16 +199,12 @@ function Incidents({ found: { kinds, incidents } }: { found: Health }) {
                 <path d={MARKS[one.kind] ?? WRONG} />
               </svg>
               <span>
-                {one.sentence}
-                <span class="soft">
-                  {" "}
-                  {one.member !== null && (
-                    <>
-                      <Link to={{ view: "member", query: { member: String(one.member) } }}>member {one.member}</Link>,{" "}
-                    </>
-                  )}
-                  entry {count(one.entry)}
-                </span>
+                {one.member === null ? (
+                  one.sentence
+                ) : (
+                  <Link to={{ view: "member", query: { member: String(one.member) } }}>{one.sentence}</Link>
+                )}
+                <span class="soft"> entry {count(one.entry)}</span>
               </span>
               <time class="soft" dateTime={new Date(one.time * 1000).toISOString()} title={moment(one.time)}>
                 {ago(one.time, now.value)}
@@ -320,15 +321,16 @@ function StepsChart({ title, note, file, sentence, curve, column, log = false, m
     () => [Float64Array.from(curve.step), Float64Array.from(curve.value, (x) => x ?? Number.NaN)],
     [curve],
   );
-  const zero = useMemo(() => value.map(() => (log ? 1 : 0)), [value, log]);
   const high = most ?? Math.max(1e-9, ...value.filter(Number.isFinite));
+  const logged = log && high > 20;
+  const zero = useMemo(() => value.map(() => (logged ? 1 : 0)), [value, logged]);
   const scales = (width: number) => {
     const area = areaOf(width, HEIGHT);
     const ends = [area.bottom, area.top] as const;
     return {
       area,
       x: stepScale(width),
-      y: log && high > 20 ? logarithmic([1, high], ends) : linear([0, high], ends, label),
+      y: logged ? logarithmic([1, high], ends) : linear([0, high], ends, label),
     };
   };
   const draw = (pen: Pen, { width }: { width: number }) => {

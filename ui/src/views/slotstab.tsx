@@ -46,7 +46,10 @@ function SlotChart({ name, summary, data, by }: { name: string; summary: Summary
   const slots = useMemo(() => slotsIn(data), [data]);
   const picture = useMemo(() => pictureOf(data, theme.value), [data, theme.value]);
   const few = slots.members.length <= FEW;
-  const height = (few ? Math.max(3, slots.rows) * 19 : Math.min(560, Math.max(320, slots.rows))) + 30;
+  const height =
+    (few
+      ? slots.rows * Math.min(34, Math.max(19, Math.round(340 / slots.rows)))
+      : Math.min(560, Math.max(320, slots.rows))) + 30;
   const exploit = useSignal<(typeof slots.exploits)[number] | null>(null);
   const scales = (width: number) => ({ area: areaOf(width, height), x: stepScale(width) });
   const draw = (pen: Pen, { width }: { width: number }) => {
@@ -82,7 +85,7 @@ function SlotChart({ name, summary, data, by }: { name: string; summary: Summary
         });
     if (few) {
       const busy = slots.exploits.length > 80;
-      const ink = { color: colours.ink, width: busy ? 0.9 : 1.2, opacity: busy ? 0.55 : 0.85, paper: colours.paper };
+      const ink = { color: "#ffffff", width: busy ? 1 : 1.5, opacity: busy ? 0.7 : 1, rim: "#101214" };
       drawArcs(pen, slots, x, area, () => true, ink);
     }
   };
@@ -96,7 +99,7 @@ function SlotChart({ name, summary, data, by }: { name: string; summary: Summary
       const y = rowAt(slots, member, area);
       for (const edge of [y - half, y + half])
         pen.rect(area.left, edge - 0.5, area.right - area.left, 1, { color: colours.ink, opacity: 0.7 });
-      const mine = { color: colours.accent, width: 2, opacity: 1, paper: colours.paper };
+      const mine = { color: colours.accent, width: 2.2, opacity: 1, rim: "#ffffff" };
       if (few) drawArcs(pen, slots, x, area, (e) => e.member === member || e.parent === member, mine);
       else
         pen.text(String(member), area.left - 8, y, {
@@ -144,7 +147,7 @@ function SlotChart({ name, summary, data, by }: { name: string; summary: Summary
   return (
     <div class="panel charts">
       <Chart
-        title="Members"
+        title="By member"
         note={
           <>
             {by || "score"} at each step, a row each

@@ -7,7 +7,7 @@ import type { Domain, Summary } from "../api/shapes";
 import { useColumns } from "../api/view";
 import { type Area, areaOf, drawCursor, drawSteps } from "../charts/axes";
 import { Chart } from "../charts/chart";
-import { byDomain, byKind, byNumber, type Colouring, endsOf } from "../charts/colouring";
+import { byDomain, byKind, byNumber, type Colouring, scoreEnds } from "../charts/colouring";
 import { type At, stepScale } from "../charts/gestures";
 import type { Pen } from "../charts/pen";
 import { drawTip } from "../charts/tip";
@@ -131,7 +131,7 @@ function TreeChart({ name, summary, data, by, domains }: TreeChartProps) {
     const record = recordAt(tree, rowsOf(tree, area), stepScale(where.width), where.x, where.y);
     if (record >= 0) open(tree, record);
   };
-  const key = (event: KeyboardEvent): boolean => {
+  const press = (event: KeyboardEvent): boolean => {
     if (event.shiftKey || event.ctrlKey || event.metaKey || event.altKey) return false;
     if (event.key.startsWith("Arrow")) {
       const next = at.value < 0 ? firstOf(tree) : walked(tree, at.value, event.key);
@@ -161,7 +161,7 @@ function TreeChart({ name, summary, data, by, domains }: TreeChartProps) {
         over={over}
         point={point}
         click={click}
-        key={key}
+        press={press}
         pointing={pointing.value === "record"}
         legend={
           <Legend keys={[{ text: "best lineage", mark: "line", color: theme.value.colours.accent }, ...paint.keys]} />
@@ -185,7 +185,7 @@ function colouring(tree: Tree, kind: "score" | "clade" | "value", domain: Domain
     return byKind(tree.clade, names, paint, "others");
   }
   if (kind === "value" && domain && tree.value.length) return byDomain(tree.value, domain, paint);
-  const scores = byNumber(tree.score, endsOf(tree.score), paint, !tree.maximize);
+  const scores = byNumber(tree.score, scoreEnds(tree.score, tree.maximize), paint, !tree.maximize);
   return { ...scores, keys: scores.keys.map((key) => ({ ...key, text: `score ${key.text}` })) };
 }
 
@@ -207,6 +207,7 @@ function wordsOf(tree: Tree, at: number, by: string, domain: Domain | undefined)
   const [member, kind, begin] = [tree.member[at], tree.kind[at] as number, tree.begin[at] as number];
   const parent = tree.parent[at] as number;
   const living = counted(tree.living[at] as number, "living member");
+  const descend = (tree.living[at] as number) === 1 ? "descends" : "descend";
   const found: string[] = [];
   if (kind & KIND.wedge) found.push(`${living} in several lineages`, `from step ${count(begin)} on`);
   else {
@@ -214,8 +215,8 @@ function wordsOf(tree: Tree, at: number, by: string, domain: Domain | undefined)
     if (kind & KIND.taken && parent >= 0) found.push(`took over member ${tree.member[parent]}'s weights`);
     found.push(
       kind & KIND.leaf
-        ? `as it stands${(tree.living[at] as number) > 1 ? `; ${living} descend` : ""}`
-        : `${living} descend`,
+        ? `as it stands${(tree.living[at] as number) > 1 ? `; ${living} ${descend}` : ""}`
+        : `${living} ${descend}`,
     );
   }
   const score = tree.score[at] as number;
