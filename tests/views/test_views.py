@@ -19,6 +19,7 @@ from pbt.coordinator import snapshot
 from pbt.coordinator.transition import fold_all
 from pbt.errors import Invalid, NotFound, Uncreated, UnknownMember
 from pbt.opening import folder as folders
+from pbt.schedules.texts import texts
 from pbt.space.numbers import real
 from pbt.strategies.registry import build
 from pbt.views.asked import Asked
@@ -259,7 +260,12 @@ def test_every_decision_has_its_reason(subject: Subject) -> None:
         assert [r["entry"] for r in rows] == [d.entry for d in subject.run.decisions if d.member == m.id]
         assert rows[-1]["sentence"] == subject.view("members", f"filter={m.id}")["rows"][0]["why"]
         assert subject.view("schedule", f"member={m.id}")["pieces"] == [list(p) for p in subject.run.schedule(m.id)]
+        said = subject.view("schedule", f"member={m.id}&texts=1")["texts"]
+        again = subject.run.schedule(m.id)
+        assert again.origin is not None
+        assert said == texts(pbt.Schedule(again, again.origin._replace(population="digits")))
     best = subject.run.best
+    assert subject.view("schedule")["texts"] is None
     assert subject.view("schedule")["pieces"] == ([] if best is None else [list(p) for p in best.schedule])
     with pytest.raises(NotFound):
         subject.view("reason", "entry=1&member=77")

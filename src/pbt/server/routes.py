@@ -156,6 +156,7 @@ ROUTES = (
     _view(
         "schedule", "Hyperparameters along a lineage.", Pieces,
         Query("member", "its id, or best", pattern=r"best|[0-9]{1,16}"),
+        Query("texts", "1: with the texts of pbt schedule", pattern="[01]"),
     ),
     _view(
         "tree", "The family tree: segments with living descendants in rows.", None, *_WINDOW,

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from pbt.population.schedule import schedule
+from pbt.population.schedule import Pieces, schedule
 from pbt.space.domains import Domain, Float, Int
 from pbt.views.asked import WIDEST, Asked
 from pbt.views.bins import Binned, Window
@@ -78,7 +78,7 @@ def _best(followed: Followed, window: Window) -> Iterator[Column]:
     """The scores along the lineage of the best up to its checkpoint, and the hyperparameters in force there."""
     best = followed.population.best
     points: list[tuple[float, float]] = []
-    pieces = []
+    pieces: Pieces = []
     if best is not None:
         for segment, end in followed.lineage.ancestry(best):
             points += finite([(s, y) for s, y in segment.scores if window.low <= s <= min(end, window.high)])

@@ -208,11 +208,16 @@ class MemberDecisions(msgspec.Struct, frozen=True):
 
 
 class Pieces(msgspec.Struct, frozen=True):
-    """Hyperparameters along a lineage: each piece, [step, values], holds from its step until the next one's."""
+    """Hyperparameters along a lineage: each piece, [step, values], holds from its step until the next one's.
+
+    Attributes:
+        texts: if asked for, the text of ``pbt schedule`` by format: python, toml (where no value is None) and json.
+    """
 
     entry: int
     member: int | None
     pieces: list[list[int | dict[str, Any]]]
+    texts: dict[str, str] | None = None
 
 
 class Memory(msgspec.Struct, frozen=True):
