@@ -95,7 +95,7 @@ function Frame({ name, state, tabs, children }: FrameProps) {
   return (
     <>
       <header class="top">
-        <Link to={{ population: "", query: {} }} class="home" label="All populations">
+        <Link to={{ population: "", query: {} }} class="home" label="pbt, all populations">
           pbt
         </Link>
         {name && <span class="crumb">{name}</span>}
