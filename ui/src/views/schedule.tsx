@@ -21,6 +21,7 @@ import { go, place } from "../state/place";
 import { asked } from "../state/steps";
 import { theme } from "../state/theme";
 import type { ViewProps } from "./registry";
+import { Replays } from "./replays";
 import { StepsBar } from "./stepsbar";
 
 type Texts = Partial<Record<"python" | "toml" | "json", string>>;
@@ -28,7 +29,7 @@ type Texts = Partial<Record<"python" | "toml" | "json", string>>;
 export function ScheduleView({ name, summary }: ViewProps) {
   const chosen = place.value.query["of"] ?? "best";
   const series = useColumns(name, "series", { ...asked.value, width: 600 }).value;
-  const pieces = useView<Pieces & { texts?: Texts | null }>(name, "schedule", { member: chosen }).value;
+  const pieces = useView<Pieces & { texts?: Texts | null }>(name, "schedule", { member: chosen, texts: 1 }).value;
   const domains = domainsOf(summary.settings);
   const whose = chosen === "best" ? "best lineage" : `lineage of member ${chosen}`;
   const listed = pieces.data?.pieces ?? [];
@@ -68,6 +69,7 @@ export function ScheduleView({ name, summary }: ViewProps) {
                 ))}
               </div>
             )}
+            {chosen === "best" && series.data && <Replays name={name} series={series.data} />}
             <TakeAlong name={name} texts={pieces.data?.texts ?? null} />
             <PiecesTable pieces={pieces.data as Pieces} names={Object.keys(domains)} />
           </>
