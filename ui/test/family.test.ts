@@ -39,6 +39,7 @@ test("edges lie only where two clades meet", () => {
   const met = stack.edges.map((edge) => [...edge].filter(Number.isFinite).length);
   expect(met.reduce((a, b) => a + b)).toBe(6); // two at each step
   expect(stack.edges[2]?.every(Number.isNaN)).toBe(true); // between the halves of 1
+  expect(stack.seams.map(({ at }) => [...at].filter(Number.isFinite).length)).toEqual([0, 1, 2, 0, 0, 0]);
 });
 
 test("the nearest bin", () => {
@@ -82,7 +83,7 @@ test("an arc is found between the rows that it joins", () => {
   const area = { left: 0, right: 200, top: 0, bottom: 90 };
   expect([2, 0, 1].map((member) => rowAt(slots, member, area))).toEqual([15, 45, 75]);
   const x = linear([0, 20], [0, 200]);
-  expect(arcAt(slots, x, area, 100 - 14, 45)?.entry).toBe(7);
+  expect(arcAt(slots, x, area, 100 - 7, 45)?.entry).toBe(7);
   expect(arcAt(slots, x, area, 160, 45)).toBeNull();
 });
 

@@ -3,7 +3,7 @@
 import { type Column, type Columns, column } from "../api/columns";
 import type { Theme } from "../state/theme";
 import type { Area } from "./axes";
-import { hueOf } from "./colouring";
+import { hueOf, mixed } from "./colouring";
 import { drawBand, drawLine } from "./curves";
 import type { Pen } from "./pen";
 import type { Scale } from "./scale";
@@ -17,6 +17,8 @@ export interface Stack {
   layers: { clade: number; low: Float64Array; high: Float64Array }[];
   /** Where two clades meet; nan where a layer lies upon one of its own clade. */
   edges: Float64Array[];
+  /** Where a layer lies upon one of its own clade. */
+  seams: { clade: number; at: Float64Array }[];
 }
 
 export function stackOf(data: Columns): Stack {
@@ -30,20 +32,23 @@ export function stackOf(data: Columns): Stack {
     const high = Float64Array.from(sums, (sum, i) => (Number.isFinite(low[i]) ? sum : Number.NaN));
     return { clade, low, high };
   });
-  return { step, shares, clades, layers, edges: edgesOf(layers, step.length) };
+  return { step, shares, clades, layers, ...boundaries(layers, step.length) };
 }
 
-function edgesOf(layers: Stack["layers"], n: number): Float64Array[] {
-  const found = layers.map(() => new Float64Array(n).fill(Number.NaN));
+function boundaries(layers: Stack["layers"], n: number): Pick<Stack, "edges" | "seams"> {
+  const none = () => new Float64Array(n).fill(Number.NaN);
+  const edges = layers.map(none);
+  const seams = layers.map(({ clade }) => ({ clade, at: none() }));
   for (let i = 0; i < n; i += 1) {
     let below = -1;
     layers.forEach(({ clade, low, high }, k) => {
       if (!((high[i] as number) > (low[i] as number))) return;
-      if (below >= 0 && layers[below]?.clade !== clade) (found[below] as Float64Array)[i] = low[i] as number;
+      const line = layers[below]?.clade === clade ? seams[below]?.at : edges[below];
+      if (line) line[i] = low[i] as number;
       below = k;
     });
   }
-  return found;
+  return { edges, seams };
 }
 
 /** At a bin, from the bottom up, what of a clade lies together. */
@@ -81,14 +86,14 @@ export function nearestBin(step: Column, at: number): number {
 /** `lit`: a clade that stands out, the others fade; -1: none does. */
 export function drawStack(pen: Pen, stack: Stack, x: Scale, y: Scale, area: Area, theme: Theme, lit = -1): void {
   const n = stack.clades.length;
+  const { band, paper } = theme.colours;
+  const colour = (k: number) =>
+    k === n ? mixed(band, paper, 0.65) : mixed(hueOf(k, n, theme), paper, lit < 0 || lit === k ? 0.12 : 0.6);
   pen.clip(area.left, area.top, area.right - area.left, area.bottom - area.top, () => {
     for (const { clade, low, high } of stack.layers)
-      drawBand(pen, stack.step, low, high, x, y, {
-        color: clade === n ? theme.colours.band : hueOf(clade, n, theme),
-        opacity: clade === n ? 0.35 : lit < 0 || lit === clade ? 0.85 : 0.4,
-      });
-    for (const { low, high } of stack.layers)
-      for (const line of [low, high]) drawLine(pen, stack.step, line, x, y, { color: theme.colours.paper, width: 1 });
+      drawBand(pen, stack.step, low, high, x, y, { color: colour(clade) });
+    for (const { clade, at } of stack.seams) drawLine(pen, stack.step, at, x, y, { color: colour(clade), width: 2 });
+    for (const line of stack.edges) drawLine(pen, stack.step, line, x, y, { color: paper, width: 1 });
   });
 }
 

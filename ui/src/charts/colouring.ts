@@ -81,7 +81,8 @@ export function hueOf(k: number, n: number, { hues, colours, dark }: Theme): str
   return k < HUES ? hue : mixed(hue, dark ? "#17191c" : "#ffffff", 0.45);
 }
 
-function mixed(a: string, b: string, share: number): string {
+/** A colour on the way from one to another, all as #rrggbb. */
+export function mixed(a: string, b: string, share: number): string {
   const of = (hex: string) => [1, 3, 5].map((i) => Number.parseInt(hex.slice(i, i + 2), 16));
   const [from, to] = [of(a), of(b)];
   const hex = from.map((x, i) =>

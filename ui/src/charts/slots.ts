@@ -118,15 +118,15 @@ export function rowAt(slots: Slots, member: number, area: Area): number {
   return area.top + ((slots.rowOf.get(member) ?? 0) + 0.5) * rowPitch(slots, area);
 }
 
-/** Where an arc bulges to, in pixels from its step. */
-function bulge(from: number, to: number): number {
-  return Math.min(26, 5 + 0.16 * Math.abs(to - from));
+/** Where an arc bulges to, in pixels from its step: less where there is little room. */
+function bulge(from: number, to: number, area: Area): number {
+  return Math.min(26, (area.right - area.left) / 28, 4 + 0.16 * Math.abs(to - from));
 }
 
 const PIECES = 14;
 
-function arc(pen: Pen, at: number, from: number, to: number): void {
-  const out = bulge(from, to);
+function arc(pen: Pen, at: number, from: number, to: number, area: Area): void {
+  const out = bulge(from, to, area);
   pen.move(at, from);
   for (let i = 1; i <= PIECES; i += 1) {
     const t = i / PIECES;
@@ -154,7 +154,7 @@ export function drawArcs(
     pen.begin();
     for (const one of shown)
       if (slots.rowOf.has(one.parent) && slots.rowOf.has(one.member))
-        arc(pen, x.of(one.step), rowAt(slots, one.parent, area), rowAt(slots, one.member, area));
+        arc(pen, x.of(one.step), rowAt(slots, one.parent, area), rowAt(slots, one.member, area), area);
     pen.stroke(look);
   }
 }
@@ -169,7 +169,7 @@ export function arcAt(slots: Slots, x: Scale, area: Area, px: number, py: number
     const [from, to] = [rowAt(slots, one.parent, area), rowAt(slots, one.member, area)];
     if (py < Math.min(from, to) - NEAR || py > Math.max(from, to) + NEAR) continue;
     const t = from === to ? 0.5 : Math.min(1, Math.max(0, (py - from) / (to - from)));
-    const away = Math.abs(px - (x.of(one.step) - bulge(from, to) * 4 * t * (1 - t)));
+    const away = Math.abs(px - (x.of(one.step) - bulge(from, to, area) * 4 * t * (1 - t)));
     if (away < best) [best, found] = [away, one];
   }
   return found;

@@ -266,7 +266,7 @@ function Leases({ found: { leases, holdings }, finished }: { found: Health; fini
       {leases === 0 ? (
         <p class="none soft">{finished ? "None: nothing is left to train." : "None: no worker trains a member now."}</p>
       ) : (
-        <section class="scroll leases" tabIndex={0} aria-label="Leases">
+        <section class="scroll leases" tabIndex={0} aria-label="Leases that run">
           <table class="list">
             <thead>
               <tr>

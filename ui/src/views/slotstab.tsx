@@ -84,9 +84,12 @@ function SlotChart({ name, summary, data, by }: { name: string; summary: Summary
           bold: true,
         });
     if (few) {
-      const busy = slots.exploits.length > 80;
-      const ink = { color: "#ffffff", width: busy ? 1 : 1.5, opacity: busy ? 0.7 : 1, rim: "#101214" };
-      drawArcs(pen, slots, x, area, () => true, ink);
+      const busy = slots.exploits.length * 16 > area.right - area.left;
+      const ink = { color: "#ffffff", width: busy ? 0.9 : 1.5, opacity: busy ? 0.65 : 1, rim: "#101214" };
+      const inside = { left: area.left - 4, width: area.right - area.left + 8 };
+      pen.clip(inside.left, area.top, inside.width, area.bottom - area.top, () =>
+        drawArcs(pen, slots, x, area, () => true, ink),
+      );
     }
   };
   const over = (pen: Pen, { width }: { width: number }) => {
