@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { Columns } from "../src/api/columns";
 import type { Domain } from "../src/api/shapes";
 import { cladeAt, nearestBin, stackOf } from "../src/charts/clades";
-import { byDomain, byNumber, endsOf, hueOf, scoreEnds } from "../src/charts/colouring";
+import { byDomain, byNumber, endsOf, hueOf, mixed, scoreEnds } from "../src/charts/colouring";
 import { linear } from "../src/charts/scale";
 import { arcAt, rowAt, slotsIn } from "../src/charts/slots";
 import { theme } from "../src/state/theme";
@@ -39,7 +39,8 @@ test("edges lie only where two clades meet", () => {
   const met = stack.edges.map((edge) => [...edge].filter(Number.isFinite).length);
   expect(met.reduce((a, b) => a + b)).toBe(6); // two at each step
   expect(stack.edges[2]?.every(Number.isNaN)).toBe(true); // between the halves of 1
-  expect(stack.seams.map(({ at }) => [...at].filter(Number.isFinite).length)).toEqual([0, 1, 2, 0, 0, 0]);
+  const seams = stack.seams.map(({ clade, at }) => [clade, [...at].filter(Number.isFinite).length]);
+  expect(seams).toEqual([[2, 0], [0, 1], [1, 3]]); // biome-ignore format: a list
 });
 
 test("the nearest bin", () => {
@@ -71,6 +72,11 @@ test("domains of every kind have colours and keys", () => {
   expect(byDomain(values, float, theme.value).level(2, 5)).toBe(-1);
   expect(hueOf(0, 12, theme.value)).not.toBe(hueOf(8, 12, theme.value));
   expect(hueOf(12, 12, theme.value)).toBe(theme.value.colours.faint);
+});
+
+test("colours are mixed, however they are written", () => {
+  expect(mixed("#fff", "#000000", 0.5)).toBe("#808080");
+  expect(mixed("#102030", "#fff", 0)).toBe("#102030");
 });
 
 test("an arc is found between the rows that it joins", () => {

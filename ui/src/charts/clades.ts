@@ -3,7 +3,7 @@
 import { type Column, type Columns, column } from "../api/columns";
 import type { Theme } from "../state/theme";
 import type { Area } from "./axes";
-import { hueOf, mixed } from "./colouring";
+import { hueOf, mixed, partsOf } from "./colouring";
 import { drawBand, drawLine } from "./curves";
 import type { Pen } from "./pen";
 import type { Scale } from "./scale";
@@ -38,16 +38,22 @@ export function stackOf(data: Columns): Stack {
 function boundaries(layers: Stack["layers"], n: number): Pick<Stack, "edges" | "seams"> {
   const none = () => new Float64Array(n).fill(Number.NaN);
   const edges = layers.map(none);
-  const seams = layers.map(({ clade }) => ({ clade, at: none() }));
   for (let i = 0; i < n; i += 1) {
     let below = -1;
     layers.forEach(({ clade, low, high }, k) => {
       if (!((high[i] as number) > (low[i] as number))) return;
-      const line = layers[below]?.clade === clade ? seams[below]?.at : edges[below];
-      if (line) line[i] = low[i] as number;
+      const edge = edges[below];
+      if (edge && layers[below]?.clade !== clade) edge[i] = low[i] as number;
       below = k;
     });
   }
+  const seams = layers.flatMap((first, k) => {
+    const second = layers.find(({ clade }, other) => other > k && clade === first.clade);
+    if (second === undefined) return [];
+    const there = (i: number) => (first.high[i] ?? 0) > (first.low[i] ?? 0);
+    const met = (i: number) => second.low[i] === first.high[i] && (there(i) || there(i - 1) || there(i + 1));
+    return [{ clade: first.clade, at: none().map((_, i) => (met(i) ? (first.high[i] as number) : Number.NaN)) }];
+  });
   return { edges, seams };
 }
 
@@ -125,6 +131,6 @@ export function drawCladeNames(pen: Pen, stack: Stack, x: Scale, y: Scale, area:
 }
 
 function bright(hex: string): boolean {
-  const [r = 0, g = 0, b = 0] = [1, 3, 5].map((i) => Number.parseInt(hex.slice(i, i + 2), 16));
+  const [r, g, b] = partsOf(hex);
   return 0.3 * r + 0.59 * g + 0.11 * b > 140;
 }

@@ -81,10 +81,15 @@ export function hueOf(k: number, n: number, { hues, colours, dark }: Theme): str
   return k < HUES ? hue : mixed(hue, dark ? "#17191c" : "#ffffff", 0.45);
 }
 
-/** A colour on the way from one to another, all as #rrggbb. */
+/** The parts of a colour as #rrggbb or #rgb, from 0 to 255. */
+export function partsOf(hex: string): [number, number, number] {
+  const long = hex.length === 4 ? [...hex].map((c, i) => (i ? c + c : c)).join("") : hex;
+  return [1, 3, 5].map((i) => Number.parseInt(long.slice(i, i + 2), 16) || 0) as [number, number, number];
+}
+
+/** A colour on the way from one to another. */
 export function mixed(a: string, b: string, share: number): string {
-  const of = (hex: string) => [1, 3, 5].map((i) => Number.parseInt(hex.slice(i, i + 2), 16));
-  const [from, to] = [of(a), of(b)];
+  const [from, to] = [partsOf(a), partsOf(b)];
   const hex = from.map((x, i) =>
     Math.round(x + ((to[i] ?? x) - x) * share)
       .toString(16)

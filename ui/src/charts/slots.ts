@@ -6,7 +6,7 @@ import { number, shortened, value as text } from "../parts/format";
 import type { Key } from "../parts/legend";
 import type { Theme } from "../state/theme";
 import type { Area } from "./axes";
-import { hueOf } from "./colouring";
+import { hueOf, partsOf } from "./colouring";
 import type { Pen } from "./pen";
 import { css, type Rgb, shade } from "./ramp";
 import type { Scale } from "./scale";
@@ -49,15 +49,10 @@ function colourOf(data: Columns, theme: Theme): (level: number) => Rgb {
   const back = by === "score" && !maximize;
   if (domain && "values" in domain) {
     const n = domain.values.length;
-    if (domain.kind === "choice") return (level) => rgbOf(hueOf(level, n, theme));
+    if (domain.kind === "choice") return (level) => partsOf(hueOf(level, n, theme));
     return (level) => shade(0.12 + (0.88 * level) / Math.max(1, n - 1), theme.dark);
   }
   return (level) => shade(0.12 + 0.88 * (back ? 1 - level / levels : level / levels), theme.dark);
-}
-
-function rgbOf(hex: string): Rgb {
-  const parts = [1, 3, 5].map((i) => Number.parseInt(hex.slice(i, i + 2), 16));
-  return parts.every(Number.isFinite) ? (parts as unknown as Rgb) : [136, 136, 136];
 }
 
 /** Cells as a picture: a pixel each. */
