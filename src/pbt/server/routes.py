@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from pbt.checkpoints.upload import BYTES, Collect, Commit, Drop, Staged, Sweep
 from pbt.coordinator.answer import Answer
+from pbt.population.changes import Steer, Steering
 from pbt.population.entries import Entry, Report
 from pbt.population.recorded import Settings
 from pbt.settings import Wanted
@@ -91,6 +92,10 @@ ROUTES = (
     Route("POST", f"{OF}/save", "Record a report, and first what its script decided on its member.", Save, Answer),
     Route("POST", f"{OF}/join", "Take a member, in a new population if need be.", Join, Answer, begins=True),
     Route("POST", f"{OF}/tell", "Say that something happened, or change something from outside.", Tell, Answer),
+    Route(
+        "POST", f"{OF}/steer", "Change something, as a person or a program asks; or say what it would do.", Steer,
+        Steering,
+    ),
     Route("POST", f"{OF}/finish", "Stop a member: its worker has trained it enough.", Holder, Answer),
     Route("POST", f"{OF}/stand", "Ask how a member stands.", Holder, Answer),
     Route("POST", f"{OF}/beat", "Give a sign of life.", Holder, Answer),
