@@ -1,11 +1,13 @@
 # make demo    watch a population train on real data, and see what it found
 # make test    the tests, without the slow ones; make test SLOW=1 runs all
-# make lint    lint, format and types
+# make lint    lint, format and types; of the page, too, where Node is
+# make page    the page that pbt serve and pbt ui show, into src/pbt/page; needs Node 20.19 or newer
 # make bench   everything that is measured
 # make chaos   the longer runs that break things on purpose
 # make docs    the API reference, into build/docs
 #
-# Everything is installed into .venv; nothing but Python 3.11 or newer, make and git is needed.
+# Everything is installed into .venv; nothing but Python 3.11 or newer, make and git is needed, and Node
+# only for the page.
 
 # The first that runs and is new enough: a name on the path may be a version manager's empty shim.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -15,7 +17,7 @@ PINS := requirements-ci.txt
 export PIP_CONSTRAINT := $(CURDIR)/$(PINS)
 TESTS ?= tests
 
-.PHONY: demo test lint bench chaos docs clean
+.PHONY: demo test lint page bench chaos docs clean
 
 demo: .venv/.demo
 	$(BIN)/pbt demo
@@ -27,6 +29,15 @@ lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@if [ -d ui/node_modules ]; then npm --prefix ui run lint && npm --prefix ui run types; \
+	else echo "the page is not checked: make page installs what that needs"; fi
+
+page: ui/node_modules/.package-lock.json
+	npm --prefix ui run build
+
+ui/node_modules/.package-lock.json: ui/package.json ui/package-lock.json
+	npm --prefix ui ci
+	@touch $@
 
 bench: .venv/.dev
 	$(BIN)/python bench/cycle.py
@@ -62,4 +73,4 @@ docs: .venv/.dev
 	@touch $@ .venv/.demo
 
 clean:
-	rm -rf .venv build dist
+	rm -rf .venv build dist ui/node_modules src/pbt/page

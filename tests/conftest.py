@@ -59,7 +59,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.longrepr = f"skipped where nothing may be: {call.excinfo.value if call.excinfo else report.longrepr}"
 
 
-@pytest.fixture(params=list(WORLDS))
+@pytest.fixture(params=[pytest.param(w, marks=pytest.mark.slow if w == "postgres" else ()) for w in WORLDS])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """A population in memory, in a folder, in one that machines share, behind a server, and behind two."""
     made = WORLDS[request.param](tmp_path)

@@ -100,6 +100,8 @@ def ended(running: subprocess.Popen[str], code: int = 0) -> str:
 def test_the_code_runs(tmp_path: Path, code: str) -> None:
     if "import torch" in code:
         pytest.importorskip("torch")
+    if "import jax" in code:
+        pytest.importorskip("jax")
     if 'load("runs/first")' in code:
         ended(shell("python train.py", write(tmp_path, QUICK).parent))
     (tmp_path / "train.py").write_text(code)
@@ -238,6 +240,18 @@ def test_the_servers_say_what_to_export(tmp_path: Path, commands: tuple[str, ...
     for command, scheme in zip(commands, ("http", "https"), strict=True):
         with serving(command.replace("--port 7777", ""), tmp_path) as exported:
             assert exported["PBT_URL"].startswith(f"{scheme}://")
+
+
+@pytest.mark.slow
+@runs("pbt schedule runs/first > first.toml", "pbt schedule runs/first --member 3 --format python")
+def test_the_readmes_schedule_is_taken_home(tmp_path: Path, commands: tuple[str, ...]) -> None:
+    ended(shell("python train.py", write(tmp_path, QUICK).parent))
+    to_file, python = commands
+    ended(shell(to_file, tmp_path))
+    best = pbt.load(tmp_path / "runs" / "first").best
+    assert best is not None
+    assert pbt.Schedule.load(tmp_path / "first.toml") == best.schedule
+    assert "SCHEDULE = [" in ended(shell(python, tmp_path))
 
 
 def test_every_command_is_run_or_there_is_a_reason() -> None:

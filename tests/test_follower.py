@@ -70,7 +70,7 @@ def test_exploits_and_the_schedule_of_the_best_are_those_of_the_decisions() -> N
     sources = [(d.source.member, d.member) for e in result.journal for d in e.decisions if d.source is not None]
     assert lineage.exploits == sum(parent != child for parent, child in sources) > 0
     assert follower.population.best is not None
-    assert schedule(lineage, follower.population.best) == result.best.schedule
+    assert schedule(lineage, follower.population.best) == list(result.best.schedule)
 
 
 def test_what_a_lineage_forgets_no_later_entry_asks_for() -> None:

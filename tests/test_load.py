@@ -65,7 +65,7 @@ def test_it_reads_a_run_from_everywhere(world: World) -> None:
     assert run.best is not None
     best = s.population.best
     assert (run.best.score, run.best.step, run.best.checkpoint) == (best.score, best.step, best.id)
-    assert run.best.hyperparameters == run.best.schedule[-1][1] == best.hyperparameters
+    assert run.best.hyperparameters == run.best.schedule[run.best.step] == best.hyperparameters
     assert where(world) in repr(run)
 
 
@@ -104,7 +104,7 @@ def test_reports_and_decisions_are_rows(tmp_path: Path) -> None:
     first, *_, fourth = run.reports[:4]
     assert (first.member, first.step, first.score, first.evaluations) == (0, 1, -0.5, (0.0, -1.0))
     assert (first.checkpoint, first.metrics, first.used) == ("0/1-1", {"loss": 0.0}, {"lr": 0.5})
-    assert first.hyperparameters == run.schedule(0)[0][1]
+    assert first.hyperparameters == run.schedule(0)[0]
     assert math.isnan(fourth.score)
     assert len(run.decisions) == sum(len(e.decisions) for e in s.entries)
     births = run.decisions[:4]
@@ -144,9 +144,9 @@ def test_a_members_schedule_ends_with_the_values_in_force(tmp_path: Path) -> Non
     assert replaced
     for m in run.members:
         found = run.schedule(m.id)
-        assert found[0][0] == 0
+        assert found.pieces[0][0] == 0
         assert [step for step, _ in found] == sorted({step for step, _ in found})
-        assert found[-1][1] == m.hyperparameters
+        assert found[m.step] == m.hyperparameters
     assert s.population.best.member == 0
     assert run.best is not None
     assert run.best.schedule == run.schedule(0)

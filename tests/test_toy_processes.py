@@ -60,15 +60,16 @@ def through_processes(where: str, strategy: str, seed: int) -> list[float]:
 
 @pytest.mark.slow_but_first
 @pytest.mark.parametrize("kind", ["folder", "server"])
-def test_exact_values_through_real_processes(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("strategy", "expected"),
+    [('{"weights_only": true, "sigma": 0}', toy.EXPLOIT_ONLY), ('{"exploits": false}', toy.GRID)],
+)
+def test_exact_values_through_real_processes(
+    tmp_path: Path, kind: str, strategy: str, expected: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PBT_KEY", KEY)
-    for name, strategy, expected in [
-        ("grid", '{"exploits": false}', toy.GRID),
-        ("exploit", '{"weights_only": true, "sigma": 0}', toy.EXPLOIT_ONLY),
-    ]:
-        (tmp_path / name).mkdir()
-        with place_of(kind, tmp_path / name) as where:
-            assert max(through_processes(where, strategy, 0)) == pytest.approx(expected, abs=1e-6)
+    with place_of(kind, tmp_path) as where:
+        assert max(through_processes(where, strategy, 0)) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.slow

@@ -13,7 +13,6 @@ import pbt
 from pbt.population.entries import Decision, encode
 from pbt.population.fold import refold
 from pbt.population.population import Population
-from pbt.population.schedule import values_at
 from pbt.strategies.births import birth
 from tests.support import toy
 
@@ -69,9 +68,8 @@ def test_the_schedule_replays_to_the_same_score() -> None:
     result = toy.run(toy.Toy(), seed=3)
     w = [0.9, 0.9]
     for step in range(result.best.step):
-        w = toy.step(w, values_at(result.best.schedule, step), random.Random())
+        w = toy.step(w, result.best.schedule[step], random.Random())
     assert toy.score(w) == pytest.approx(result.best.score, abs=1e-12)
-    assert result.best.schedule[0][0] == 0
 
 
 def test_a_goal_ends_it_early() -> None:

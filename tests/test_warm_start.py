@@ -50,7 +50,7 @@ def test_the_first_member_follows_the_best_schedule(earlier: Path) -> None:
     assert best is not None
     assert run.settings.strategy.parameters["then"]["quantile"] == 0.25
     first = [d for d in run.decisions if d.member == 0]
-    assert first[0].hyperparameters == best.schedule[0][1]
+    assert first[0].hyperparameters == best.schedule[0]
     assert all(d.member == 0 for d in run.decisions if d.why.note == "as scheduled")
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pbt.population.entries import Checkpoint as Checkpoint
     from pbt.population.entries import Decision as Decision
     from pbt.population.recorded import Settings as Settings
+    from pbt.schedules.schedule import Schedule as Schedule
     from pbt.server.original import PBTServer as PBTServer
     from pbt.space.domains import Choice as Choice
     from pbt.space.domains import Float as Float
@@ -67,6 +68,7 @@ _HOME = {
     "pbt.worker.member": ("Member",),
     "pbt.population.entries": ("Checkpoint", "Decision"),
     "pbt.population.recorded": ("Settings",),
+    "pbt.schedules.schedule": ("Schedule",),
     "pbt.space.domains": ("Choice", "Float", "Int", "Ordinal"),
     "pbt.space.names": ("nested",),
     "pbt.space.reading": ("read_space",),

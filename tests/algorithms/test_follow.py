@@ -33,7 +33,7 @@ def test_a_replay_is_exact_where_training_is(strategy: str, interval: int) -> No
         strategy={"name": "follow", "schedule": found.schedule},
     )  # fmt: skip
     assert problem.score(again.states[0], random.Random()) == found.score
-    assert again.lineage.current[0].changes == found.schedule
+    assert again.lineage.current[0].changes == list(found.schedule)
 
 
 def test_the_first_follow_until_they_take_over_and_others_take_from_them() -> None:

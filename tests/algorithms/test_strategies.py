@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -9,9 +10,11 @@ import msgspec
 import pytest
 
 import pbt
+from pbt.coordinator.transition import fold_all
 from pbt.population.entries import Explored, Released, Reported
 from pbt.population.recorded import StrategyRecord
-from pbt.strategies.registry import KNOWN, ORIGINAL, bare
+from pbt.strategies.registry import KNOWN, ORIGINAL, bare, build
+from pbt.strategies.shown import Table
 from tests.support.population import Script
 from tests.support.worlds import MemoryWorld, World
 
@@ -77,6 +80,12 @@ class Played:
         s.send(pending[member])
 
 
+@functools.cache
+def usual(name: str) -> Played:
+    """A run without anything special, for all tests that look at one."""
+    return Played(MemoryWorld(), name)
+
+
 def told(played: Played) -> list[Any]:
     """Everything but the times."""
     return [(e.event, e.decisions) for e in played.script.entries]
@@ -93,7 +102,7 @@ def test_it_trains_to_the_end_in_every_journal(world: World, name: str, monkeypa
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_trains_to_the_end(name: str) -> None:
-    check_the_end(Played(MemoryWorld(), name))
+    check_the_end(usual(name))
 
 
 def check_the_end(played: Played) -> None:
@@ -109,17 +118,21 @@ def check_the_end(played: Played) -> None:
         assert nan.source is not None
 
 
-@pytest.mark.parametrize("synchronous", [False, True])
+@pytest.mark.parametrize("synchronous", [False, pytest.param(True, marks=SLOW)])
 @pytest.mark.parametrize("name", [pytest.param(n, marks=SLOW if n.startswith("pb2") else ()) for n in NAMES])
 def test_a_restart_after_every_entry_changes_nothing(name: str, synchronous: bool) -> None:
-    more = {} if bare(StrategyRecord(name, NEEDED.get(name, {}))).needs_barrier else {"synchronous": synchronous}
-    once, anew = (Played(MemoryWorld(), name, restart, **more) for restart in (False, True))
+    barrier = synchronous and not bare(StrategyRecord(name, NEEDED.get(name, {}))).needs_barrier
+    more = {"synchronous": True} if barrier else {}
+    once = Played(MemoryWorld(), name, **more) if more else usual(name)
+    anew = Played(MemoryWorld(), name, restart=True, **more)
     assert told(once) == told(anew)
     once.world.check()
     anew.world.check()
 
 
-@pytest.mark.parametrize("name", sorted({*NAMES} - NEEDED.keys()))
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=SLOW if n.startswith("pb2-") else ()) for n in NAMES if n not in NEEDED]
+)
 def test_constraints_hold_in_every_entry_also_after_restarts_and_cures(name: str) -> None:
     once, anew = (Played(MemoryWorld(), name, restart, sick=3, space=TIED) for restart in (False, True))
     assert told(once) == told(anew)
@@ -138,7 +151,7 @@ def test_a_space_of_choices_alone(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_equal_scores_move_nobody(name: str) -> None:
-    entries = Played(MemoryWorld(), name).script.entries
+    entries = usual(name).script.entries
     early = [
         d for e in entries for d in e.decisions
         if isinstance(e.event, Reported) and e.event.reports[0].step <= 2 and d.source is not None
@@ -170,7 +183,7 @@ def test_a_population_of_one(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_decision_keeps_its_reason(name: str) -> None:
-    for entry in Played(MemoryWorld(), name).script.entries:
+    for entry in usual(name).script.entries:
         for d in entry.decisions:
             if d.source is not None:
                 assert d.why.rank > 0 or d.why.note, d
@@ -178,8 +191,24 @@ def test_every_decision_keeps_its_reason(name: str) -> None:
             assert all(why.operations for why in entry.event.why.values())
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_what_it_shows_of_its_memory_are_whole_tables(name: str) -> None:
+    played = usual(name)
+    strategy = build(played.script.population.settings)
+    fold = fold_all(None, played.script.entries, strategy)
+    shown = strategy.show(*fold)
+    assert len({one.name for one in shown}) == len(shown)
+    assert bool(shown) == (name not in ("pbt", "plans", "follow"))
+    for one in shown:
+        assert isinstance(one, Table)
+        assert all(len(row) == len(one.columns) for row in one.rows)
+        assert msgspec.json.decode(msgspec.json.encode(one), type=Table) == one
+    begun = fold_all(None, played.script.entries[:1], strategy)
+    assert len(strategy.show(*begun)) == len(shown), "nothing is known yet"
+
+
 def test_scout_says_what_became_of_its_probes() -> None:
-    notes = [d.why.note for e in Played(MemoryWorld(), "scout").script.entries for d in e.decisions]
+    notes = [d.why.note for e in usual("scout").script.entries for d in e.decisions]
     begun, ended = (sum(word in note for note in notes) for word in ("probe of member", "under the same hyperp"))
     assert begun > 0
     assert 0 < ended <= begun, notes

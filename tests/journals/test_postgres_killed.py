@@ -187,6 +187,7 @@ def test_a_backend_terminated_in_a_commit_appends_once(schema: str) -> None:
     journal.close()
 
 
+@pytest.mark.slow
 def test_the_database_away_is_said_without_its_password_and_is_found_again(tmp_path: Path) -> None:
     pg = postgres()
     url = pg.schema().replace("pbt@", "pbt:very-secret@")

@@ -117,7 +117,7 @@ def test_a_member_whose_workers_are_killed_every_time_is_stopped(tmp_path: Path,
     check_stopped(tmp_path, 0)
 
 
-@pytest.mark.slow_but_first
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [CRASH, KILL])
 @pytest.mark.parametrize("sick", [0, 4])
 def test_under_a_supervisor_that_restarts_the_script(tmp_path: Path, sick: int, how: str) -> None:
@@ -159,7 +159,7 @@ def test_a_member_that_becomes_sick_in_the_middle_of_a_segment(tmp_path: Path) -
     check_stopped(tmp_path, 0)
 
 
-@pytest.mark.slow_but_first
+@pytest.mark.slow
 @pytest.mark.parametrize("synchronous", [False, True], ids=["asynchronous", "barrier"])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_script_that_breaks_in_the_middle_harms_nobody_and_goes_on_once_mended(

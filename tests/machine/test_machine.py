@@ -15,7 +15,7 @@ from pbt.coordinator import snapshot
 from tests.machine.journals import JOURNALS
 from tests.machine.moves import Moves
 
-EXAMPLES = {"memory": 100, "sqlite": 20, "files": 15, "postgres": 8}
+EXAMPLES = {"memory": 60, "sqlite": 20, "files": 15, "postgres": 8}
 """How many histories are played on each journal; disks are slow."""
 
 

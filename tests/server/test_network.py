@@ -80,7 +80,7 @@ def finish(workers: list[subprocess.Popen[str]], tmp_path: Path) -> None:
     assert not any(m.failed for m in population.members)
 
 
-@pytest.mark.slow_but_first
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.5, 4.0])
 def test_a_link_that_is_cut_costs_time_and_nothing_else(
     hosts: Hosts, server: str, tmp_path: Path, seconds: float

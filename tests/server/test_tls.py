@@ -21,6 +21,7 @@ import pytest
 import pbt
 from pbt.client.connection import Connector, split
 from pbt.client.remote import Remote
+from pbt.server.running import SHUTDOWN_GRACE
 from pbt.server.tls import Certificate, certificate_for
 from pbt.settings import wanted
 from tests.support.population import SPACE
@@ -77,7 +78,7 @@ def impostor(tmp_path: Path) -> Iterator[tuple[str, list[bytes]]]:
             except TimeoutError:
                 continue
             try:
-                plain.settimeout(5)
+                plain.settimeout(1)
                 with context.wrap_socket(plain, server_side=True) as inside:
                     heard.append(inside.recv(10_000))
             except OSError:
@@ -289,3 +290,14 @@ def test_the_fingerprint_is_that_of_the_first_certificate_in_the_file(tmp_path: 
     )
     assert Certificate(chain).fingerprint == made.fingerprint
     assert os.access(made.file, os.R_OK)
+
+
+def test_an_idle_client_does_not_hold_up_the_end_of_the_server(tmp_path: Path) -> None:
+    """TLS ends when both sides have said so, which a client between two requests does not."""
+    process, url, _ = serve(tmp_path / "s", "--tls")
+    remote = Remote(url.replace("/NAME", "/idle"), (tmp_path / "s" / "key").read_text().strip())
+    remote.create(wanted(space=SPACE, members=2, steps=5, maximize=True))
+    began = time.monotonic()
+    end(process)
+    assert time.monotonic() - began < SHUTDOWN_GRACE - 1
+    remote.close()

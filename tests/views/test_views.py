@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pbt
+from pbt.coordinator import snapshot
+from pbt.coordinator.transition import fold_all
 from pbt.errors import Invalid, NotFound, Uncreated, UnknownMember
 from pbt.opening import folder as folders
+from pbt.schedules.texts import texts
 from pbt.space.numbers import real
+from pbt.strategies.registry import build
 from pbt.views.asked import Asked
 from pbt.views.bins import Binned, Window, quantile
 from pbt.views.catalogue import NAMES, View, view
@@ -73,18 +77,27 @@ class Subject:
         return max((r.step for r in self.run.reports), default=0)
 
 
+@pytest.fixture(scope="module")
+def subjects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Subject]]:
+    """One of each kind for all tests, which only read."""
+    made: dict[str, Subject] = {}
+
+    def of(kind: str) -> Subject:
+        return made.get(kind) or made.setdefault(kind, Subject(tmp_path_factory.mktemp(kind), kind))
+
+    yield of
+    for subject in made.values():
+        subject.world.close()
+
+
 @pytest.fixture(params=KINDS)
-def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
-    made = Subject(tmp_path, request.param)
-    yield made
-    made.world.close()
+def subject(request: pytest.FixtureRequest, subjects: Callable[[str], Subject]) -> Subject:
+    return subjects(request.param)
 
 
 @pytest.fixture
-def usual(tmp_path: Path) -> Iterator[Subject]:
-    made = Subject(tmp_path, "usual")
-    yield made
-    made.world.close()
+def usual(subjects: Callable[[str], Subject]) -> Subject:
+    return subjects("usual")
 
 
 def same(a: Any, b: Any, places: float = 1e-6) -> bool:
@@ -247,7 +260,12 @@ def test_every_decision_has_its_reason(subject: Subject) -> None:
         assert [r["entry"] for r in rows] == [d.entry for d in subject.run.decisions if d.member == m.id]
         assert rows[-1]["sentence"] == subject.view("members", f"filter={m.id}")["rows"][0]["why"]
         assert subject.view("schedule", f"member={m.id}")["pieces"] == [list(p) for p in subject.run.schedule(m.id)]
+        said = subject.view("schedule", f"member={m.id}&texts=1")["texts"]
+        again = subject.run.schedule(m.id)
+        assert again.origin is not None
+        assert said == texts(pbt.Schedule(again, again.origin._replace(population="digits")))
     best = subject.run.best
+    assert subject.view("schedule")["texts"] is None
     assert subject.view("schedule")["pieces"] == ([] if best is None else [list(p) for p in best.schedule])
     with pytest.raises(NotFound):
         subject.view("reason", "entry=1&member=77")
@@ -286,6 +304,32 @@ def test_what_is_read_in_pieces_is_what_is_read_at_once(usual: Subject) -> None:
         b = view(name, "x", usual.followed, query, frozenset())
         if name != "members":  # that says ages
             assert a == b
+
+
+@pytest.mark.parametrize("every", [5, 10**6])
+def test_a_memory_is_told_from_the_snapshot_as_from_the_beginning(
+    tmp_path: Path, every: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "SNAPSHOT_EVERY", every)
+    world = FolderWorld(tmp_path)
+    script = Script(world, members=4, strategy="scout", seed=5)
+    for step in range(1, 7):
+        script.round(*(step * (m + 1.0) for m in range(4)))
+    reader = folders.reader(world.folder)
+    assert (reader.snapshot() is not None) == (every == 5)
+    followed = Followed(reader)
+    for more in range(3):
+        followed.catch_up()
+        found = msgspec.json.decode(view("memory", "x", followed, Asked(""), frozenset({"scout"})).body)
+        fold = fold_all(None, world.entries, build(world.population.settings))
+        shown = build(world.population.settings).show(*fold)
+        assert found["panels"] == msgspec.json.decode(msgspec.json.encode(shown))
+        assert (found["entry"], found["strategy"], found["note"]) == (len(world.entries), "scout", "")
+        script.report(more, 0.1)
+    found = msgspec.json.decode(view("memory", "x", followed, Asked(""), frozenset({"pbt"})).body)
+    assert found["panels"] == []
+    assert "--strategy scout" in found["note"]
+    world.close()
 
 
 def test_a_strategy_is_not_imported_because_a_journal_names_it(usual: Subject) -> None:

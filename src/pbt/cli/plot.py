@@ -9,8 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from pbt.opening.folder import path_of
-from pbt.opening.opening import names_server, open_journal
+from pbt.opening.opening import name_of, names_server, open_journal
 from pbt.views.pictures import check_picture, draw
 
 _PATIENCE, _EVERY = 2.0, 5.0
@@ -39,8 +38,7 @@ def command(where: str, out: Path | None) -> int:
     """  # noqa: D301
     from pbt.views.history import History
 
-    name = _name(where)
-    path = out or Path(f"{name}.png")
+    path = out or Path(f"{name_of(where)}.png")
     check_picture(path)
     with _Telling(Console(stderr=True)) as telling:
         history = History.read(open_journal(where), telling.tell)
@@ -48,14 +46,6 @@ def command(where: str, out: Path | None) -> int:
         draw(history, path, where.partition("#")[0].rpartition("@")[2] if names_server(where) else where)
     click.echo(f"wrote {path}: {history.population.reports:,} reports of {len(history.population.members)} members")
     return 0
-
-
-def _name(where: str) -> str:
-    """The file name for a population."""
-    if names_server(where):
-        where = where.partition("#")[0].partition("?")[0].partition("://")[2].partition("/")[2] or "default"
-        return where.strip("/").replace("/", "-")
-    return path_of(where).name or "population"
 
 
 class _Telling:

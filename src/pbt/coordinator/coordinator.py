@@ -15,7 +15,7 @@ from pbt.coordinator.changing import SteerCommand
 from pbt.coordinator.commands import Command, JoinCommand, Proposal, ReportCommand, StandCommand
 from pbt.coordinator.exploration import Owed
 from pbt.coordinator.leasing import Missing, gone
-from pbt.coordinator.snapshot import crossed, dump, load
+from pbt.coordinator.snapshot import crossed, dump, restored
 from pbt.coordinator.telling import FinishCommand, TellCommand
 from pbt.coordinator.transition import Fold, decide, fold_all, owes, steps_of
 from pbt.errors import JournalError, PBTError, Uncreated
@@ -114,12 +114,12 @@ class Coordinator:
 
     def _take_up_snapshot(self) -> int:
         """Begin with the snapshot, if there is one that belongs to this journal; how many entries it covers, or 0."""
-        found = load(self.journal.snapshot(), self._build)
-        last = None if found is None else next(iter(self.journal.read(found.count - 1)), None)
-        if found is None or last is None or not found.covers(last):
+        found = restored(self.journal, self._build)
+        if found is None:
             return 0
-        self._fold, self._strategy, self._last = found.fold, found.strategy, last
-        return found.count
+        held, self._last = found
+        self._fold, self._strategy = held.fold, held.strategy
+        return held.count
 
     def entries(self, after: int = 0) -> Iterable[Entry]:
         """The journal's entries after number `after`."""

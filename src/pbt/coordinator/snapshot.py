@@ -15,6 +15,7 @@ import msgspec
 
 from pbt.coordinator.transition import Fold
 from pbt.errors import UNREADABLE
+from pbt.journals.journal import Snapshotted
 from pbt.population.population import Population
 from pbt.strategies.registry import Builder
 from pbt.strategies.strategy import Strategy
@@ -59,6 +60,15 @@ class Restored(msgspec.Struct, frozen=True):
     def covers(self, entry: bytes) -> bool:
         """Whether this is the entry up to which was folded."""
         return _digest(entry) == self.last
+
+
+def restored(journal: Snapshotted, build: Builder) -> tuple[Restored, bytes] | None:
+    """The fold in a journal's snapshot, and the entry up to which it goes; None: there is none of this journal."""
+    found = load(journal.snapshot(), build)
+    last = None if found is None else next(iter(journal.read(found.count - 1)), None)
+    if found is None or last is None or not found.covers(last):
+        return None
+    return found, last
 
 
 def crossed(before: int, population: Population) -> bool:

@@ -21,7 +21,8 @@ from pbt.population.entries import Entry, Report
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
 from pbt.population.recorded import Settings
-from pbt.population.schedule import Schedule, schedule
+from pbt.schedules.found import of_best
+from pbt.schedules.schedule import Schedule
 from pbt.settings import RunSettings, wanted
 from pbt.space.numbers import real, scores
 from pbt.space.space import Space, Values
@@ -37,7 +38,7 @@ class Best(Generic[S]):
         score: as reported; evaluate `state` afresh before you publish it, since the best of many noisy
             scores is biased upwards.
         state: the training state at that report.
-        schedule: (from step, hyperparameters) pairs that led to it.
+        schedule: the hyperparameters over steps that led to it.
     """
 
     score: float
@@ -205,7 +206,8 @@ class _Loop(Generic[S]):
             )
         entries = list(self._coordinator.entries())
         lineage = Lineage.of(entries)
-        state, found = self._states[best.id], schedule(lineage, best)
+        state, found = self._states[best.id], of_best(population, lineage, None)
+        assert found is not None
         return Result(
             Best(real(best.score), state, found, best.member, best.step, best.hyperparameters),
             lineage,

@@ -30,7 +30,15 @@ class Reads(Protocol):
         ...
 
 
-class Journal(Reads, Protocol):
+class Snapshotted(Reads, Protocol):
+    """A journal, for reading, with a snapshot of its fold."""
+
+    def snapshot(self) -> bytes | None:
+        """The last snapshot saved, if it is still there: a cache, which may be deleted at any time."""
+        ...
+
+
+class Journal(Snapshotted, Protocol):
     """A journal, for reading and writing."""
 
     def append(self, expected: int, entries: Sequence[bytes]) -> None:
@@ -48,10 +56,6 @@ class Journal(Reads, Protocol):
         Args:
             meanwhile: called once this writer is the next, while another still has the turn.
         """
-        ...
-
-    def snapshot(self) -> bytes | None:
-        """The last snapshot saved, if it is still there: a cache, which may be deleted at any time."""
         ...
 
     def save_snapshot(self, body: bytes) -> None:

@@ -201,6 +201,10 @@ class SQLiteReader:
             )
         return error if isinstance(error, JournalError) else _damaged(self._path, error)
 
+    def snapshot(self) -> bytes | None:
+        """See `Journal.snapshot`."""
+        return SnapshotFile(self._path.parent).read()
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()

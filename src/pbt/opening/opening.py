@@ -53,6 +53,19 @@ def names_server(where: str) -> bool:
     return where.startswith(("http://", "https://"))
 
 
+def name_of(where: str) -> str:
+    """A population's name, for people and for files: of a folder the last part of its path, of a URL what is below it.
+
+    Slashes in it become hyphens.
+    """
+    if names_server(where):
+        address = where.partition("#")[0].partition("?")[0]
+        return (address.partition("://")[2].partition("/")[2].strip("/") or "default").replace("/", "-")
+    from pbt.opening import folder as folders
+
+    return folders.path_of(where).name or "population"
+
+
 def open_population(where: str, kind: str | None = None) -> Opened:
     """The population at `where`, for training it; a folder is made if need be.
 

@@ -30,7 +30,7 @@ from pbt.population.entries import Released, Report
 from pbt.server.access import RequestCheck
 from pbt.server.checkpoints import FILE_LIMIT, ReceivedCheckpoints
 from pbt.server.openapi import document
-from pbt.server.page import PAGE_ANSWER, is_page
+from pbt.server.page import is_page, page_answer
 from pbt.server.populations import Populations
 from pbt.server.routes import JSON, LINES, ROUTES, Route
 from pbt.server.served import ServedPopulation
@@ -119,8 +119,8 @@ class App:
         more: Iterable[Header] = ()
         try:
             if is_page(scope["method"], scope["path"]):
-                self.request_check.check_sender(dict(scope["headers"]))
-                await PAGE_ANSWER(scope, receive, send)
+                self.request_check.check_sender(headers := dict(scope["headers"]))
+                await page_answer(scope["path"], headers)(scope, receive, send)
                 return
             send = self._let_in(scope, send)
             name, said = _verb_in(scope["path"]) if scope["method"] == "POST" else ("", "")

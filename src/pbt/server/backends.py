@@ -8,14 +8,14 @@ from typing import NamedTuple, Protocol
 
 from pbt.disk.sharing import check_writable
 from pbt.errors import SettingsError
-from pbt.journals.journal import Journal, Reads
+from pbt.journals.journal import Journal, Snapshotted
 from pbt.liveness.liveness import Liveness
 from pbt.liveness.memory import MemoryLiveness
 from pbt.opening import folder as folders
 from pbt.opening.folder import MARK
 
 
-class Reader(Reads, Protocol):
+class Reader(Snapshotted, Protocol):
     """A journal that is read, and closed after that."""
 
     def close(self) -> None:

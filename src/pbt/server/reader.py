@@ -10,6 +10,8 @@ import os
 import socket
 import subprocess
 import sys
+import time
+from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,6 +23,11 @@ TIMEOUT = 60.0
 """Seconds after which a view is given up."""
 WAITING = 256
 """Requests that may wait at once."""
+FRESH = 1.0
+"""Seconds for which a page that has an older view is given the same as others: else each new entry would have
+everything computed for every page."""
+_SHARED = 64
+"""Views that are kept for that."""
 _AGAIN = 0.5
 """Seconds after which a process that died is started again for the streams."""
 
@@ -57,6 +64,19 @@ class Stream:
         self.changed.set()
 
 
+class _Shared:
+    """The last answer to one question, and the lock of whoever has it computed."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.told = Told(-1, 304, "", -1)
+        self.made = 0.0
+
+    def newer(self, known: int) -> bool:
+        """Whether it will do for somebody who has the view as of entry `known`."""
+        return self.told.entry > known and time.monotonic() - self.made < FRESH
+
+
 class Reader:
     """Views and frames of a server's populations, computed elsewhere.
 
@@ -74,6 +94,7 @@ class Reader:
         self._starting: asyncio.Lock | None = None
         self._waiting: dict[int, asyncio.Future[Told]] = {}
         self._ids = itertools.count()
+        self._shared: OrderedDict[tuple[str, str, str], _Shared] = OrderedDict()
         self._streams: set[Stream] = set()
         self._known: dict[str, bytes] = {}
         self._closed = False
@@ -89,11 +110,34 @@ class Reader:
         return len(self._streams)
 
     async def ask(self, population: str = "", view: str = "", query: str = "", known: int = -1) -> Told:
-        """The answer of the reading process; one that dies over it is started again, once.
+        """The answer of the reading process, or the one that somebody else got a moment ago, if it is newer.
+
+        Args:
+            known: as of which entry the asker has the view; -1: not at all, and the newest is wanted.
 
         Raises:
             Unavailable: too many wait, it takes too long, or the process can not live.
         """
+        if known < 0:
+            return await self._asked(population, view, query, known)
+        shared = self._shared_of((population, view, query))
+        async with shared.lock:
+            if not shared.newer(known):
+                told = await self._asked(population, view, query, known)
+                if told.status != 200:
+                    return told
+                shared.told, shared.made = told, time.monotonic()
+            return shared.told
+
+    def _shared_of(self, key: tuple[str, str, str]) -> _Shared:
+        found = self._shared[key] = self._shared.get(key) or _Shared()
+        self._shared.move_to_end(key)
+        if len(self._shared) > _SHARED:
+            self._shared.popitem(last=False)
+        return found
+
+    async def _asked(self, population: str, view: str, query: str, known: int) -> Told:
+        """The answer of the reading process; one that dies over it is started again, once."""
         if len(self._waiting) >= WAITING:
             raise Unavailable(f"{WAITING} requests for views wait already: ask again later")
         for _ in range(2):

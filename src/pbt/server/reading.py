@@ -37,19 +37,15 @@ _SLICE = 500
 _NAMES_EVERY = 2.0
 MOST_REPORTS = 2_000_000
 """Reports of all followed populations together; beyond, those that nobody asked about longest are forgotten."""
-FRESH = 1.0
-"""Seconds for which a page that has an older view is given the same as others: else each new entry would have
-everything computed for every page."""
 _KEPT = 32
 """Answers that are kept for those who ask the same."""
 NICE = 10
 
 
 class _Kept(NamedTuple):
-    """A view, as of which entry it is, and when it was computed."""
+    """A view, and as of which entry it is."""
 
     entry: int
-    made: float
     view: View
 
 
@@ -68,20 +64,13 @@ class Place:
         """Read a few entries more."""
         self.behind = self.followed.catch_up(_SLICE) == _SLICE
 
-    def recent(self, name: str, asked: Asked, known: int) -> _Kept | None:
-        """A view that was computed a moment ago, newer than the one that is known to the asker."""
-        kept = self._kept.get((name, asked.key))
-        if kept is None or known < 0 or kept.entry <= known or time.monotonic() - kept.made > FRESH:
-            return None
-        return kept
-
     def view(self, name: str, asked: Asked, strategies: frozenset[str]) -> _Kept:
         """A view as of the last entry that was read; computed once."""
         key, entry = (name, asked.key), self.followed.entry
         kept = self._kept.get(key)
         if kept is None or kept.entry != entry:
             found = view(name, self.name, self.followed, asked, strategies)
-            kept = self._kept[key] = _Kept(entry, time.monotonic(), found)
+            kept = self._kept[key] = _Kept(entry, found)
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
@@ -117,12 +106,10 @@ class Reading:
             if not ask.population:
                 return Told(ask.id, 200, JSON, 0, msgspec.json.encode([self._line(n) for n in self._backing.names()]))
             asked = Asked(ask.query)
-            found = self._place(ask.population).recent(ask.view, asked, ask.known)
-            if found is None:
-                place = self._caught_up(ask.population)
-                if ask.known == place.followed.entry:
-                    return Told(ask.id, 304, JSON, ask.known)
-                found = place.view(ask.view, asked, self._strategies)
+            place = self._caught_up(ask.population)
+            if ask.known == place.followed.entry:
+                return Told(ask.id, 304, JSON, ask.known)
+            found = place.view(ask.view, asked, self._strategies)
             return Told(ask.id, 200, found.view.media, found.entry, found.view.body)
         except PBTError as error:
             return Told(ask.id, error.status, error.code, 0, str(error).encode())

@@ -12,7 +12,8 @@ from pbt.population.recorded import Settings
 from pbt.settings import Wanted
 from pbt.views.asked import IDS, SORTS, WIDEST
 from pbt.views.columns import MEDIA
-from pbt.views.shapes import Line, MemberDecisions, MembersPage, Pieces, Reason, Summary
+from pbt.views.shapes import Line, MemberDecisions, MembersPage, Memory, Pieces, Reason, Summary
+from pbt.views.signs import Health
 from pbt.wire.addresses import API, POPULATIONS, SESSION
 from pbt.wire.messages import Holder, Join, Nothing, OneTimeCode, PopulationFolder, Save, SignedIn, SignIn, Tell
 
@@ -155,9 +156,34 @@ ROUTES = (
         "reason", "A decision with its reason.", Reason, Query("entry", "of the journal", True, low=1, high=2**53),
         Query("member", "on which it was decided", True, high=2**53),
     ),
+    _view("memory", "What its strategy shows of its memory.", Memory),
     _view("decisions", "All decisions on a member.", MemberDecisions, Query("member", "its id", True, high=2**53)),
     _view(
         "schedule", "Hyperparameters along a lineage.", Pieces,
         Query("member", "its id, or best", pattern=r"best|[0-9]{1,16}"),
+        Query("texts", "1: with the texts of pbt schedule", pattern="[01]"),
+    ),
+    _view(
+        "tree", "The family tree: segments with living descendants in rows.", None, *_WINDOW,
+        Query("width", "bins at most", low=1, high=300),
+        Query("limit", "rows at most; more are merged into wedges", low=4, high=4000),
+        Query("of", "whose lineage is on top: a member's id, or best", pattern=r"best|[0-9]{1,16}"),
+        Query("by", "a hyperparameter, whose values are told", pattern=".*"),
+    ),
+    _view(
+        "clades", "Shares of the largest clades over steps.", None, *_WINDOW,
+        Query("width", "bins at most", low=1, high=300), Query("most", "clades at most", low=1, high=12),
+    ),
+    _view(
+        "raster", "Members by steps, a row each.", None, *_WINDOW, Query("width", "bins at most", low=1, high=600),
+        Query("rows", "at most", low=1, high=1000),
+        Query("by", "a hyperparameter; without, the score", pattern=".*"),
+        Query("sort", "by which column; h/NAME: a hyperparameter", pattern=SORTS),
+        Query("order", "ascending or descending", pattern="asc|desc"),
+        Query("filter", "words: ids, states or roles, all of which a row must have", pattern=".*"),
+    ),
+    _view(
+        "health", "What happened out of the ordinary, who waits, exploits, diversity.", Health, *_WINDOW,
+        Query("width", "bins at most", low=1, high=120),
     ),
 )  # fmt: skip

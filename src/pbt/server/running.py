@@ -23,6 +23,8 @@ from pbt.wire.noted import note_key
 
 SHUTDOWN_GRACE = 5
 """Seconds for which open requests may finish."""
+FAREWELL = 1.0
+"""Seconds after which the end of a TLS connection is not waited for any longer: an idle client never confirms it."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -56,7 +58,13 @@ class _Server(uvicorn.Server):
         """End in order."""
         self._forget()
         self._app.populations.release_waiters()
+        asyncio.get_running_loop().call_later(FAREWELL, self._abort_closing)
         await super().shutdown(sockets)
+
+    def _abort_closing(self) -> None:
+        for connection in list(self.server_state.connections):
+            if connection.transport.is_closing():
+                connection.transport.abort()
 
 
 def serve(

@@ -17,7 +17,7 @@ from pbt.errors import SettingsError
 from pbt.population.entries import Decision
 from pbt.population.member import MemberState
 from pbt.population.population import Population
-from pbt.population.schedule import values_at
+from pbt.population.schedule import check_steps, values_at
 from pbt.space.space import Space, Values
 from pbt.space.values import Value
 from pbt.strategies.strategy import Memory, Strategy, Wrapper
@@ -29,8 +29,8 @@ class Follow(Wrapper, frozen=True, dict=True):
     """Members that follow a schedule.
 
     Args:
-        schedule: (from step, hyperparameters) pairs, steps ascending, the first from step 0, as `pbt.load(…).schedule`
-            and `best.schedule` give them. Hyperparameters that it does not name are drawn at birth, and stay.
+        schedule: a `pbt.Schedule`, or (from step, hyperparameters) pairs, steps ascending, the first from step 0.
+            Hyperparameters that it does not name are drawn at birth, and stay.
         followers: how many members follow it, the first by id; None: all.
         then: the strategy that decides who exploits whom, as ``strategy=`` takes it; by default PBT, without any
             exploits where all follow.
@@ -48,11 +48,7 @@ class Follow(Wrapper, frozen=True, dict=True):
 
     def check(self) -> None:
         """A schedule from step 0 on, with something in it."""
-        steps = [step for step, _ in self.schedule]
-        if not steps or steps[0] != 0 or sorted(set(steps)) != steps:
-            raise SettingsError(
-                f"the schedule's steps are {steps[:8]}: (from step, hyperparameters) pairs, ascending, the first from 0"
-            )
+        check_steps(self.schedule)
         if self.followers is not None and self.followers < 1:
             raise SettingsError(f"followers is {self.followers}: at least 1, or leave it out for all members")
 
@@ -95,7 +91,7 @@ class Follow(Wrapper, frozen=True, dict=True):
         return m.given <= 1 and (self.followers is None or m.id < self.followers)
 
     def _scheduled(self, space: Space, drawn: Values, step: int) -> Values:
-        values = values_at(list(self.schedule), step)
+        values = values_at(self.schedule, step)
         strange = sorted(values.keys() - space.domains.keys())
         if strange:
             raise SettingsError(

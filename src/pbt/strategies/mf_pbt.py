@@ -26,9 +26,11 @@ from pbt.population.member import MemberState
 from pbt.population.population import Population
 from pbt.population.ranking import Ranked
 from pbt.population.rules import bad, ranked_in, standing
+from pbt.space.numbers import real
 from pbt.space.space import Values
 from pbt.strategies.births import birth
 from pbt.strategies.explore import check_exploration, perturb_or_resample
+from pbt.strategies.shown import Shown, Table
 from pbt.strategies.strategy import Memory, Strategy
 
 
@@ -76,6 +78,17 @@ class MFPBT(Strategy, frozen=True):
             f"{len(found)} groups of about {len(population.members) // len(found)} members evolve every {steps} steps "
             "by truncation among themselves, and take in better members of the other groups"
         )
+
+    def show(self, population: Population, memory: Memory) -> list[Shown]:
+        """The groups, and how each stands."""
+        rows = []
+        for role in sorted({m.role for m in population.members if m.role is not None}, key=_frequency):
+            ranked = ranked_in(population, role)
+            best = population.members[ranked[0][1]] if ranked else None
+            members = sum(m.role == role for m in population.members)
+            every = _frequency(role) * population.settings.interval
+            rows.append((every, members, *((None, None) if best is None else (best.id, real(best.score)))))
+        return [Table("Groups", ("evolves every … steps", "members", "best member", "its score"), tuple(rows))]
 
     def groups(self, members: int) -> tuple[int, ...]:
         """The frequencies of the groups that so many members make."""

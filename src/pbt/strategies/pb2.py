@@ -26,12 +26,15 @@ from pbt.space.space import Values
 from pbt.strategies.explore import perturb_or_resample
 from pbt.strategies.pbt import PBT
 from pbt.strategies.rows import Row, Rows
+from pbt.strategies.shown import Shown, Table, cell
 
 if TYPE_CHECKING:
     from pbt.strategies.surrogate import Form, Model
 
 LEAST_ROWS = 3
 """Rows before which there is nothing to fit: children are explored as by `PBT`."""
+_SHOWN = 20
+"""Rows that a page shows."""
 
 
 class PB2(PBT, frozen=True):
@@ -76,6 +79,16 @@ class PB2(PBT, frozen=True):
 
     def _describe_exploration(self) -> str:
         return "a Gaussian process of what intervals gained then says its hyperparameters"
+
+    def show(self, population: Population, memory: Rows) -> list[Shown]:
+        """The newest rows of the model."""
+        domains = [n for n, d in population.settings.space.domains.items() if d.explore]
+        rows = tuple(
+            (r.member, r.began, r.ended, r.before, r.after, *(cell(r.values[name]) for name in domains))
+            for r in reversed(memory.rows[-_SHOWN:])
+        )
+        head = ("member", "from step", "to step", "score before", "after", *domains)
+        return [Table(f"What the model knows: {len(memory.rows)} intervals", head, rows, note=f"The newest {_SHOWN}.")]
 
     def remember(self, memory: Rows | None, before: Population | None, entry: Entry) -> Rows:
         """The gains of intervals."""

@@ -22,6 +22,7 @@ from pbt.space.values import index
 from pbt.strategies.exp3 import Rates, drawn, probabilities
 from pbt.strategies.pb2 import PB2
 from pbt.strategies.rows import Row, Rows
+from pbt.strategies.shown import Shown, Table, cell
 
 
 def choices(space: Space) -> dict[str, Choice]:
@@ -56,6 +57,17 @@ class PB2Rand(PB2, frozen=True):
 class PB2Mult(PB2, frozen=True):
     """PB2 whose choices are drawn by their gains, with a process for each combination of them."""
 
+    def show(self, population: Population, memory: Rows) -> list[Shown]:
+        """How likely each choice is, and the newest rows."""
+        rounds = _rounds(population, memory.rows)
+        rows = [
+            (name, cell(value), round(chance, 4))
+            for name, domain in choices(population.settings.space).items()
+            for value, chance in zip(domain.values, _chances(population, rounds, name, domain), strict=True)
+        ]
+        head = ("hyperparameter", "value", "probability")
+        return [Table("How choices are drawn", head, tuple(rows)), *super().show(population, memory)]
+
     def _describe_exploration(self) -> str:
         return f"choices are then drawn by what they have gained, and {super()._describe_exploration()}"
 
@@ -65,14 +77,10 @@ class PB2Mult(PB2, frozen=True):
         rounds = _rounds(population, memory.rows)
         if not rounds:
             return found
-        settings, members = population.settings, list(found)
-        plays = max(1, population.living)
-        total = (settings.steps or 0) // settings.interval or len(rounds)
+        members = list(found)
         draw = population.chance(members[0]).generator("choices").random
-        for name, domain in choices(settings.space).items():
-            played = [[(index(domain.values, row.values[name]), reward) for row, reward in one] for one in rounds]
-            n = len(domain.values)
-            chances = probabilities(n, plays, Rates.of(n, plays, total), played)
+        for name, domain in choices(population.settings.space).items():
+            chances = _chances(population, rounds, name, domain)
             for member, i in zip(members, drawn(chances, len(members), draw), strict=True):
                 found[member] = {**found[member], name: domain.values[i]}
         return found
@@ -99,6 +107,14 @@ class PB2Mix(PB2Mult, frozen=True):
     def model_of(self, population: Population, values: Values) -> Any:
         """One model for all."""
         return None
+
+
+def _chances(population: Population, rounds: list[list[tuple[Row, float]]], name: str, domain: Choice) -> list[float]:
+    """How likely each value of a choice is to be drawn, after so many rounds."""
+    settings, plays, n = population.settings, max(1, population.living), len(domain.values)
+    total = (settings.steps or 0) // settings.interval or len(rounds)
+    played = [[(index(domain.values, row.values[name]), reward) for row, reward in one] for one in rounds]
+    return probabilities(n, plays, Rates.of(n, plays, total), played)
 
 
 def _rounds(population: Population, rows: Sequence[Row]) -> list[list[tuple[Row, float]]]:

@@ -30,7 +30,9 @@ from pbt.space.domains import Choice
 from pbt.space.space import Values
 from pbt.strategies.births import birth
 from pbt.strategies.explore import check_exploration, perturb_or_resample
+from pbt.strategies.scout_panels import panels
 from pbt.strategies.scouting import MODEL, PERTURB, Probe, Scouted, distance
+from pbt.strategies.shown import Shown
 from pbt.strategies.strategy import Strategy
 
 _ROUNDS = 1 << 20
@@ -66,9 +68,7 @@ class Scout(Strategy, frozen=True):
             raise SettingsError(f"quantile is {self.quantile:g}: a fraction above 0, up to 0.5")
         check_exploration(self.factors, resample=self.resample)
         if self.model and not _has_models():
-            raise SettingsError(
-                "this population uses a model, which needs NumPy and SciPy: pip install 'pbtrain[models]'"
-            )
+            raise SettingsError("the model of this population needs NumPy and SciPy: pip install 'pbtrain[models]'")
 
     def describe(self, population: Population) -> str:
         """Victims, sources and probes."""
@@ -77,6 +77,10 @@ class Scout(Strategy, frozen=True):
             "protected as sources, and that some of the worst try a source's weights with the best's hyperparameters "
             "(probes), as often as such probes have won lately"
         )
+
+    def show(self, population: Population, memory: Scouted) -> list[Shown]:
+        """Sources and probes, and how often probes and the model have been right."""
+        return panels(population, memory)
 
     def remember(self, memory: Scouted | None, before: Population | None, entry: Entry) -> Scouted:
         """Scores by round, running probes, and the success of probes and operators."""

@@ -15,6 +15,7 @@ import msgspec
 from pbt.population.entries import Decision, Entry, Why
 from pbt.population.population import Population
 from pbt.space.space import Values
+from pbt.strategies.shown import Shown
 
 Memory = Any
 """A strategy's memory beyond the population; a fold of the same entries."""
@@ -55,6 +56,15 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         By default the first line of the class's docstring.
         """
         return (type(self).__doc__ or type(self).__name__).strip().splitlines()[0]
+
+    def show(self, population: Population, memory: Memory) -> Sequence[Shown]:
+        """What a user may want to see of the memory, for the page: tables and small charts. By default nothing.
+
+        Args:
+            population: as it stands.
+            memory: what `remember` made of all entries up to there.
+        """
+        return ()
 
     def remember(self, memory: Memory, before: Population | None, entry: Entry) -> Memory:
         """The memory after one more entry. A pure function: it is called again when the journal is folded anew.
@@ -142,6 +152,10 @@ class Wrapper(Strategy, frozen=True):
     def describe(self, population: Population) -> str:
         """As the inner one."""
         return self.inner.describe(population)
+
+    def show(self, population: Population, memory: Memory) -> Sequence[Shown]:
+        """As the inner one."""
+        return self.inner.show(population, memory)
 
     def remember(self, memory: Memory, before: Population | None, entry: Entry) -> Memory:
         """As the inner one."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median, pstdev
 
 from pbt.population.rules import cut
-from pbt.population.schedule import Schedule, values_at
+from pbt.population.schedule import Pieces, values_at
 from pbt.space.domains import Float, Int
 from pbt.space.numbers import real
 from pbt.space.space import Values
@@ -105,7 +105,7 @@ def _bounds(run: Run) -> Iterator[Finding]:
     for name, domain in run.settings.space.domains.items():
         if not isinstance(domain, Float | Int) or not domain.explore or domain.min == domain.max:
             continue
-        late = [domain.unit(values[name]) for values in _late(best.schedule, best.step)]
+        late = [domain.unit(values[name]) for values in _late(best.schedule.pieces, best.step)]
         for hit, side, bound in (
             (median(late) <= EDGE, "lower", domain.min),
             (median(late) >= 1 - EDGE, "upper", domain.max),
@@ -117,7 +117,7 @@ def _bounds(run: Run) -> Iterator[Finding]:
                 )  # fmt: skip
 
 
-def _late(found: Schedule, step: int) -> list[Values]:
+def _late(found: Pieces, step: int) -> list[Values]:
     """The values in force in the last part of the steps."""
     first = int(LATE * step)
     return [values_at(found, first), *(values for at, values in found if at > first)]

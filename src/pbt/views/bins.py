@@ -81,6 +81,17 @@ class Binned:
                 found[at] += 1
         return found
 
+    def bad(self, values: array[float]) -> list[int]:
+        """Values in each bin that are not finite."""
+        if self._numpy:
+            y = (np.frombuffer(values, dtype=np.float64) if len(values) else np.zeros(0))[self._order]
+            return [int(x) for x in np.bincount(self._places[~np.isfinite(y)], minlength=self.window.n)]
+        found = [0] * self.window.n
+        for at, value in zip(self._at, values, strict=True):
+            if at >= 0 and not math.isfinite(value):
+                found[at] += 1
+        return found
+
     def quantiles(self, values: array[float]) -> list[list[float]]:
         """For each bin the `QUANTILES`, the least and the greatest of the finite values; nan where there is none."""
         return [_summary(group) for group in self._groups(values)]

@@ -8,17 +8,23 @@ from typing import Any, NamedTuple
 import msgspec
 
 from pbt.errors import NotFound
-from pbt.population.schedule import Schedule, schedule, schedule_of_member
+from pbt.schedules.found import of_best, of_member
+from pbt.schedules.texts import texts
 from pbt.views.asked import Asked
+from pbt.views.clades import clades
 from pbt.views.columns import MEDIA
 from pbt.views.density import density
 from pbt.views.followed import Followed
+from pbt.views.health import health
 from pbt.views.lines import lines
 from pbt.views.members import members
+from pbt.views.memory import memory
 from pbt.views.overview import summary
+from pbt.views.raster import raster
 from pbt.views.reason import decisions, reason
 from pbt.views.series import series
 from pbt.views.shapes import Pieces
+from pbt.views.tree import tree
 
 JSON = "application/json"
 
@@ -30,20 +36,17 @@ class View(NamedTuple):
     body: bytes
 
 
-def pieces(followed: Followed, asked: Asked) -> Pieces:
-    """The schedule of ``member``, or of the best checkpoint."""
-    who, found = asked.text("member", "best", r"best|[0-9]{1,16}"), Schedule()
-    if who != "best":
-        member = followed.population.member(int(who)).id
-        return Pieces(followed.entry, member, _listed(schedule_of_member(followed.lineage, member)))
-    best = followed.population.best
-    if best is not None:
-        found = schedule(followed.lineage, best)
-    return Pieces(followed.entry, None if best is None else best.member, _listed(found))
-
-
-def _listed(found: Schedule) -> list[list[int | dict[str, Any]]]:
-    return [[step, values] for step, values in found]
+def pieces(of: str, followed: Followed, asked: Asked) -> Pieces:
+    """The schedule of ``member``, or of the best checkpoint; with ``texts``, as ``pbt schedule`` prints it."""
+    who = asked.text("member", "best", r"best|[0-9]{1,16}")
+    if who == "best":
+        found = of_best(followed.population, followed.lineage, of)
+        member = None if found is None or found.origin is None else found.origin.member
+    else:
+        member = int(who)
+        found = of_member(followed.population, followed.lineage, of, member)
+    said = texts(found) if found is not None and asked.text("texts", "0", "[01]") == "1" else None
+    return Pieces(followed.entry, member, [[step, values] for step, values in found or ()], said)
 
 
 _VIEWS: dict[str, Callable[[Followed, Asked], Any]] = {
@@ -53,16 +56,24 @@ _VIEWS: dict[str, Callable[[Followed, Asked], Any]] = {
     "members": members,
     "reason": reason,
     "decisions": decisions,
-    "schedule": pieces,
+    "tree": tree,
+    "clades": clades,
+    "raster": raster,
+    "health": health,
 }
-NAMES = ("summary", *_VIEWS)
+_OTHERS: dict[str, Callable[[str, Followed, Asked, frozenset[str]], Any]] = {
+    "schedule": lambda of, followed, asked, _: pieces(of, followed, asked),
+    "memory": lambda of, followed, asked, strategies: memory(followed, strategies),
+}
+"""Those that say the population's name, or ask its strategy."""
+NAMES = ("summary", *_VIEWS, *_OTHERS)
 
 
 def view(name: str, of: str, followed: Followed, asked: Asked, strategies: frozenset[str]) -> View:
     """A view of population `of`.
 
     Args:
-        strategies: names of those that may be imported to describe themselves.
+        strategies: names of those that may be imported to describe themselves and what they remember.
 
     Raises:
         NotFound: there is no such view.
@@ -71,8 +82,8 @@ def view(name: str, of: str, followed: Followed, asked: Asked, strategies: froze
     """
     if name == "summary":
         return View(JSON, msgspec.json.encode(summary(of, followed, asked, strategies)))
-    if name not in _VIEWS:
+    if name not in NAMES:
         raise NotFound(f"there is no view {name[:40]!r}; known are {', '.join(NAMES)}")
     _ = followed.population
-    found = _VIEWS[name](followed, asked)
+    found = _OTHERS[name](of, followed, asked, strategies) if name in _OTHERS else _VIEWS[name](followed, asked)
     return View(MEDIA, found) if isinstance(found, bytes) else View(JSON, msgspec.json.encode(found))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pbt.coordinator.follower import Follower
-from pbt.journals.journal import Reads
+from pbt.journals.journal import Snapshotted
 from pbt.population.entries import Decision, Entry, Past, Report, Reported, score_of
 from pbt.population.lineage import Lineage, Segment
 from pbt.population.population import Population
@@ -18,8 +18,11 @@ from pbt.space.domains import Constant, Domain, Float, Int
 from pbt.space.numbers import real
 from pbt.space.space import Values
 from pbt.space.values import Value, index
+from pbt.views.forest import Forest
 from pbt.views.moments import Moments
+from pbt.views.recalled import Recalled
 from pbt.views.rows import Decided, DecisionRow
+from pbt.views.vitals import Vitals
 
 _FORGET_EVERY = 50_000
 """Entries between two removals of checkpoints that no decision can name any longer."""
@@ -43,14 +46,17 @@ class Followed:
         own: each member's segments, in order.
         taken: how many times each member took over another one's weights.
         came_from: the member from which each last did.
+        who: the member of each report, in the order of `steps`.
+        vitals: incidents, waits between reports, and how often members take over weights.
+        recalled: its strategy's memory, read when it is asked for.
         first, last: when the first and the last entry were written, in seconds since 1970.
     """
 
-    def __init__(self, journal: Reads) -> None:
+    def __init__(self, journal: Snapshotted) -> None:
         self.journal = journal
         self.lineage = Lineage()
         self.moments = Moments()
-        self.steps, self.scores = array("d"), array("d")
+        self.steps, self.scores, self.who = array("d"), array("d"), array("i")
         self.values: dict[str, array[float]] = {}
         self.records: list[tuple[int, float]] = []
         self.heard: dict[int, float] = {}
@@ -63,8 +69,11 @@ class Followed:
         self._before: list[Values | None] = []
         self._of: dict[int, list[int]] = defaultdict(list)
         self._numbers: dict[int, tuple[Values, tuple[float, ...]]] = {}
+        self.vitals = Vitals()
+        self._forest = Forest(self.lineage)
+        self.recalled = Recalled(journal)
         self._follower = Follower(journal)
-        for listener in (self.lineage.follow, self._decided.hear, self.moments.hear, self._hear):
+        for listener in (self.lineage.follow, self._decided.hear, self.moments.hear, self._hear, self.vitals.hear):
             self._follower.listen(listener)
 
     def catch_up(self, most: int | None = None) -> int:
@@ -85,6 +94,12 @@ class Followed:
     def entry(self) -> int:
         """The number of the last entry seen; 0 before the first."""
         return self.population.count if self.exists else 0
+
+    @property
+    def forest(self) -> Forest:
+        """The segments of the lineage in columns."""
+        self._forest.read_on()
+        return self._forest
 
     @property
     def domains(self) -> dict[str, Domain]:
@@ -141,6 +156,7 @@ class Followed:
                 score = real(score_of(said))
                 self.steps.append(said.step)
                 self.scores.append(score)
+                self.who.append(m.id)
                 for column, number in zip(self.values.values(), numbers, strict=True):
                     column.append(number)
                 self._record(said.step, score, before.settings.maximize)

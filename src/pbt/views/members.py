@@ -29,6 +29,17 @@ def members(followed: Followed, asked: Asked) -> MembersPage:
     Raises:
         Invalid: it can not be sorted so.
     """
+    ordered = in_order(followed, asked)
+    at, n = asked.number("offset", 0), asked.number("limit", 100, 1, LARGEST)
+    return MembersPage(followed.entry, len(ordered), [_row(followed, m) for m in ordered[at : at + n]])
+
+
+def in_order(followed: Followed, asked: Asked) -> list[MemberState]:
+    """The members that pass ``filter``, as ``sort`` and ``order`` say.
+
+    Raises:
+        Invalid: they can not be sorted so.
+    """
     population = followed.population
     words = asked.text("filter").split()
     kept = [m for m in population.members if all(w in _words(followed, m) for w in words)] if words else [
@@ -38,9 +49,7 @@ def members(followed: Followed, asked: Asked) -> MembersPage:
     falling = asked.text("order", "asc", "asc|desc") == "desc"
     keyed = [(key(m), m) for m in kept]
     known = sorted((pair for pair in keyed if pair[0] is not None), key=lambda p: p[0], reverse=falling)  # type: ignore[arg-type,return-value]
-    ordered = [m for _, m in known] + [m for value, m in keyed if value is None]
-    at, n = asked.number("offset", 0), asked.number("limit", 100, 1, LARGEST)
-    return MembersPage(followed.entry, len(kept), [_row(followed, m) for m in ordered[at : at + n]])
+    return [m for _, m in known] + [m for value, m in keyed if value is None]
 
 
 def _words(followed: Followed, m: MemberState) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pbt.population.population import Population
 from pbt.strategies.registry import bare
 from pbt.views.asked import Asked
 from pbt.views.followed import Followed
-from pbt.views.judge import notes_on
+from pbt.views.judge import notes_on, state_of
 from pbt.views.shapes import Ancestor, BestSoFar, Line, Span, Spark, Summary, Top, Warned
 
 _SPARK = 60
@@ -43,6 +43,7 @@ def line(name: str, followed: Followed) -> Line:
     return Line(
         name, state_of_all(p), len(p.members), p.settings.steps, top_of(p), p.settings.strategy.name,
         p.settings.maximize, p.count, followed.last, age(followed.last), spark_of_best(followed),
+        followed.exploits,
     )  # fmt: skip
 
 
@@ -82,9 +83,10 @@ def summary(name: str, followed: Followed, asked: Asked, strategies: frozenset[s
     ancestor = followed.lineage.common_ancestor([m.id for m in p.members if not m.failed])
     return Summary(
         name, p.count, state_of_all(p), p.settings, len(p.members), p.living,
+        sum(state_of(p, m) == "waiting" for m in p.members),
         sum(m.done and not m.failed for m in p.members), sum(m.failed for m in p.members), p.reports, followed.exploits,
         None if best is None else BestSoFar(best.score, best.member, best.step, best.hyperparameters, best.id),
-        Span(min(steps), max(steps)) if steps else None,
+        Span(min(steps), max(steps)) if steps else None, followed.last_step,
         None if ancestor is None else Ancestor(ancestor[0].member, ancestor[1]),
         followed.first, followed.last, _described(p, strategies),
         [Warned(note.what, note.do) for note, _ in zip(notes_on(p), range(_WARNINGS), strict=False)],

@@ -12,14 +12,16 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from pbt.coordinator.follower import Follower
+from pbt.errors import PBTError
 from pbt.opening.folder import path_of
-from pbt.opening.opening import names_server, open_journal
+from pbt.opening.opening import name_of, names_server, open_journal
 from pbt.population.entries import Entry
 from pbt.population.lineage import Lineage
 from pbt.population.member import MemberState
 from pbt.population.population import Population
 from pbt.population.recorded import Settings
-from pbt.population.schedule import Schedule, schedule, schedule_of_member
+from pbt.schedules.found import of_best, of_member
+from pbt.schedules.schedule import Schedule
 from pbt.space.numbers import real
 from pbt.space.space import Values
 from pbt.strategies.rows import Row as Interval
@@ -62,7 +64,7 @@ class Best:
     Attributes:
         score: as reported; evaluate afresh before you publish it, since the best of many noisy scores is biased.
         hyperparameters: with which its last steps were trained.
-        schedule: (from step, hyperparameters) pairs that led to it, the first from step 0.
+        schedule: the hyperparameters over steps that led to it.
         checkpoint: its id.
         path: the folder in which it lies on this machine; None: elsewhere, see ``pbt fetch``.
     """
@@ -120,25 +122,26 @@ class Run:
     @property
     def best(self) -> Best | None:
         """The best checkpoint so far; None while there is none with a finite score."""
-        best = self.population.best
-        if best is None:
+        best, found = self.population.best, of_best(self.population, self.lineage, name_of(self.where))
+        if best is None or found is None:
             return None
         path = None if self.settings.foreign else checkpoint_path(self.where, self.settings, best)
         return Best(
-            real(best.score), best.member, best.step, best.hyperparameters, schedule(self.lineage, best), best.id,
+            real(best.score), best.member, best.step, best.hyperparameters, found, best.id,
             None if path is None else Path(path),
         )  # fmt: skip
 
     def schedule(self, member: int) -> Schedule:
         """The hyperparameters along a member's lineage, from its beginning to those with which it is trained now.
 
-        Returns:
-            (from step, hyperparameters) pairs, the first from step 0; empty if they are still owed.
-
         Raises:
             UnknownMember: there is no such member.
+            PBTError: it has no hyperparameters yet.
         """
-        return schedule_of_member(self.lineage, self.population.member(member).id)
+        found = of_member(self.population, self.lineage, name_of(self.where), member)
+        if found is None:
+            raise PBTError(f"member {member} has no hyperparameters yet: they are still to be computed")
+        return found
 
     def configurations(self, most: int) -> list[Values]:
         """The best hyperparameters, those of the best first, as ``initial=`` of another population takes them.
@@ -198,10 +201,10 @@ class Run:
         )
 
     def _about_best(self) -> list[str]:
-        best = self.population.best
-        if best is None:
+        best, found = self.population.best, self.best
+        if best is None or found is None:
             return ["no checkpoint with a finite score yet"]
-        pieces = len(schedule(self.lineage, best))
+        pieces = len(found.schedule)
         return [
             f"best score {number_text(best.score)}: member {best.member} at step {best.step}",
             *(f"  {line}" for line in how_to_load(self.where, self.settings, best)),

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from pbt.population.schedule import schedule
+from pbt.population.schedule import Pieces, schedule
 from pbt.space.domains import Domain, Float, Int
 from pbt.views.asked import WIDEST, Asked
 from pbt.views.bins import Binned, Window
@@ -35,7 +35,7 @@ def series(followed: Followed, asked: Asked) -> bytes:
     window = window_of(followed, asked)
     binned = Binned(window, followed.steps)
     found = [Column("step", "f8", window.centres), *_bands("", binned.quantiles(followed.scores), True)]
-    found.append(Column("count", "i4", binned.counts()))
+    found += [Column("count", "i4", binned.counts()), Column("bad", "i4", binned.bad(followed.scores))]
     for name, domain in followed.domains.items():
         found += _hyperparameter(name, domain, binned, followed.values[name])
     found += _best(followed, window)
@@ -78,7 +78,7 @@ def _best(followed: Followed, window: Window) -> Iterator[Column]:
     """The scores along the lineage of the best up to its checkpoint, and the hyperparameters in force there."""
     best = followed.population.best
     points: list[tuple[float, float]] = []
-    pieces = []
+    pieces: Pieces = []
     if best is not None:
         for segment, end in followed.lineage.ancestry(best):
             points += finite([(s, y) for s, y in segment.scores if window.low <= s <= min(end, window.high)])

@@ -9,6 +9,7 @@ import msgspec
 from pbt.population.entries import Decision, Number
 from pbt.population.recorded import Settings
 from pbt.space.space import Values
+from pbt.strategies.shown import Chart, Table
 
 Spark = list[Number | None]
 """Some scores at equal distances; None where there is none."""
@@ -32,6 +33,7 @@ class Line(msgspec.Struct, frozen=True):
         last: when that was written, in seconds since 1970.
         age: seconds since then, when this was answered.
         spark: the best score so far, at up to 60 steps at equal distances up to the furthest one.
+        exploits: how often a member took over another one's weights.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Line(msgspec.Struct, frozen=True):
     last: float | None = None
     age: float | None = None
     spark: Spark = []
+    exploits: int = 0
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -93,6 +96,8 @@ class Summary(msgspec.Struct, frozen=True):
 
     Attributes:
         living: members that are neither done nor absent.
+        waiting: members that wait for others, or for their hyperparameters.
+        furthest: the furthest step that was ever reported.
         describe: what its strategy does, in a sentence.
     """
 
@@ -102,12 +107,14 @@ class Summary(msgspec.Struct, frozen=True):
     settings: Settings | None = None
     members: int = 0
     living: int = 0
+    waiting: int = 0
     done: int = 0
     failed: int = 0
     reports: int = 0
     exploits: int = 0
     best: BestSoFar | None = None
     step: Span | None = None
+    furthest: int = 0
     ancestor: Ancestor | None = None
     started: float | None = None
     last: float | None = None
@@ -201,8 +208,26 @@ class MemberDecisions(msgspec.Struct, frozen=True):
 
 
 class Pieces(msgspec.Struct, frozen=True):
-    """Hyperparameters along a lineage: each piece, [step, values], holds from its step until the next one's."""
+    """Hyperparameters along a lineage: each piece, [step, values], holds from its step until the next one's.
+
+    Attributes:
+        texts: if asked for, the text of ``pbt schedule`` by format: python, toml (where no value is None) and json.
+    """
 
     entry: int
     member: int | None
     pieces: list[list[int | dict[str, Any]]]
+    texts: dict[str, str] | None = None
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """What a strategy shows of its memory.
+
+    Attributes:
+        panels: tables and small charts; none where it has nothing to show, or `note` says why it can not.
+    """
+
+    entry: int
+    strategy: str
+    panels: list[Table | Chart] = []
+    note: str = ""

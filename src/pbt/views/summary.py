@@ -12,7 +12,7 @@ from pbt.population.entries import Checkpoint
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
 from pbt.population.recorded import Settings
-from pbt.population.schedule import Schedule, schedule
+from pbt.population.schedule import Pieces, schedule
 from pbt.views.table import number_text
 
 
@@ -62,7 +62,7 @@ def fetch_command(where: str, settings: Settings) -> str | None:
     return None if settings.foreign else shlex.join(["pbt", "fetch", where, "--to", "best"])
 
 
-def schedule_lines(found: Schedule, limit: int = 12) -> list[str]:
+def schedule_lines(found: Pieces, limit: int = 12) -> list[str]:
     """A schedule as a small table: from which step, which values; the middle of a long one left out."""
     names = list(found[0][1]) if found else []
     rows = [["from step", *names]] + [

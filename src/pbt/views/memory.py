@@ -1,0 +1,41 @@
+"""What a strategy shows of its memory."""
+
+from __future__ import annotations
+
+import math
+
+from msgspec.structs import replace
+
+from pbt.errors import PBTError
+from pbt.strategies.shown import Cell, Chart, Shown
+from pbt.views.followed import Followed
+from pbt.views.shapes import Memory
+
+
+def memory(followed: Followed, strategies: frozenset[str]) -> Memory:
+    """What a population's strategy shows.
+
+    Args:
+        strategies: names of those that may be imported: none is because a journal names it.
+    """
+    settings = followed.population.settings
+    name = settings.strategy.name
+    if name not in strategies:
+        return Memory(followed.entry, name, note=f"pbt serve --strategy {name} lets its page show what it remembers")
+    try:
+        shown = followed.recalled.shown(settings)
+    except PBTError as error:
+        return Memory(followed.entry, name, note=str(error))
+    return Memory(followed.entry, name, [_finite(one) for one in shown])
+
+
+def _finite(one: Shown) -> Shown:
+    """JSON has no nan and no infinity."""
+    if isinstance(one, Chart):
+        lines = {name: tuple((x, y) for x, y in line if math.isfinite(y)) for name, line in one.lines.items()}
+        return replace(one, lines=lines)
+    return replace(one, rows=tuple(tuple(_cell(cell) for cell in row) for row in one.rows))
+
+
+def _cell(cell: Cell) -> Cell:
+    return None if isinstance(cell, float) and not math.isfinite(cell) else cell

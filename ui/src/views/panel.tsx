@@ -1,0 +1,63 @@
+/** One hyperparameter over steps. */
+
+import { useMemo } from "preact/hooks";
+import type { Columns } from "../api/columns";
+import type { Domain } from "../api/shapes";
+import { areaOf, drawCursor, drawSteps, drawValues } from "../charts/axes";
+import { Chart } from "../charts/chart";
+import { type At, stepScale } from "../charts/gestures";
+import { domainText, panelOf } from "../charts/panel";
+import type { Pen } from "../charts/pen";
+import { shortened } from "../parts/format";
+import { Legend } from "../parts/legend";
+import { hover, hovered } from "../state/lit";
+import { theme } from "../state/theme";
+
+interface PanelProps {
+  population: string;
+  name: string;
+  domain: Domain;
+  data: Columns;
+  /** Steps are written below it. */
+  labelled: boolean;
+}
+
+const HEIGHT = 104;
+const LABELS = 16;
+
+export function HyperparameterPanel({ population, name, domain, data, labelled }: PanelProps) {
+  const panel = useMemo(() => panelOf(name, domain, data), [name, domain, data]);
+  if (panel === null) return null;
+  const height = labelled ? HEIGHT + LABELS : HEIGHT;
+  const area = (width: number) => areaOf(width, height, labelled);
+  const draw = (pen: Pen, { width }: { width: number }) => {
+    const x = stepScale(width);
+    const y = panel.scale(area(width));
+    drawSteps(pen, x, area(width), theme.value, labelled);
+    drawValues(pen, y, area(width), theme.value);
+    panel.draw(pen, x, y, area(width), theme.value);
+  };
+  const over = (pen: Pen, { width }: { width: number }) => {
+    const { step } = hovered.value;
+    if (step !== null) drawCursor(pen, stepScale(width).of(step), area(width), theme.value);
+  };
+  const point = (at: At | null) => {
+    const inside = at !== null && at.x >= area(at.width).left && at.x <= area(at.width).right;
+    hover(inside ? stepScale(at.width).back(at.x) : null);
+  };
+  return (
+    <Chart
+      level={3}
+      title={shortened(name, 60)}
+      note={domainText(domain)}
+      file={`${population}-${name}`}
+      sentence={panel.sentence}
+      table={panel.table}
+      height={height}
+      draw={draw}
+      over={over}
+      point={point}
+      legend={<Legend keys={panel.keys(theme.value)} />}
+    />
+  );
+}

@@ -1,0 +1,139 @@
+/** What stands around every view: where one is, how the server stands, and who one is to it. */
+
+import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
+import { connect, connections, follow, link, unfollow } from "../api/events";
+import { signOut } from "../api/session";
+import type { Summary } from "../api/shapes";
+import { useView } from "../api/view";
+import { Link } from "../parts/link";
+import { Loading, missing, Notice } from "../parts/notices";
+import { Status } from "../parts/status";
+import { say, Toast } from "../parts/toast";
+import { hover } from "../state/lit";
+import { place, population } from "../state/place";
+import { access, signedIn } from "../state/session";
+import { lastStep } from "../state/steps";
+import { useEscape } from "./escape";
+import { Landing } from "./landing";
+import { ReasonPanel } from "./reason";
+import { VIEWS } from "./registry";
+import { SignIn } from "./signin";
+
+export function Shell() {
+  const name = population.value;
+  const allowed = access.value;
+  useEscape();
+  useEffect(() => {
+    hover(null);
+    if (allowed === "read" || allowed === "write") follow(name);
+    else unfollow();
+  }, [name, allowed]);
+  useEffect(() => {
+    document.title = name ? `${name} – pbt` : "pbt";
+  }, [name]);
+  if (allowed === "unknown")
+    return <Frame>{link.value === "gone" ? <Notice title="The server does not answer" /> : <Loading />}</Frame>;
+  if (allowed === "none")
+    return (
+      <Frame>
+        <SignIn />
+      </Frame>
+    );
+  return name ? (
+    <Population key={name} name={name} />
+  ) : (
+    <Frame>
+      <Landing />
+    </Frame>
+  );
+}
+
+function Population({ name }: { name: string }) {
+  const held = useView<Summary>(name, "summary").value;
+  const { view } = place.value;
+  const spec = VIEWS.find((one) => one.id === view);
+  const summary = held.data;
+  useEffect(() => {
+    lastStep.value = summary?.furthest ?? 0;
+  }, [summary]);
+  const tab = spec?.under ?? spec?.id;
+  const tabs = (
+    <nav class="tabs" aria-label="Views">
+      {VIEWS.filter((one) => one.under === undefined).map((one) => (
+        <Link key={one.id} to={{ view: one.id }} current={one.id === tab}>
+          {one.title}
+        </Link>
+      ))}
+    </nav>
+  );
+  return (
+    <Frame name={name} state={summary?.state} tabs={tabs}>
+      {missing(held, "population") ??
+        (summary?.state === "empty" ? (
+          <Notice title="Nothing was created here yet">
+            <p>The first worker that joins creates the population; it then shows here by itself.</p>
+          </Notice>
+        ) : spec && summary ? (
+          <spec.show name={name} summary={summary} />
+        ) : (
+          <Notice title={`There is no view ${view}`} />
+        ))}
+      {summary && <ReasonPanel name={name} summary={summary} />}
+    </Frame>
+  );
+}
+
+interface FrameProps {
+  name?: string;
+  state?: string | undefined;
+  tabs?: ComponentChildren;
+  children: ComponentChildren;
+}
+
+function Frame({ name, state, tabs, children }: FrameProps) {
+  return (
+    <>
+      <header class="top">
+        <Link to={{ population: "", query: {} }} class="home" label="All populations">
+          pbt
+        </Link>
+        {name && <span class="crumb">{name}</span>}
+        {state && <Status state={state} />}
+        {tabs}
+        <span class="right">
+          <Connection />
+          {signedIn.value && (
+            <button type="button" class="plain" onClick={() => signOut().catch((error: Error) => say(error.message))}>
+              Sign out
+            </button>
+          )}
+        </span>
+      </header>
+      {link.value === "gone" && connections.value > 0 && (
+        <p class="gone" role="status">
+          The server does not answer. What is shown is as it was; the page goes on by itself once it is back.
+          <button type="button" class="plain" onClick={connect}>
+            Try now
+          </button>
+        </p>
+      )}
+      <main>{children}</main>
+      <Toast />
+    </>
+  );
+}
+
+const WORDS = { live: "live", connecting: "connecting", gone: "no connection", hidden: "paused" };
+
+function Connection() {
+  if (access.value === "none" || access.value === "unknown") return null;
+  return (
+    <>
+      {access.value === "read" && <span class="soft">reads only</span>}
+      <span class="link" data-link={link.value}>
+        {WORDS[link.value]}
+      </span>
+    </>
+  );
+}
