@@ -23,7 +23,7 @@ from pbt.views.overview import summary
 from pbt.views.raster import raster
 from pbt.views.reason import decisions, reason
 from pbt.views.series import series
-from pbt.views.shapes import Pieces
+from pbt.views.shapes import Changes, Pieces
 from pbt.views.tree import tree
 
 JSON = "application/json"
@@ -49,6 +49,12 @@ def pieces(of: str, followed: Followed, asked: Asked) -> Pieces:
     return Pieces(followed.entry, member, [[step, values] for step, values in found or ()], said)
 
 
+def changes(followed: Followed, asked: Asked) -> Changes:
+    """What was changed from outside, and what is paused and pinned."""
+    p = followed.population
+    return Changes(followed.entry, list(p.paused), list(p.pins), followed.hands.lines)
+
+
 _VIEWS: dict[str, Callable[[Followed, Asked], Any]] = {
     "series": series,
     "density": density,
@@ -56,6 +62,7 @@ _VIEWS: dict[str, Callable[[Followed, Asked], Any]] = {
     "members": members,
     "reason": reason,
     "decisions": decisions,
+    "changes": changes,
     "tree": tree,
     "clades": clades,
     "raster": raster,
