@@ -16,6 +16,7 @@ from pbt.errors import PBTError
 COMMANDS = {
     "demo": ("pbt.cli.demo", "Watch a population learn handwritten digits, and see what it found."),
     "run": ("pbt.cli.run", "Train a population with workers on this machine."),
+    "ui": ("pbt.cli.ui", "Show populations in the browser."),
     "serve": ("pbt.cli.serve", "Serve populations over HTTP to workers on other machines."),
     "status": ("pbt.cli.status", "How a population stands."),
     "explain": ("pbt.cli.explain", "Which strategy runs, what it has done, and what would do better."),
@@ -62,7 +63,7 @@ def pbt(verbose: bool) -> None:
     \b
     A first look:        pbt demo
     Your own script:     pbt run --members 8 --steps 200 runs/mine -- python train.py
-    How it stands:       pbt status runs/mine       (and as a picture: pbt plot runs/mine)
+    How it stands:       pbt ui runs/mine           (in the terminal: pbt status runs/mine)
     Several machines:    pbt serve runs/            (then PBT_URL=http://host:7777/mine python train.py)
 
     A training script joins a population with pbt.turns or pbt.join; see the README.

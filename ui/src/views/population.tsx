@@ -38,6 +38,7 @@ export function PopulationView({ name, summary }: ViewProps) {
   const domains = series.data.meta["domains"] as Record<string, Domain>;
   return (
     <>
+      <h1 class="hidden">{name}</h1>
       <Facts summary={summary} />
       {summary.reports === 0 ? (
         <Notice title="No member has reported yet">

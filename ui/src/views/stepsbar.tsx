@@ -8,11 +8,12 @@ import { lit, MOST, toggle } from "../state/lit";
 import { lastStep, span, zoom, zoomed } from "../state/steps";
 import { theme } from "../state/theme";
 
-export function StepsBar({ members }: { members: number }) {
+/** `members`: how many there are to light; without it none is. */
+export function StepsBar({ members }: { members?: number }) {
   return (
     <div class="stepsbar">
       <Window />
-      <LitMembers members={members} />
+      {members !== undefined && <LitMembers members={members} />}
     </div>
   );
 }
