@@ -49,6 +49,7 @@ class Followed:
         came_from: the member from which each last did.
         who: the member of each report, in the order of `steps`.
         vitals: incidents, waits between reports, and how often members take over weights.
+        behind: the journal has more entries than were read so far.
         recalled: its strategy's memory, read when it is asked for.
         first, last: when the first and the last entry were written, in seconds since 1970.
     """
@@ -67,6 +68,7 @@ class Followed:
         self.came_from: dict[int, int] = {}
         self.first: float | None = None
         self.last: float | None = None
+        self.behind = False
         self._decided = Decided()
         self._before: list[Values | None] = []
         self._of: dict[int, list[int]] = defaultdict(list)
@@ -81,7 +83,9 @@ class Followed:
 
     def catch_up(self, most: int | None = None) -> int:
         """See `Follower.catch_up`."""
-        return self._follower.catch_up(most)
+        read = self._follower.catch_up(most)
+        self.behind = read == most
+        return read
 
     @property
     def exists(self) -> bool:
