@@ -105,12 +105,12 @@ export function drawScores(
       true,
     );
     if (raster) drawLine(pen, scores.step, q50, x, y, { color: colours.ink, width: 1.4 }, true);
-    const bad = Array.from(scores.step).filter((_, i) => (scores.bad[i] ?? 0) > 0);
-    drawCrosses(pen, bad, x, edge, colours.soft);
     drawLine(pen, scores.best.step, scores.best.score, x, y, { color: colours.paper, width: 4.5, opacity: 0.8 }, true);
     drawLine(pen, scores.best.step, scores.best.score, x, y, { color: colours.accent, width: 2.2 }, true);
   });
   pen.clip(area.left - 6, area.top - 6, area.right - area.left + 12, area.bottom - area.top + 12, () => {
+    const bad = Array.from(scores.step).filter((_, i) => (scores.bad[i] ?? 0) > 0);
+    drawCrosses(pen, bad, x, edge, colours.soft);
     for (const curve of lit) drawLit(pen, curve, x, y, edge, hues[curve.colour] ?? colours.ink, colours.paper);
   });
   drawLabels(pen, lit, x, y, area, theme);
