@@ -244,15 +244,20 @@ def test_the_servers_say_what_to_export(tmp_path: Path, commands: tuple[str, ...
 
 
 @pytest.mark.slow
-@runs("pbt schedule runs/first > first.toml", "pbt schedule runs/first --member 3 --format python")
-def test_the_readmes_schedule_is_taken_home(tmp_path: Path, commands: tuple[str, ...]) -> None:
+@runs(
+    "pbt schedule runs/first > first.toml",
+    "pbt schedule runs/first --member 3 --format python",
+    "pbt replay runs/first --seeds 5 -- python train.py",
+)
+def test_the_readmes_schedule_is_taken_home_and_replayed(tmp_path: Path, commands: tuple[str, ...]) -> None:
     ended(shell("python train.py", write(tmp_path, QUICK).parent))
-    to_file, python = commands
+    to_file, python, replay = commands
     ended(shell(to_file, tmp_path))
     best = pbt.load(tmp_path / "runs" / "first").best
     assert best is not None
     assert pbt.Schedule.load(tmp_path / "first.toml") == best.schedule
     assert "SCHEDULE = [" in ended(shell(python, tmp_path))
+    assert "replay gap" in ended(shell(replay.replace("--seeds 5", "--seeds 2"), tmp_path))
 
 
 def test_every_command_is_run_or_there_is_a_reason() -> None:

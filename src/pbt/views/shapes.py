@@ -220,6 +220,19 @@ class Pieces(msgspec.Struct, frozen=True):
     texts: dict[str, str] | None = None
 
 
+class Replayed(msgspec.Struct, frozen=True):
+    """What the replays of a schedule tell: see ``Replay`` in docs/home.md. `origin` is None: it is no replay."""
+
+    entry: int
+    origin: dict[str, Any] | None = None
+    scores: list[Number | None] = []
+    mean: Number | None = None
+    spread: Number | None = None
+    gap: Number | None = None
+    reached: int = 0
+    sentence: str = ""
+
+
 class Memory(msgspec.Struct, frozen=True):
     """What a strategy shows of its memory.
 
