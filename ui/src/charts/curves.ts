@@ -165,6 +165,12 @@ export function valueAt(xs: Column, ys: ArrayLike<number>, step: number): number
   return Number.NaN;
 }
 
+/** The value of a line in a bin around a step; nan where it has none there. */
+export function valueIn(xs: Column, ys: ArrayLike<number>, step: number, width: number): number {
+  const at = xs.length === 0 ? 0 : bisectCenter(xs as ArrayLike<number>, step);
+  return Math.abs((xs[at] ?? Number.NaN) - step) <= width / 2 ? (ys[at] as number) : Number.NaN;
+}
+
 /** The value of stairs at a step. */
 export function heldAt(xs: Column, ys: ArrayLike<number>, step: number): number {
   let found = Number.NaN;
