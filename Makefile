@@ -49,7 +49,7 @@ bench: .venv/.dev
 	$(BIN)/python bench/checkpoints.py
 	$(BIN)/python bench/shared.py
 	$(BIN)/python -m bench.strategies --seeds 8
-	$(BIN)/python bench/pages.py      # and bench/page.py URL: the page in a browser
+	$(BIN)/python bench/pages.py
 
 chaos: .venv/.dev
 	$(BIN)/python -m tests.chaos --seeds 20 --kills 20
