@@ -42,6 +42,7 @@ NOT_RUN = {
     "make demo": "installs packages; the demo itself runs in test_examples.py",
     "pip install .": "installs packages",
     "pbt ui runs/digits": "see tests/page/test_live.py",
+    "pbt ui runs/big": "see test_ui.py",
     "pbt explain runs/big": "see test_explain.py",
     "pbt plot runs/big": "see test_pictures.py",
     "pbt run --warm-start runs/old --members 8 --steps 200 runs/new -- python train.py": "see test_warm_start.py",

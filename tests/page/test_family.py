@@ -22,7 +22,8 @@ PATHS = {
 
 
 def drawn(tab: Tab, most_blank: float = 0.99) -> None:
-    """Wait until the first chart is drawn."""
+    """Wait until the first chart is drawn, which it is once it is seen."""
+    tab.page.locator(".plot").first.scroll_into_view_if_needed()
     tab.page.wait_for_function(
         """most => {
             const c = document.querySelector('.layers canvas');
