@@ -43,6 +43,17 @@ def test_a_hidden_tab_holds_no_stream_and_catches_up_when_it_is_seen_again(look:
     assert reader.streams == 1
 
 
+def test_a_page_asks_for_each_view_once_and_rests_while_nothing_happens(look: Look) -> None:
+    asked: list[str] = []
+    tab = look.tab("/")
+    tab.page.on("request", lambda request: asked.append(request.url.partition("/digits/")[2]))
+    tab.page.get_by_role("link", name="digits").click()
+    tab.page.get_by_text("live").wait_for()
+    tab.page.wait_for_timeout(2500)
+    views = [one.partition("?")[0] for one in asked if one]
+    assert sorted(views) == ["views/lines", "views/series", "views/summary"]
+
+
 def test_a_stale_view_is_asked_for_once_a_second_however_much_happens(look: Look) -> None:
     tab = look.tab("/digits")
     tab.page.get_by_text("live").wait_for()

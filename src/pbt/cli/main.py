@@ -24,6 +24,8 @@ COMMANDS = {
     "schedule": ("pbt.cli.schedule", "The hyperparameters over steps that it found, to take along."),
     "replay": ("pbt.cli.replay", "Train with that schedule from fresh seeds: how much of the result was luck."),
     "fetch": ("pbt.cli.fetch", "Copy the best checkpoint, or a member's, into a folder of your own."),
+    "steer": ("pbt.cli.steer", "Change a population while it trains: pause, set, clone, pin, bound, undo, …"),
+    "fork": ("pbt.cli.fork", "Branch a kept checkpoint onto a member, with hyperparameters of your own."),
     "journal": ("pbt.cli.journal", "Everything that happened to a population, as JSON lines."),
     "plot": ("pbt.cli.plot", "Draw scores with the lineage of the best, and the schedule, as a picture."),
     "tensorboard": ("pbt.cli.tensorboard", "Write scores and hyperparameters as TensorBoard files."),

@@ -52,11 +52,22 @@ def command(where: tuple[str, ...], browser: bool, port: int) -> int:
     if servers:
         _show(_signed_in(servers[0]), browser)
         return 0
+    _check_built()
     found = dict(_populations(where))
     with ExitStack() as stack:
         root = _root(where, found, stack)
         _serve(root, "" if len(found) != 1 else next(iter(found)), browser, port)
     return 0
+
+
+def _check_built() -> None:
+    """Raises: SettingsError: this is a checkout without the page."""
+    from pbt.server.page import FOLDER
+
+    if not (FOLDER / "index.html").exists():
+        raise SettingsError(
+            "the page is not built in this checkout: make page does so, with Node; in the terminal, use pbt status"
+        )
 
 
 def _populations(where: tuple[str, ...]) -> Iterator[tuple[str, Path]]:

@@ -19,6 +19,7 @@ from pbt.space.numbers import real
 from pbt.space.space import Values
 from pbt.space.values import Value, index
 from pbt.views.forest import Forest
+from pbt.views.hands import Hands
 from pbt.views.moments import Moments
 from pbt.views.recalled import Recalled
 from pbt.views.rows import Decided, DecisionRow
@@ -56,6 +57,7 @@ class Followed:
         self.journal = journal
         self.lineage = Lineage()
         self.moments = Moments()
+        self.hands = Hands()
         self.steps, self.scores, self.who = array("d"), array("d"), array("i")
         self.values: dict[str, array[float]] = {}
         self.records: list[tuple[int, float]] = []
@@ -73,7 +75,8 @@ class Followed:
         self._forest = Forest(self.lineage)
         self.recalled = Recalled(journal)
         self._follower = Follower(journal)
-        for listener in (self.lineage.follow, self._decided.hear, self.moments.hear, self._hear, self.vitals.hear):
+        collected = (self._decided.hear, self.hands.hear, self.moments.hear)
+        for listener in (self.lineage.follow, *collected, self._hear, self.vitals.hear):
             self._follower.listen(listener)
 
     def catch_up(self, most: int | None = None) -> int:

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from pbt.population.entries import Decision, Number
+from pbt.population.changes import Change
+from pbt.population.entries import Checkpoint, Decision, Number
 from pbt.population.recorded import Settings
 from pbt.space.space import Values
 from pbt.strategies.shown import Chart, Table
@@ -205,6 +206,31 @@ class MemberDecisions(msgspec.Struct, frozen=True):
 
     entry: int
     rows: list[DecisionLine]
+
+
+class ChangeLine(msgspec.Struct, frozen=True):
+    """Something that was changed from outside.
+
+    Attributes:
+        what: in a sentence.
+        undo: the change that takes it back; None: it can not be.
+    """
+
+    entry: int
+    time: float
+    by: str
+    why: str
+    what: str
+    undo: Change | None
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """The newest changes from outside, the newest last; and what is paused and pinned now."""
+
+    entry: int
+    paused: list[int]
+    pins: list[Checkpoint]
+    rows: list[ChangeLine]
 
 
 class Pieces(msgspec.Struct, frozen=True):

@@ -8,8 +8,8 @@ export type Link = "connecting" | "live" | "gone" | "hidden";
 
 /** How the page stands with its server. */
 export const link = signal<Link>("connecting");
-/** How often a stream was begun: what was read before the last time may be of another journal. */
-export const connections = signal(0);
+/** How often the server was gone and came back: what was read before may be of another journal. */
+export const returns = signal(0);
 /** The newest event of each population. */
 export const heard = signal<ReadonlyMap<string, PopulationEvent>>(new Map());
 
@@ -87,8 +87,8 @@ async function read(control: AbortController): Promise<void> {
     throw failure;
   }
   tries = 0;
+  if (link.value === "gone") returns.value += 1;
   link.value = "live";
-  connections.value += 1;
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   const parse = parser();
   for (;;) {

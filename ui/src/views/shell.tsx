@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
-import { connect, connections, follow, link, unfollow } from "../api/events";
+import { connect, follow, link, unfollow } from "../api/events";
 import { signOut } from "../api/session";
 import type { Summary } from "../api/shapes";
 import { useView } from "../api/view";
@@ -110,7 +110,7 @@ function Frame({ name, state, tabs, children }: FrameProps) {
           )}
         </span>
       </header>
-      {link.value === "gone" && connections.value > 0 && (
+      {link.value === "gone" && access.value !== "unknown" && (
         <p class="gone" role="status">
           The server does not answer. What is shown is as it was; the page goes on by itself once it is back.
           <button type="button" class="plain" onClick={connect}>
