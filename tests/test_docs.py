@@ -45,6 +45,7 @@ NOT_RUN = {
     "pbt ui runs/big": "see test_ui.py",
     "pbt explain runs/big": "see test_explain.py",
     "pbt plot runs/big": "see test_pictures.py",
+    "pbt plot runs/big --family": "see test_pictures.py",
     "pbt run --warm-start runs/old --members 8 --steps 200 runs/new -- python train.py": "see test_warm_start.py",
     "pbt fetch runs/big --to best": "see test_fetch.py",
     "pip install 'pbtrain[objects]'": "installs packages",
