@@ -8,6 +8,7 @@ import "./style/parts.css";
 import "./style/charts.css";
 import "./style/members.css";
 import "./style/reason.css";
+import "./style/change.css";
 import { access } from "./state/session";
 import { Shell } from "./views/shell";
 

@@ -22,7 +22,7 @@ MOST_PINS = 32
 def pause(population: Population, change: Pause) -> Plan:
     """No decisions until resumed."""
     members = named(population, change.members, lambda m: not m.done)
-    found = [m for m in members if not m.done and m.id not in population.paused]
+    found = [m for m in members if not m.done and not m.paused]
     if not found or population.reached:
         raise Conflict("of these none is trained, or all are paused already: there is nothing to pause")
     return Plan({"pause": [m.id for m in found]}, effects.paused(population, found), _paused(population, members))
@@ -30,8 +30,8 @@ def pause(population: Population, change: Pause) -> Plan:
 
 def resume(population: Population, change: Resume) -> Plan:
     """Decisions again, on those that wait at once."""
-    members = named(population, change.members, lambda m: m.id in population.paused)
-    found = [m for m in members if m.id in population.paused]
+    members = named(population, change.members, lambda m: m.paused)
+    found = [m for m in members if m.paused]
     if not found:
         raise Conflict("none of these is paused: there is nothing to resume")
     return Plan({"resume": [m.id for m in found]}, effects.resumed(population, found), _paused(population, members))
@@ -101,4 +101,4 @@ def steps(population: Population, change: Steps) -> Plan:
 
 
 def _paused(population: Population, members: Iterable[MemberState]) -> dict[str, Any]:
-    return {"paused": {m.id: m.id in population.paused for m in members}}
+    return {"paused": {m.id: m.paused for m in members}}

@@ -35,7 +35,7 @@ def given(population: Population, m: MemberState, source: Checkpoint, values: Va
     paused = " It is paused: it trains to its next report that is due, if a worker has it, and waits there."
     return (
         f"{_name(population, m)} takes over {whose} weights (step {source.step:,}, score {_number(source.score)}) with "
-        f"{changed}.{lost} {_learns(population, [m])}{paused if m.id in population.paused else ''}"
+        f"{changed}.{lost} {_learns(population, [m])}{paused if m.paused else ''}"
     )
 
 

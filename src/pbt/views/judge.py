@@ -43,7 +43,7 @@ def state_of(population: Population, m: MemberState, held: Held | None = None) -
         return "done"
     if m.absent:
         return "absent"
-    if m.id in population.paused and (m.due or m.lease is None or m.lease.ended):
+    if m.paused and (m.due or m.lease is None or m.lease.ended):
         return "paused"
     if m.waits:
         return "waiting"

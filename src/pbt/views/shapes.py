@@ -98,6 +98,7 @@ class Summary(msgspec.Struct, frozen=True):
     Attributes:
         living: members that are neither done nor absent.
         waiting: members that wait for others, or for their hyperparameters.
+        paused: members that somebody has paused, and that are not done.
         furthest: the furthest step that was ever reported.
         describe: what its strategy does, in a sentence.
     """
@@ -121,6 +122,7 @@ class Summary(msgspec.Struct, frozen=True):
     last: float | None = None
     describe: str = ""
     warnings: list[Warned] = []
+    paused: int = 0
 
 
 class MemberRow(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 import type { ComponentType } from "preact";
 import type { Summary } from "../api/shapes";
+import { LogView } from "./log";
 import { MemberView } from "./member";
 import { MembersView } from "./members";
 import { PopulationView } from "./population";
@@ -25,4 +26,5 @@ export const VIEWS: readonly ViewSpec[] = [
   { id: "population", title: "Population", show: PopulationView },
   { id: "members", title: "Members", show: MembersView },
   { id: "member", title: "Member", show: MemberView, under: "members" },
+  { id: "changes", title: "Changes", show: LogView },
 ];
