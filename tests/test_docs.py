@@ -41,6 +41,7 @@ COMMANDS = {
 NOT_RUN = {
     "make demo": "installs packages; the demo itself runs in test_examples.py",
     "pip install .": "installs packages",
+    "pbt ui runs/digits": "see tests/page/test_live.py",
     "pbt explain runs/big": "see test_explain.py",
     "pbt plot runs/big": "see test_pictures.py",
     "pbt run --warm-start runs/old --members 8 --steps 200 runs/new -- python train.py": "see test_warm_start.py",
@@ -244,15 +245,20 @@ def test_the_servers_say_what_to_export(tmp_path: Path, commands: tuple[str, ...
 
 
 @pytest.mark.slow
-@runs("pbt schedule runs/first > first.toml", "pbt schedule runs/first --member 3 --format python")
-def test_the_readmes_schedule_is_taken_home(tmp_path: Path, commands: tuple[str, ...]) -> None:
+@runs(
+    "pbt schedule runs/first > first.toml",
+    "pbt schedule runs/first --member 3 --format python",
+    "pbt replay runs/first --seeds 5 -- python train.py",
+)
+def test_the_readmes_schedule_is_taken_home_and_replayed(tmp_path: Path, commands: tuple[str, ...]) -> None:
     ended(shell("python train.py", write(tmp_path, QUICK).parent))
-    to_file, python = commands
+    to_file, python, replay = commands
     ended(shell(to_file, tmp_path))
     best = pbt.load(tmp_path / "runs" / "first").best
     assert best is not None
     assert pbt.Schedule.load(tmp_path / "first.toml") == best.schedule
     assert "SCHEDULE = [" in ended(shell(python, tmp_path))
+    assert "replay gap" in ended(shell(replay.replace("--seeds 5", "--seeds 2"), tmp_path))
 
 
 @pytest.mark.slow

@@ -34,14 +34,16 @@ def running() -> Iterator[Any]:
 class Look:
     """A server with a population, digits, whose script goes on as the test says."""
 
-    def __init__(self, folder: Path, running: Any, key: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, running: Any, key: str | None = None, members: int = MEMBERS, rounds: int = ROUNDS
+    ) -> None:
         self.world = ServerWorld(folder, key=key)
         self.base = f"http://127.0.0.1:{self.world.port}"
-        self.script = Script(self.world, space=SPACE, members=MEMBERS, steps=1000, maximize=True)
+        self.script = Script(self.world, space=SPACE, members=members, steps=1000, maximize=True)
         self._running = running
         self._chance = random.Random(0)
         self.tabs: list[Tab] = []
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             self.round()
 
     def round(self) -> None:

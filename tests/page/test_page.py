@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,6 +26,14 @@ def drawn(tab: Tab, chart: int = 0) -> int:
         return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.filter((x, i) => i % 4 === 3 && x).length;
     }"""
     return int(tab.page.evaluate(script, chart))
+
+
+def seen(tab: Tab, pixels: int) -> None:
+    """Scroll to each chart of a score and five hyperparameters; each is drawn once it is seen."""
+    for n in range(6):
+        tab.page.locator(".plot").nth(n).scroll_into_view_if_needed()
+        until(lambda n=n: drawn(tab, n) > pixels)  # type: ignore[misc]
+    tab.page.evaluate("() => scrollTo(0, 0)")
 
 
 def chart(tab: Tab, n: int = 0) -> dict[str, float]:
@@ -51,7 +61,7 @@ def test_the_list_shows_how_populations_stand_and_what_happens_meanwhile(look: L
 def test_the_population_is_drawn_zoomed_and_comes_back(look: Look) -> None:
     tab = look.tab("/digits")
     tab.page.wait_for_selector(".plot")
-    until(lambda: all(drawn(tab, n) > 2000 for n in range(6)))
+    seen(tab, 2000)
     tab.picture("population")
     box = chart(tab)
     y = box["y"] + 100
@@ -142,6 +152,35 @@ def test_the_reason_is_told_with_ranks_values_and_the_journals_words(look: Look)
     tab.page.get_by_role("heading", name=f"Member {member}", exact=True).wait_for()
 
 
+def test_of_a_long_table_only_what_is_seen_is_asked_for_and_drawn(looking: Callable[..., Look]) -> None:
+    look = looking(members=700, rounds=1)
+    tab = look.tab("/digits?view=members&sort=id&order=asc")
+    rows = tab.page.locator(".members tbody tr:not(.space)")
+    tab.page.get_by_role("link", name="Member 0", exact=True).wait_for()
+    assert rows.count() <= 60
+    tab.page.evaluate("() => document.querySelector('.members').scrollTo(0, 1e6)")
+    tab.page.get_by_role("link", name="Member 699", exact=True).wait_for()
+    assert rows.count() <= 80
+    assert tab.page.locator("table[aria-rowcount='701']").count() == 1
+    tab.page.evaluate("() => document.querySelector('.members').scrollTo(0, 38 * 340)")
+    tab.page.get_by_role("link", name="Member 345", exact=True).wait_for()
+
+
+def test_the_list_holds_300_populations(looking: Callable[..., Look]) -> None:
+    look = looking(rounds=3)
+    folder = look.world.folder
+    look.world.populations.served("digits").close()
+    for n in range(299):
+        shutil.copytree(folder / "digits", folder / f"copy-{n}")
+    tab = look.tab("/")
+    tab.page.get_by_role("heading", name="Populations").wait_for()
+    until(lambda: tab.page.locator(".list tbody tr").count() == 300, 30)
+    tab.picture("landing-300")
+    tab.page.get_by_label("Search populations").fill("copy-29")
+    until(lambda: tab.page.locator(".list tbody tr").count() == 10)
+    assert tab.axe() == []
+
+
 def test_the_table_of_members_is_sorted_filtered_and_lights(look: Look) -> None:
     tab = look.tab("/digits?view=members")
     rows = tab.page.locator(".members tbody tr")
@@ -166,7 +205,7 @@ def test_a_members_page_has_its_curve_its_schedule_and_every_decision(look: Look
     items.first.wait_for()
     decided = sum(d.member == 3 for entry in look.script.entries for d in entry.decisions)
     assert items.count() == decided
-    until(lambda: all(drawn(tab, n) > 1000 for n in range(6)))
+    seen(tab, 1000)
     tab.picture("member")
     items.first.get_by_role("link").click()
     tab.page.get_by_role("dialog").wait_for()

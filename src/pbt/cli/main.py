@@ -22,6 +22,7 @@ COMMANDS = {
     "explain": ("pbt.cli.explain", "Which strategy runs, what it has done, and what would do better."),
     "doctor": ("pbt.cli.doctor", "What is wrong with a population, and what to do about it."),
     "schedule": ("pbt.cli.schedule", "The hyperparameters over steps that it found, to take along."),
+    "replay": ("pbt.cli.replay", "Train with that schedule from fresh seeds: how much of the result was luck."),
     "fetch": ("pbt.cli.fetch", "Copy the best checkpoint, or a member's, into a folder of your own."),
     "steer": ("pbt.cli.steer", "Change a population while it trains: pause, set, clone, pin, bound, undo, …"),
     "fork": ("pbt.cli.fork", "Branch a kept checkpoint onto a member, with hyperparameters of your own."),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy as copying
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar, Unpack
 
 from msgspec.structs import replace
@@ -22,6 +23,7 @@ from pbt.population.lineage import Lineage
 from pbt.population.population import Population
 from pbt.population.recorded import Settings
 from pbt.schedules.found import of_best
+from pbt.schedules.replay import Replay, replay_of
 from pbt.schedules.schedule import Schedule
 from pbt.settings import RunSettings, wanted
 from pbt.space.numbers import real, scores
@@ -66,6 +68,30 @@ class Result(Generic[S]):
     journal: list[Entry]
     population: Population
     states: list[S]
+    again: Callable[..., Result[S]] = field(repr=False, compare=False)
+    """`train` with the same functions and space, and other settings."""
+
+    def replay(self, seeds: int = 5, seed: int | None = None) -> Replay:
+        """Train with the schedule of the best from fresh beginnings, without selection: what part of it was luck.
+
+        Args:
+            seeds: how many runs, 1 or more.
+            seed: of all their chance, 0 or more. By default drawn.
+
+        Raises:
+            SettingsError: for arguments out of their range.
+            PBTError: no run had a finite score.
+        """
+        found, settings = self.best.schedule, self.population.settings
+        origin = found.origin
+        assert origin is not None
+        run = self.again(
+            members=seeds, steps=origin.step, interval=settings.interval, maximize=settings.maximize, seed=seed,
+            strategy={"name": "follow", "schedule": found, "until": origin.step, "origin": origin.plain()},
+        )  # fmt: skip
+        replay = replay_of(run.population, run.lineage)
+        assert replay is not None
+        return replay
 
 
 def train(
@@ -114,7 +140,7 @@ def train(
     coordinator = Coordinator(MemoryJournal(), SameProcess())
     loop = _Loop(coordinator, coordinator.create(asked), _Calls(init, step, score, copy))
     loop.run()
-    return loop.result()
+    return loop.result(partial(train, init, step, score, space, copy=copy))
 
 
 class _Calls(NamedTuple, Generic[S]):
@@ -192,8 +218,11 @@ class _Loop(Generic[S]):
         assert answer.member is not None
         return Chance(self._settings.seed, answer.member, answer.decisions).generator(purpose)
 
-    def result(self) -> Result[S]:
+    def result(self, again: Callable[..., Result[S]]) -> Result[S]:
         """The result of the run.
+
+        Args:
+            again: see `Result`.
 
         Raises:
             PBTError: no member ever had a finite score.
@@ -214,6 +243,7 @@ class _Loop(Generic[S]):
             entries,
             population,
             [self._begun(self._stands(id)) for id in range(len(self._seats))],
+            again,
         )
 
 

@@ -10,7 +10,7 @@ from pbt.errors import SettingsError
 from pbt.population.schedule import Pieces, check_steps, values_at
 from pbt.schedules.constant import PiecewiseConstant, not_negative
 from pbt.space.names import flat
-from pbt.space.numbers import plain, whole
+from pbt.space.numbers import number, plain, whole
 from pbt.space.space import Values
 from pbt.space.values import checked
 
@@ -31,6 +31,10 @@ class Origin(NamedTuple):
     step: int
     score: float | None
     maximize: bool
+
+    def plain(self) -> dict[str, Any]:
+        """Its fields as JSON can say them."""
+        return {**self._asdict(), "score": None if self.score is None else number(self.score)}
 
 
 class Schedule:

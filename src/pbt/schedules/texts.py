@@ -9,7 +9,6 @@ from collections.abc import Callable
 import msgspec
 
 from pbt.errors import SettingsError
-from pbt.population.entries import number
 from pbt.schedules.schedule import Origin, Schedule
 from pbt.space.values import Value
 
@@ -48,10 +47,7 @@ def toml(schedule: Schedule) -> str:
 
 def as_json(schedule: Schedule) -> str:
     """As JSON: an object with ``origin`` and ``schedule``, the list of pieces, a line each."""
-    origin = None
-    if schedule.origin is not None:
-        score = schedule.origin.score
-        origin = {**schedule.origin._asdict(), "score": None if score is None else number(score)}
+    origin = None if schedule.origin is None else schedule.origin.plain()
     pieces = (_json({"step": step, "hyperparameters": values}) for step, values in schedule)
     return f'{{"origin": {_json(origin)},\n "schedule": [\n  ' + ",\n  ".join(pieces) + "\n]}\n"
 

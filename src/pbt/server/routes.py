@@ -12,7 +12,7 @@ from pbt.population.recorded import Settings
 from pbt.settings import Wanted
 from pbt.views.asked import IDS, SORTS, WIDEST
 from pbt.views.columns import MEDIA
-from pbt.views.shapes import Changes, Line, MemberDecisions, MembersPage, Memory, Pieces, Reason, Summary
+from pbt.views.shapes import Changes, Line, MemberDecisions, MembersPage, Memory, Pieces, Reason, Replayed, Summary
 from pbt.views.signs import Health
 from pbt.wire.addresses import API, POPULATIONS, SESSION
 from pbt.wire.messages import Holder, Join, Nothing, OneTimeCode, PopulationFolder, Save, SignedIn, SignIn, Tell
@@ -159,6 +159,7 @@ ROUTES = (
     _view("memory", "What its strategy shows of its memory.", Memory),
     _view("changes", "What was changed from outside, by whom and why; what is paused and pinned.", Changes),
     _view("decisions", "All decisions on a member.", MemberDecisions, Query("member", "its id", True, high=2**53)),
+    _view("replay", "How the runs of a replay compare with where their schedule was found.", Replayed),
     _view(
         "schedule", "Hyperparameters along a lineage.", Pieces,
         Query("member", "its id, or best", pattern=r"best|[0-9]{1,16}"),

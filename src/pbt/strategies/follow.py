@@ -22,7 +22,7 @@ from pbt.space.space import Space, Values
 from pbt.space.values import Value
 from pbt.strategies.strategy import Memory, Strategy, Wrapper
 
-NOTE = "as scheduled"
+NOTE, ENDS = "as scheduled", "the schedule ends here"
 
 
 class Follow(Wrapper, frozen=True, dict=True):
@@ -32,12 +32,16 @@ class Follow(Wrapper, frozen=True, dict=True):
         schedule: a `pbt.Schedule`, or (from step, hyperparameters) pairs, steps ascending, the first from step 0.
             Hyperparameters that it does not name are drawn at birth, and stay.
         followers: how many members follow it, the first by id; None: all.
+        until: step at which followers that have kept their own weights are stopped; None: they are trained to the end.
+        origin: where the schedule was found, for those who compare: the fields of `pbt.Schedule.origin`.
         then: the strategy that decides who exploits whom, as ``strategy=`` takes it; by default PBT, without any
             exploits where all follow.
     """
 
     schedule: tuple[tuple[int, dict[str, Value]], ...]
     followers: int | None = None
+    until: int | None = None
+    origin: dict[str, Value] | None = None
     then: str | dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
@@ -51,6 +55,8 @@ class Follow(Wrapper, frozen=True, dict=True):
         check_steps(self.schedule)
         if self.followers is not None and self.followers < 1:
             raise SettingsError(f"followers is {self.followers}: at least 1, or leave it out for all members")
+        if self.until is not None and self.until < 1:
+            raise SettingsError(f"until is {self.until}: a step, 1 or more, or leave it out to train to the end")
 
     @cached_property
     def inner(self) -> Strategy:
@@ -79,8 +85,10 @@ class Follow(Wrapper, frozen=True, dict=True):
         if decision.stop or not self._follows(m) or not (m.unborn or decision.start == "on"):
             return decision
         step = 0 if m.unborn else m.step
+        if self.until is not None and step >= self.until:
+            return Decision(m.id, m.ready, stop=True, why=replace(decision.why, note=ENDS))
         values = self._scheduled(population.settings.space, decision.hyperparameters or m.hyperparameters or {}, step)
-        changes = [at for at, _ in self.schedule if step < at < decision.ready]
+        changes = [at for at in (*(at for at, _ in self.schedule), self.until) if at is not None and step < at]
         return replace(
             decision, ready=min([decision.ready, *changes]),
             hyperparameters=values if values != m.hyperparameters else None, why=replace(decision.why, note=NOTE),

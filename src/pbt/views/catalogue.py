@@ -9,6 +9,7 @@ import msgspec
 
 from pbt.errors import NotFound
 from pbt.schedules.found import of_best, of_member
+from pbt.schedules.replay import replay_of
 from pbt.schedules.texts import texts
 from pbt.views.asked import Asked
 from pbt.views.clades import clades
@@ -23,7 +24,7 @@ from pbt.views.overview import summary
 from pbt.views.raster import raster
 from pbt.views.reason import decisions, reason
 from pbt.views.series import series
-from pbt.views.shapes import Changes, Pieces
+from pbt.views.shapes import Changes, Pieces, Replayed
 from pbt.views.tree import tree
 
 JSON = "application/json"
@@ -49,6 +50,12 @@ def pieces(of: str, followed: Followed, asked: Asked) -> Pieces:
     return Pieces(followed.entry, member, [[step, values] for step, values in found or ()], said)
 
 
+def replayed(followed: Followed, asked: Asked) -> Replayed:
+    """Where the population is a replay, how it compares with where its schedule was found."""
+    found = replay_of(followed.population, followed.lineage)
+    return Replayed(followed.entry) if found is None else Replayed(followed.entry, **found.json())
+
+
 def changes(followed: Followed, asked: Asked) -> Changes:
     """What was changed from outside, and what is paused and pinned."""
     p = followed.population
@@ -62,6 +69,7 @@ _VIEWS: dict[str, Callable[[Followed, Asked], Any]] = {
     "members": members,
     "reason": reason,
     "decisions": decisions,
+    "replay": replayed,
     "changes": changes,
     "tree": tree,
     "clades": clades,

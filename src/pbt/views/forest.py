@@ -9,7 +9,13 @@ from typing import NamedTuple
 
 from pbt.population.lineage import Lineage, Segment
 from pbt.population.population import Population
-from pbt.views.bins import Window, np
+from pbt.views.bins import Window
+
+try:
+    import numpy as np
+except ImportError:  # an installation without the extra "page"
+    np = None  # type: ignore[assignment]
+PLAIN = np is None
 
 
 class Forest:
@@ -57,7 +63,7 @@ class Spans(NamedTuple):
 
 
 def presence(
-    window: Window, spans: Spans, groups: Sequence[int] | None = None, n: int = 1, plain: bool = False
+    window: Window, spans: Spans, groups: Sequence[int] | None = None, n: int = 1, plain: bool = PLAIN
 ) -> list[list[int]]:
     """How many spans of each group from 0 to `n` - 1 hold the middle of each bin.
 
@@ -65,7 +71,7 @@ def presence(
         groups: of each span; None: all are of the first.
         plain: without NumPy even where that is installed.
     """
-    if np is None or plain:
+    if plain:
         return _plainly(window, spans, groups, n)
     begin, size, bins = window.centres[0], window.size, window.n
     first, last = np.array(spans.first, dtype=np.float64), np.array(spans.last, dtype=np.float64)

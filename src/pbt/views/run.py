@@ -21,6 +21,8 @@ from pbt.population.member import MemberState
 from pbt.population.population import Population
 from pbt.population.recorded import Settings
 from pbt.schedules.found import of_best, of_member
+from pbt.schedules.replay import Replay
+from pbt.schedules.replays import replays_of
 from pbt.schedules.schedule import Schedule
 from pbt.space.numbers import real
 from pbt.space.space import Values
@@ -142,6 +144,11 @@ class Run:
         if found is None:
             raise PBTError(f"member {member} has no hyperparameters yet: they are still to be computed")
         return found
+
+    @property
+    def replays(self) -> list[Replay]:
+        """The replays that lie beside it, in the order in which they were begun, as they stand now."""
+        return [kept.replay for kept in replays_of(self.where)]
 
     def configurations(self, most: int) -> list[Values]:
         """The best hyperparameters, those of the best first, as ``initial=`` of another population takes them.

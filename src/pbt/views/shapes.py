@@ -215,6 +215,7 @@ class ChangeLine(msgspec.Struct, frozen=True):
 
     Attributes:
         what: in a sentence.
+        member: the one that was decided on; None: none, or several.
         undo: the change that takes it back; None: it can not be.
     """
 
@@ -223,6 +224,7 @@ class ChangeLine(msgspec.Struct, frozen=True):
     by: str
     why: str
     what: str
+    member: int | None
     undo: Change | None
 
 
@@ -246,6 +248,19 @@ class Pieces(msgspec.Struct, frozen=True):
     member: int | None
     pieces: list[list[int | dict[str, Any]]]
     texts: dict[str, str] | None = None
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """What the replays of a schedule tell: see ``Replay`` in docs/home.md. `origin` is None: it is no replay."""
+
+    entry: int
+    origin: dict[str, Any] | None = None
+    scores: list[Number | None] = []
+    mean: Number | None = None
+    spread: Number | None = None
+    gap: Number | None = None
+    reached: int = 0
+    sentence: str = ""
 
 
 class Memory(msgspec.Struct, frozen=True):

@@ -29,6 +29,7 @@ export interface ChangeLine {
   by: string;
   why: string;
   what: string;
+  member: number | null;
   undo: Change | null;
 }
 

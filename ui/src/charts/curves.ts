@@ -97,34 +97,42 @@ export function drawBand(
   pen.fill(fill);
 }
 
+/** Pixels between two exploits of a line, below which their marks are drawn smaller. */
+const CROWDED = 26;
+
 /** ▽ where weights were given up, ○ where the new ones came from, and a dotted line between. */
 export function drawExploits(pen: Pen, exploits: readonly Exploit[], x: Scale, y: Scale, color: string, paper: string) {
-  for (const exploit of exploits) {
+  const shown = exploits.filter(
+    ({ step, endStep }) => Math.max(step, endStep) >= x.low && Math.min(step, endStep) <= x.high,
+  );
+  const size = (x.of(x.high) - x.of(x.low)) / Math.max(1, shown.length) < CROWDED ? 0.6 : 1;
+  for (const exploit of shown) {
     if (!Number.isFinite(exploit.endScore) || !Number.isFinite(exploit.score)) continue;
     pen.begin();
     pen.move(x.of(exploit.endStep), y.of(exploit.endScore));
     pen.line(x.of(exploit.step), y.of(exploit.score));
-    pen.stroke({ color, dash: [1.5, 3], width: 1.25 });
+    pen.stroke({ color, dash: [1.5, 3], width: 1.25 * size });
   }
-  for (const exploit of exploits) {
-    const [left, top] = [x.of(exploit.endStep), y.of(exploit.endScore)];
-    if (Number.isFinite(top)) {
-      pen.begin();
-      pen.move(left - 4, top - 3);
-      pen.line(left + 4, top - 3);
-      pen.line(left, top + 4);
-      pen.line(left - 4, top - 3);
-      pen.line(left + 4, top - 3);
-      pen.fill({ color: paper });
-      pen.stroke({ color, width: 1.4 });
-    }
-    if (Number.isFinite(exploit.score)) {
-      pen.begin();
-      pen.circle(x.of(exploit.step), y.of(exploit.score), 3.2);
-      pen.fill({ color: paper });
-      pen.stroke({ color, width: 1.4 });
-    }
+  for (const exploit of shown) {
+    drawEnd(pen, x.of(exploit.endStep), y.of(exploit.endScore), size);
+    pen.fill({ color: paper });
+    pen.stroke({ color, width: 1.4 * size });
+    if (!Number.isFinite(exploit.score)) continue;
+    pen.begin();
+    pen.circle(x.of(exploit.step), y.of(exploit.score), 3.2 * size);
+    pen.fill({ color: paper });
+    pen.stroke({ color, width: 1.4 * size });
   }
+}
+
+function drawEnd(pen: Pen, left: number, top: number, size: number): void {
+  pen.begin();
+  if (!Number.isFinite(top)) return;
+  pen.move(left - 4 * size, top - 3 * size);
+  pen.line(left + 4 * size, top - 3 * size);
+  pen.line(left, top + 4 * size);
+  pen.line(left - 4 * size, top - 3 * size);
+  pen.line(left + 4 * size, top - 3 * size);
 }
 
 /** × at an edge, where something is not finite. */

@@ -56,7 +56,13 @@ function Row({ row }: { row: ChangeLine }) {
     <li>
       <span class="n soft">{count(row.entry)}</span>
       <div>
-        <p>{shortened(row.what, 400)}</p>
+        <p>
+          {row.member === null ? (
+            shortened(row.what, 400)
+          ) : (
+            <Link to={{ query: { why: `${row.entry}.${row.member}` } }}>{shortened(row.what, 400)}</Link>
+          )}
+        </p>
         <p class="soft">
           <strong>{row.by ? shortened(row.by, 80) : "nobody named"}</strong>
           {row.why && `: ${shortened(row.why, 400)}`}
