@@ -133,7 +133,9 @@ def moved(population: Population, shown: dict[str, Any], now: dict[str, Any]) ->
         return f"the bounds of {name} are {_number(low)} and {_number(high)} by now"
     if "steps" in now:
         return f"each member is to do {now['steps']:,} steps by now"
-    return "somebody has paused or resumed one of these members since"
+    if "paused" in now:
+        return "somebody has paused or resumed one of these members since"
+    return "what it depends on has changed since"
 
 
 def _name(population: Population, m: MemberState) -> str:
