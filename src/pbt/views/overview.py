@@ -97,6 +97,7 @@ def summary(name: str, followed: Followed, asked: Asked, strategies: frozenset[s
         None if ancestor is None else Ancestor(ancestor[0].member, ancestor[1]),
         followed.first, followed.last, _described(p, strategies),
         [Warned(note.what, note.do) for note, _ in zip(notes_on(p), range(_WARNINGS), strict=False)],
+        sum(m.paused and not m.done for m in p.members),
     )  # fmt: skip
 
 

@@ -98,6 +98,7 @@ class Summary(msgspec.Struct, frozen=True):
     Attributes:
         living: members that are neither done nor absent.
         waiting: members that wait for others, or for their hyperparameters.
+        paused: members that somebody has paused, and that are not done.
         furthest: the furthest step that was ever reported.
         describe: what its strategy does, in a sentence.
     """
@@ -121,6 +122,7 @@ class Summary(msgspec.Struct, frozen=True):
     last: float | None = None
     describe: str = ""
     warnings: list[Warned] = []
+    paused: int = 0
 
 
 class MemberRow(msgspec.Struct, frozen=True):
@@ -213,6 +215,7 @@ class ChangeLine(msgspec.Struct, frozen=True):
 
     Attributes:
         what: in a sentence.
+        member: the one that was decided on; None: none, or several.
         undo: the change that takes it back; None: it can not be.
     """
 
@@ -221,6 +224,7 @@ class ChangeLine(msgspec.Struct, frozen=True):
     by: str
     why: str
     what: str
+    member: int | None
     undo: Change | None
 
 

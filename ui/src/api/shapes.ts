@@ -64,6 +64,7 @@ export interface Summary {
   members: number;
   living: number;
   waiting: number;
+  paused: number;
   done: number;
   failed: number;
   reports: number;
