@@ -36,6 +36,8 @@ page: ui/node_modules/.package-lock.json
 	npm --prefix ui run build
 
 ui/node_modules/.package-lock.json: ui/package.json ui/package-lock.json
+	@node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' \
+		2>/dev/null || { echo "The page is built with Node 20.19 or newer, with npm: install it, then make page again."; exit 1; }
 	npm --prefix ui ci
 	@touch $@
 
@@ -48,6 +50,7 @@ bench: .venv/.dev
 	$(BIN)/python bench/shared.py
 	$(BIN)/python -m bench.strategies --seeds 8
 	$(BIN)/python bench/pages.py
+	$(BIN)/python -m bench.family
 
 chaos: .venv/.dev
 	$(BIN)/python -m tests.chaos --seeds 20 --kills 20

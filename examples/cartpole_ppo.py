@@ -35,7 +35,7 @@ class Agent(nn.Module):
 
 
 class Environments:
-    """Several environments, stepped together; the returns of episodes that ended are kept."""
+    """Several environments, stepped together; the returns of episodes that ended are kept until they are asked for."""
 
     def __init__(self, seed):
         self.envs = gymnasium.make_vec("CartPole-v1", ENVS, vectorization_mode="sync")
@@ -49,6 +49,11 @@ class Environments:
         self.ended += self.running[over].tolist()
         self.running[over] = 0
         return reward, over
+
+    def mean_return(self):
+        returns = self.ended or self.running.tolist()  # none has ended where a worker is interrupted at once
+        self.ended = []
+        return sum(returns) / len(returns)
 
 
 def rollout(agent, environments):
@@ -95,7 +100,7 @@ def update(agent, optimizer, environments, member):
 
 def train():
     torch.set_num_threads(1)
-    for member in pbt.turns(space=SPACE, members=16, steps=80, interval=2, maximize=True):
+    for member in pbt.turns(space=SPACE, members=16, steps=80, interval=4, maximize=True):
         torch.manual_seed(member.seed)
         agent, environments = Agent(), Environments(member.seed)
         optimizer = torch.optim.Adam(agent.parameters())
@@ -108,10 +113,11 @@ def train():
         def save(folder):
             torch.save({"agent": agent.state_dict(), "optimizer": optimizer.state_dict()}, folder / "state.pt")
 
-        for _ in member.steps():
+        for step in member.steps():
             update(agent, optimizer, environments, member)
-            returns = environments.ended[-20:] or [0.0]
-            member.report(sum(returns) / len(returns), save=save, used={"lr": optimizer.param_groups[0]["lr"]})
+            if member.due(step):  # after 4 × 128 steps of episodes of 500 at most: some have ended in each environment
+                score = environments.mean_return()
+                member.report(score, save=save, used={"lr": optimizer.param_groups[0]["lr"]})
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from pbt.population.entries import Leased
 from tests.support.checks import entries
 from tests.support.population import Script
 from tests.support.scripts import ROOT, environment, status, write
+from tests.support.worlds import FolderWorld
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.S | re.M)
@@ -40,6 +41,8 @@ COMMANDS = {
 NOT_RUN = {
     "make demo": "installs packages; the demo itself runs in test_examples.py",
     "pip install .": "installs packages",
+    "pbt ui runs/digits": "see tests/page/test_live.py",
+    "pbt ui runs/big": "see test_ui.py",
     "pbt explain runs/big": "see test_explain.py",
     "pbt watch runs/big": "see home/test_terminal.py",
     "pbt watch runs/first --show lr": "see home/test_terminal.py",
@@ -54,6 +57,7 @@ NOT_RUN = {
     "pbt track runs/first --to tensorboard://tb": "see home/test_trackers.py",
     "pbt compare runs/first runs/second": "see home/test_terminal.py",
     "pbt plot runs/big": "see test_pictures.py",
+    "pbt plot runs/big --family": "see test_pictures.py",
     "pbt run --warm-start runs/old --members 8 --steps 200 runs/new -- python train.py": "see test_warm_start.py",
     "pbt fetch runs/big --to best": "see test_fetch.py",
     "pip install 'pbtrain[objects]'": "installs packages",
@@ -269,6 +273,33 @@ def test_the_readmes_schedule_is_taken_home_and_replayed(tmp_path: Path, command
     assert pbt.Schedule.load(tmp_path / "first.toml") == best.schedule
     assert "SCHEDULE = [" in ended(shell(python, tmp_path))
     assert "replay gap" in ended(shell(replay.replace("--seeds 5", "--seeds 2"), tmp_path))
+
+
+@pytest.mark.slow
+@runs(
+    'pbt steer runs/digits set 3 lr=0.001 --why "diverges since step 900"',
+    "pbt steer runs/digits pause 3 7",
+    "pbt steer runs/digits resume",
+    "pbt steer runs/digits clone 0 --into 7 --explore",
+    "pbt steer runs/digits pin best",
+    'pbt fork runs/digits best --into 5 --set lr=0.01 --why "a higher rate from the best"',
+    "pbt steer runs/digits bound lr --high 0.1",
+    "pbt steer runs/digits steps 400",
+    "pbt steer runs/digits stop 6",
+    "pbt steer runs/digits revive 6",
+    'pbt steer runs/one set 0 lr=0.01 --why "too slow" --yes',
+    "pbt steer runs/one undo 4 --yes",
+)
+def test_a_population_is_steered(tmp_path: Path, commands: tuple[str, ...]) -> None:
+    for name, members in (("digits", 8), ("one", 1)):
+        world = FolderWorld(tmp_path)
+        Script(world, members=members).round(*([0.1] * members))
+        world.close()
+        (tmp_path / "runs").mkdir(exist_ok=True)
+        world.folder.rename(tmp_path / "runs" / name)
+    for command in commands:
+        said = ended(shell(command if "--yes" in command else f"{command} --yes", tmp_path))
+        assert "recorded as entry" in said
 
 
 def test_every_command_is_run_or_there_is_a_reason() -> None:

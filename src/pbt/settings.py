@@ -206,16 +206,16 @@ def compare(settings: Settings, asked: Wanted, where: str = "this population", l
     Settings that a command line decided are not compared with the script's: see `unused`.
 
     Args:
-        launching: a command line asks, at its start. Its workers say the same later on, when another launcher
-            may have raised the steps.
+        launching: a command line asks, at its start. Its workers say the same later on, when somebody may have
+            raised the steps or moved bounds.
 
     Raises:
         SettingsError: naming the first field that differs, both values, and how to start anew.
     """
     commanded = asked.overrides or ()
     ignored = settings.overridden - {*commanded}
-    if not launching and "steps" in commanded:
-        ignored |= {"steps"}
+    if not launching:
+        ignored |= {*commanded} & {"steps"} | {*commanded} & {"space", "initial"} & settings.overridden
     for name, have, want in _differences(settings, asked):
         if _decides(name) not in ignored:
             _differ(name, have, want, where)
@@ -248,7 +248,8 @@ def _differences(settings: Settings, asked: Wanted) -> Iterator[tuple[str, Any, 
         if name == "strategy":
             want = record(want)
         if name == "initial":
-            want = tuple(settings.space.check(values, f"initial[{i}]") for i, values in enumerate(want))
+            space = settings.space if asked.space is None else Space.of(asked.space)
+            want = tuple(space.check(values, f"initial[{i}]") for i, values in enumerate(want))
         if have != want and not (name == "checkpoints" and same_place(have, want)):
             yield name, have, want
 

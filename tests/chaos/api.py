@@ -38,6 +38,7 @@ import pbt
 import pbt.server.served
 import pbt.server.signing
 from pbt.client.remote import Remote
+from pbt.population.changes import KINDS
 from pbt.population.member import MemberState
 from pbt.settings import wanted
 from pbt.wire.addresses import SESSION
@@ -130,7 +131,7 @@ def attack(world: ServerWorld, requests: int, seed: int | None = None, only: tup
 
 def _weight(operation: Any) -> int:
     """Where more can be said, more is."""
-    return 4 if operation.path.endswith(("/report", "/tell", "/join", "/create")) else 1
+    return 4 if operation.path.endswith(("/report", "/tell", "/join", "/create", "/steer")) else 1
 
 
 def _attack(
@@ -210,7 +211,7 @@ def _inside(said: Any) -> list[Any]:
     if "settings" in said and said["settings"] is not None:
         said["settings"] = None
     decisions = said.get("decisions")
-    return [said.get("event"), *(decisions if isinstance(decisions, list) else [])]
+    return [said.get("event"), said.get("change"), *(decisions if isinstance(decisions, list) else [])]
 
 
 def _fit(said: dict[str, Any], m: MemberState, data: st.DataObject) -> None:
@@ -225,6 +226,15 @@ def _fit(said: dict[str, Any], m: MemberState, data: st.DataObject) -> None:
         "change": data.draw(st.sampled_from([{"steps": 200}, {"again": [m.id]}, {"set": [m.id]}, {}])),
         "parents": [] if m.checkpoint is None else [msgspec.to_builtins(m.checkpoint)],
     }  # fmt: skip
+    if "change" in said and "kind" not in said:
+        said.update({"by": "a test", "why": "", "seen": None, "nonce": str(data.draw(st.integers(0, 999)))})
+        return
+    if "kind" in said and "event" not in said and said["kind"] in KINDS:
+        some = "best" if m.checkpoint is None else m.checkpoint.id
+        fits = {
+            "member": m.id, "parent": data.draw(st.integers(0, 3)), "members": [m.id], "checkpoint": some,
+            "values": {"lr": data.draw(st.floats(1e-4, 1.0))}, "name": "lr", "steps": 200,
+        }  # fmt: skip
     for field in said.keys() & fits.keys():
         said[field] = fits[field]
     if "seq" in said:

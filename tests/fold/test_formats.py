@@ -65,7 +65,7 @@ def test_a_cure_that_an_earlier_rule_did_not_decide_ends_with_a_checkpoint() -> 
 
 
 def test_there_is_one_of_each_kind() -> None:
-    assert {p.name for p in OLD} == {"asynchronous", "barrier", "original", "files"}
+    assert {p.name for p in OLD} == {"asynchronous", "barrier", "original", "files", "steered"}
 
 
 numbers = st.one_of(st.floats(), st.integers(-(2**53), 2**53)).map(number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import suppress
 from typing import Any
 
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ import pbt
 from pbt.coordinator.coordinator import Coordinator
 from pbt.journals.memory import MemoryJournal
 from pbt.liveness.liveness import SameProcess
+from pbt.population.changes import Assign, Bound, Fork, Pause, Pin, Resume, Steer, Unpin
 from pbt.population.entries import Entry, Leased, Lost, Released, Steered, decode, encode
 from pbt.population.fold import apply, apply_all, decided, happened, refold
 from pbt.population.lineage import Lineage
@@ -32,17 +34,34 @@ moves = st.one_of(
     st.tuples(st.just("lose"), st.integers(0, N - 1)),
     st.tuples(st.just("finish"), st.integers(0, N - 1)),
     st.tuples(st.just("more"), st.integers(0, N - 1)),
+    st.tuples(st.sampled_from(["pause", "resume", "pin", "unpin", "bound", "fork", "set"]), st.integers(0, N - 1)),
 )
+
+
+BY_HAND: dict[str, Any] = {
+    "pause": lambda member: Pause((member,)),
+    "resume": lambda member: Resume((member,)),
+    "pin": lambda member: Pin(str(member)),
+    "unpin": lambda member: Unpin(f"{member}/1-{member + 1}"),
+    "bound": lambda member: Bound("lr", 10.0 ** (-member - 1), 1.0),
+    "fork": lambda member: Fork("best", member, {"lr": 1.0}),
+    "set": lambda member: Assign((member,), {"lr": 0.75}),
+}
 
 
 def play(script: Script, alive: Dying, move: tuple[Any, ...]) -> None:
     kind, member = move[0], move[1]
+    if kind in BY_HAND:
+        with suppress(pbt.errors.Conflict, pbt.Invalid):
+            script.coordinator.steer(Steer(BY_HAND[kind](member), nonce=str(script.coordinator.population.count)))
     m = script.coordinator.population.members[member]
     over = m.done or (script.coordinator.population.finished and kind not in ("give back", "lose"))
     if over and kind != "more":
         return
     mine = m.lease is not None and not m.lease.ended and not alive.dead(member, m.lease)
     if kind == "report" and not m.waits:
+        if not mine and member in script.coordinator.population.paused:
+            return
         if not mine:
             script.join(member)
             m = script.coordinator.population.members[member]
@@ -85,11 +104,12 @@ def counted_afresh(p: Population) -> None:
                 lent[c.id] = lent.get(c.id, 0) + 1
     assert p.borrowed == borrowed
     referenced = p.referenced()
-    assert len(referenced) <= 2 * N + 1
+    assert len(referenced) <= 2 * N + 1 + len(p.pins)
+    assert {pin.id for pin in p.pins} <= {i for m in p.members for i in p.kept(m.id)}
     assert {i for m in p.members for i in p.kept(m.id)} <= referenced
     for m in p.members:
         assert not referenced.intersection(m.drop)
-        if m.hyperparameters is not None:
+        if m.hyperparameters is not None and "space" not in p.settings.overridden:
             assert m.hyperparameters in p.settings.space
     if p.best is not None:
         assert key_of(p.best.score, p.settings.maximize) < math.inf

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from pbt.coordinator.snapshot import dump
 from pbt.coordinator.transition import fold_all
 from pbt.journals.journal import Journal
 from pbt.opening import folder as folders
+from pbt.population.changes import Assign, Bound, Clone, Fork, Pause, Pin, Resume, Revive, Steer, Steps, Stop, Unpin
 from pbt.population.entries import Absent, Decision, Lost, Released, Steered, Why
 from pbt.strategies.registry import build
 from tests.deferring import Deferring
@@ -57,6 +59,24 @@ def asynchronous(**more: Any) -> Script:
     return s
 
 
+def steered() -> Script:
+    """What people change: a pause, values, a fork of a pinned checkpoint, bounds, an end and another beginning."""
+    s = Script(members=4, steps=12, interval=2, seed=11, space={"lr": pbt.Float(1e-4, 1.0, log=True)})
+    asked = iter(
+        (Pause((0,)), Assign((1,), {"lr": 0.5}), Pin("3"), Bound("lr", high=0.25), Resume((0,)), Stop((1,)),
+         Fork("3/1-1", 2, {"lr": 0.125}), Revive((1,)), Steps(20), Clone(3, 0, explore=True), Unpin("3/1-1"))
+    )  # fmt: skip
+    for step in range(1, 6):
+        for member in range(4):
+            if not s.coordinator.population.members[member].waits:
+                s.report(member, member + step / 10)
+        for n, change in enumerate(islice(asked, 3)):
+            s.coordinator.steer(Steer(change, "Ada (page)", f"turn {step}", f"{step}.{n}"))
+        for member in s.answers:
+            s.answers[member] = s.coordinator.stand(member, 1)
+    return s
+
+
 def barrier() -> Script:
     """Rounds that owe their hyperparameters, and one that goes on without an absent member."""
     s = Script(members=4, steps=20, synchronous=True, strategy=Deferring(), seed=5)
@@ -89,7 +109,7 @@ def original() -> Script:
     return s
 
 
-HISTORIES = {"asynchronous": asynchronous, "barrier": barrier, "original": original}
+HISTORIES = {"asynchronous": asynchronous, "barrier": barrier, "original": original, "steered": steered}
 
 
 def population_of(journal: Journal) -> bytes:

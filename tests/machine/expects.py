@@ -10,6 +10,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from pbt.errors import Conflict, Invalid, LeaseLost, NobodyFree, PBTError, UnknownMember
+from pbt.population import changes
+from pbt.population.changes import Steer
 from pbt.population.entries import (
     Absent,
     Decision,
@@ -91,11 +93,13 @@ def _to_repeat(model: Model, gone: Gone, m: Member, r: Report) -> Refused | Rele
 
 
 def _giving_way(model: Model, gone: Gone, m: Member, r: Report) -> Released | None:
-    """A turn that waits at a barrier, while a member that the round lacks could be trained."""
+    """A turn that waits while it could train another: one that a round lacks, or any, where its own is paused."""
     assert m.lease is not None and model.settings is not None
     mine = m.lease.number == r.lease and not m.lease.ended
-    if not (mine and m.lease.turn and model.settings.synchronous and m in model.due()):
+    if not (mine and m.lease.turn and m in model.due()) or model.finished():
         return None
+    if not model.settings.synchronous:
+        return Released(m.id, r.lease) if m.id in model.paused and model.available(gone) else None
     lacks = any(o in model.living() for o in model.available(gone))
     return Released(m.id, r.lease) if lacks else None
 
@@ -149,7 +153,7 @@ def to_told(model: Model, event: Any, decisions: Sequence[Decision] = ()) -> Exp
         return [Absent(still)] if still else []
     if isinstance(event, Steered):
         stale = any(d.decided != model.members[d.member].decisions for d in decisions)
-        return [] if stale or model.steered == event.nonce else [event]
+        return [] if stale or event.nonce in model.steered else [event]
     assert isinstance(event, Released | Lost)
     m = model.members[event.member]
     if m.lease is None or m.lease.number != event.lease or m.lease.ended:
@@ -157,6 +161,49 @@ def to_told(model: Model, event: Any, decisions: Sequence[Decision] = ()) -> Exp
     if isinstance(event, Lost) and (m.checkpoint is None or m.checkpoint.id != event.checkpoint or m.broken):
         return []
     return [event]
+
+
+def to_steered(model: Model, asked: Steer) -> Expected:
+    """The entry of a change, or that it can not be made now."""
+    change = asked.change
+    if asked.nonce in model.steered:
+        return []
+    entry: dict[str, Any] | None = None
+    if isinstance(change, changes.Pause) and not model.goal_reached:
+        trained = [m.id for m in model.members if m.id in change.members and not model.done(m)]
+        entry = {"pause": sorted({*trained} - model.paused)}
+    elif isinstance(change, changes.Resume):
+        entry = {"resume": sorted(model.paused & ({*change.members} or model.paused))}
+    elif isinstance(change, changes.Pin):
+        entry = {"pin": sorted({change.checkpoint} - {pin.id for pin in model.pins})}
+    elif isinstance(change, changes.Unpin):
+        entry = {"unpin": [change.checkpoint]}
+    elif isinstance(change, changes.Bound):
+        assert model.settings is not None
+        lr: Any = model.settings.space["lr"]
+        entry = {"bound": {} if (change.low, change.high) == (lr.min, lr.max) else {"lr": [change.low, change.high]}}
+    elif isinstance(change, changes.Assign) and _can_be_set(model, change):
+        entry = {"set": list(change.members)}
+    if entry is None or not next(iter(entry.values())):
+        return Refused(Conflict)
+    return [Steered(entry, asked.by)]
+
+
+def _can_be_set(model: Model, change: changes.Assign) -> bool:
+    m = model.members[change.members[0]]
+    known = m.hyperparameters
+    return not (model.done(m) or model.goal_reached) and known is not None and known["lr"] != change.values["lr"]
+
+
+def assigned(model: Model, change: Any, by: str) -> tuple[Decision, ...]:
+    """The decision by which values are set."""
+    if not isinstance(change, changes.Assign) or not _can_be_set(model, change):
+        return ()
+    assert model.settings is not None
+    m = model.members[change.members[0]]
+    values = model.settings.space.clip({**(m.hyperparameters or {}), **change.values})
+    why = Why(note=f"by {by}", operations=dict.fromkeys(change.values, "by hand"))
+    return (Decision(m.id, m.ready, hyperparameters=values, why=why, decided=m.decisions),)
 
 
 def _can_be_missed(model: Model, id: int, number: int) -> bool:
@@ -247,6 +294,8 @@ def population(model: Model) -> dict[str, Any]:
         "keep": {m.id: model.keep(m) for m in model.members},
         "reached": model.goal_reached,
         "living": len(model.living()),
+        "paused": sorted(model.paused),
+        "pins": model.pins,
         "undone": sum(not model.done(m) for m in model.members),
     }
 

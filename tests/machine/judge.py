@@ -34,7 +34,7 @@ def take(model: Model, entry: Entry, strategy: pbt.PBT, by_hand: Sequence[Decisi
 
 def _stops_first(model: Model, decisions: list[Decision]) -> list[Decision]:
     """Who has failed is stopped, barrier or not; the others are decided on without it."""
-    failed = {m.id for m in model.due() if m.cure and m.losses >= FAILED_AFTER}
+    failed = {m.id for m in model.due() if m.cure and m.losses >= FAILED_AFTER and m.id not in model.paused}
     stops = [d for d in decisions if d.stop]
     assert {d.member for d in stops} == failed, f"stopped {[d.member for d in stops]}, failed are {failed}"
     model.decide(stops)
@@ -44,7 +44,7 @@ def _stops_first(model: Model, decisions: list[Decision]) -> list[Decision]:
 def _whose_turn(model: Model) -> list[Member]:
     """Everybody who is due; with a barrier, births alone until every living member is due; at the end, nobody."""
     assert model.settings is not None
-    due = [] if model.finished() else model.due()
+    due = [] if model.finished() else [m for m in model.due() if m.id not in model.paused or not m.born]
     if not model.settings.synchronous:
         return due
     complete = all(m in due for m in model.living())

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pbt
 from pbt.population.entries import (
     Absent,
     Checkpoint,
@@ -123,7 +124,9 @@ class Model:
         self.lost: set[str] = set()
         self.best: Checkpoint | None = None
         self.goal_reached = False
-        self.steered = ""
+        self.steered: list[str] = []
+        self.paused: set[int] = set()
+        self.pins: list[Checkpoint] = []
         self.cured: list[int] = []  # by the last entry
         self.untold: list[tuple[set[str], tuple[int, ...], bool]] = []  # dropped; by one of these; must it be?
 
@@ -175,7 +178,7 @@ class Model:
 
     def referenced(self) -> set[str]:
         ids = {c.id for m in self.members for c in (m.checkpoint, m.before) if c is not None}
-        return ids | ({self.best.id} if self.best is not None else set())
+        return ids | ({self.best.id} if self.best is not None else set()) | {pin.id for pin in self.pins}
 
     def keep(self, m: Member) -> set[str]:
         return {i for i in self.referenced() if owner(i) == m.id}
@@ -188,7 +191,8 @@ class Model:
         """In the order in which they are taken: the unexplained last, furthest behind, standing first, lowest id."""
         if self.goal_reached:
             return []
-        free = [m for m in self.members if not self.done(m) and m not in self.due() and not self.held(m, gone)]
+        idle = [m for m in self.members if not self.done(m) and m not in self.due() and m.id not in self.paused]
+        free = [m for m in idle if not self.held(m, gone)]
         return sorted(free, key=lambda m: (self.unexplained(m), m.saved_step, not self.standing(m), m.id))
 
     def empty_handed(self, m: Member) -> bool:
@@ -250,7 +254,7 @@ class Model:
                 if number == (0 if newest is None else newest.number):
                     self.members[id].absent = True
         elif isinstance(event, Steered):
-            self.steered = event.nonce or self.steered
+            self.steered = [*self.steered, event.nonce][-32:] if event.nonce else self.steered
             self._steered(event.change)
         return speakers
 
@@ -262,6 +266,32 @@ class Model:
             # Nobody but a command line raises them: what a script says of them is not compared any longer.
             overrides = tuple(sorted({"steps", *(self.settings.overrides or ())}))
             self.settings = replace(self.settings, steps=change["steps"], overrides=overrides)
+        self.paused = (self.paused | {*change.get("pause", ())}) - {*change.get("resume", ())}
+        for id in change.get("pin", ()):
+            self.pins.append(next(c for c in self.kept() if c.id == id))
+        self.pins = [pin for pin in self.pins if pin.id not in change.get("unpin", ())]
+        for name, (low, high) in change.get("bound", {}).items():
+            self._bound(name, low, high)
+
+    def kept(self) -> list[Checkpoint]:
+        """Checkpoints that are kept and, as far as anybody knows, can be read."""
+        held = [c for m in self.members for c in (m.checkpoint, m.before) if c is not None and c.id not in self.lost]
+        return held + self.pins + ([self.best] if self.best is not None else [])
+
+    def _bound(self, name: str, low: float, high: float) -> None:
+        """Nothing but exploration knows of them; the first members, should one be born again, are born inside."""
+        from msgspec.structs import replace
+
+        assert self.settings is not None
+        domains = self.settings.space.domains
+        space = pbt.Space({**domains, name: replace(domains[name], min=low, max=high)}, self.settings.space.constraints)
+        initial = tuple(
+            {n: min(max(v, low), high) if n == name else v for n, v in values.items()}  # type: ignore[type-var]
+            for values in self.settings.initial
+        )
+        more = {"space"} | ({"initial"} if initial != self.settings.initial else set())
+        overrides = tuple(sorted({*more, *(self.settings.overrides or ())}))
+        self.settings = replace(self.settings, space=space, initial=initial, overrides=overrides)
 
     def _leased(self, event: Leased) -> None:
         if event.member == len(self.members):
@@ -317,6 +347,7 @@ class Model:
 
     def _lost(self, event: Lost) -> None:
         self.lost.add(event.checkpoint)
+        self.pins = [pin for pin in self.pins if pin.id != event.checkpoint]
         for m in self.members:
             if m.before is not None and m.before.id == event.checkpoint:
                 m.before = None
@@ -346,8 +377,11 @@ class Model:
         for d in decisions:
             m = self.members[d.member]
             failing = m.cure and m.losses >= FAILED_AFTER
+            waits_on = d.decided is not None and d.start == "on" and not d.stop and m in self.due()
             m.decisions += 1
-            m.born, m.ready, m.reached_ready, m.cure = True, d.ready, False, False
+            m.born, m.ready = True, d.ready
+            if not waits_on:
+                m.reached_ready, m.cure = False, False
             if d.start != "on" or d.stop:
                 m.given = m.decisions
             if d.stop:

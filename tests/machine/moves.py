@@ -8,6 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from pbt.coordinator.answer import Answer
+from pbt.population import changes
 from pbt.population.entries import Absent, Checkpoint, Decision, Lost, Released, Report, Steered, Why
 from tests.machine import expects
 from tests.machine.drawing import Draw, Drawing, Worker
@@ -233,10 +234,37 @@ class Moves(Drawing):
             self.nonces.append(f"n{len(self.nonces)}")
             self._tell(Steered({"set": [m.id]}, "a hand", self.nonces[-1]), (decision,))
 
+    def change(self) -> None:
+        """What a person asks for: pauses, pins, bounds, values; now and then what can not be done."""
+        model = self.table.model
+        if not model.members:
+            return
+        ids = tuple({self.choice(model.members).id for _ in range(self.draw.integer(1, 2))})
+        kept = [c.id for c in model.kept()]
+        pins = [pin.id for pin in model.pins]
+        asked: list[Any] = [changes.Pause(ids), changes.Resume(ids), changes.Resume()]
+        asked += [changes.Pin(self.choice(kept))] if kept else []
+        asked += [changes.Unpin(self.choice(pins))] if pins else []
+        asked += [changes.Bound("lr", self.choice((1e-4, 1e-3)), self.choice((0.25, 1.0)))]
+        asked += [changes.Assign(ids[:1], {"lr": self.choice((0.1, 0.2))})]
+        change = self.choice(asked)
+        self.nonces.append(f"n{len(self.nonces)}")
+        steer = changes.Steer(change, "a hand", nonce=self.nonces[-1])
+        by_hand = expects.assigned(model, change, steer.by)
+        for _ in range(2):  # told twice, it is made once
+            self.table.say(
+                self.coordinator(),
+                lambda coordinator: coordinator.steer(steer),
+                lambda: expects.to_steered(model, steer),
+                by_hand=by_hand,
+            )
+
     def _values(self, of: Checkpoint | None) -> dict[str, Any]:
         """By hand; what is never explored stays as in the weights."""
         width = self.draw.integer(1, 64) if of is None else of.hyperparameters["width"]
-        return {"lr": self.choice((0.1, 0.5)), "width": width, "act": self.choice(("a", "b"))}
+        assert self.table.model.settings is not None
+        lr = self.table.model.settings.space["lr"].clip(self.choice((0.1, 0.5)))
+        return {"lr": lr, "width": width, "act": self.choice(("a", "b"))}
 
     # Coordinators
 
@@ -265,6 +293,7 @@ WEIGHTS = {
     "finish": 1,
     "longer": 1,
     "steer": 2,
+    "change": 4,
     "begin_anew": 1,
     "look": 3,
     "stand": 3,

@@ -169,8 +169,9 @@ class Table:
         _same("population", whole(p), expects.population(model))
         for m in p.members:
             assert not p.referenced() & set(m.drop), "to be dropped, and needed"
-            assert m.hyperparameters is None or m.hyperparameters in p.settings.space
-        assert len(p.referenced()) <= 2 * len(p.members) + 1
+            moved = "space" in p.settings.overridden
+            assert m.hyperparameters is None or moved or m.hyperparameters in p.settings.space
+        assert len(p.referenced()) <= 2 * len(p.members) + 1 + len(p.pins)
 
     def _share_drops(self, p: Population) -> None:
         """Of what several members made unreferenced at once, each is told a part, and nothing is forgotten."""
@@ -264,6 +265,8 @@ def whole(p: Population) -> dict[str, Any]:
         "keep": {m.id: set(p.kept(m.id)) for m in p.members},
         "reached": p.reached,
         "living": p.living,
+        "paused": list(p.paused),
+        "pins": list(p.pins),
         "undone": p.undone,
     }
 

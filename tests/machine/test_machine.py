@@ -72,7 +72,7 @@ class Machine(RuleBasedStateMachine):
     def end(self, data: st.DataObject, name: str) -> None:
         self._move(name, data)
 
-    @rule(data=st.data(), name=st.sampled_from(["longer", "steer"]))
+    @rule(data=st.data(), name=st.sampled_from(["longer", "steer", "change", "change"]))
     def steer(self, data: st.DataObject, name: str) -> None:
         self._move(name, data)
 

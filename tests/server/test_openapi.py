@@ -97,6 +97,7 @@ def test_real_answers_and_real_errors_are_as_the_document_says(
         "create": {"members": 3},
         "open": {},
         "tell": {"event": {"kind": "steered", "change": {"steps": 60}}},
+        "steer": {"change": {"kind": "pause", "members": [1]}, "by": "a test", "nonce": "n"},
         "finish": NUMBERS,
         "publish": {"id": "0/1-1", "upload": "0" * 16, "sha256": "0" * 64},
         "drop": {"id": "0/1-9"},
@@ -139,7 +140,7 @@ def test_real_answers_and_real_errors_are_as_the_document_says(
         if name in ("get_session", "delete_session"):
             continue  # whoever asks
         valid(said, {"$ref": "#/components/schemas/Failure"}, failed)
-    assert columns == 3
+    assert columns == 6
 
 
 def fetch(world: ServerWorld, path: str, media: str) -> tuple[int, Any]:

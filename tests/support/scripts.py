@@ -77,7 +77,7 @@ def pbt_run(
     )
 
 
-def status(where: object, cwd: Path) -> dict[str, Any]:
-    found = pbt_run(["status", where, "--json"], cwd)
+def status(where: object, cwd: Path, **env: Any) -> dict[str, Any]:
+    found = pbt_run(["status", where, "--json"], cwd, **env)
     assert found.returncode == 0, found.stderr
     return dict(json.loads(found.stdout))

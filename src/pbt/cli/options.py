@@ -74,7 +74,7 @@ def asked_for(
     """The settings that the options ask for; they win over a script's."""
     named: dict[str, Any] | None = None
     if strategy is not None or parameters:
-        named = {"name": strategy or "pbt", **dict(_parameter(p) for p in parameters)}
+        named = {"name": strategy or "pbt", **dict(assigned(p, "--set") for p in parameters)}
     given |= {"space": None if space is None else read_space(space), "strategy": named}
     if warm_start is not None:
         given |= _warm(warm_start, warm_with, named or {"name": "pbt"}, given["members"])
@@ -97,10 +97,15 @@ def _warm(where: str, what: str, strategy: dict[str, Any], members: int | None) 
     return {"strategy": {"name": "follow", "schedule": run.best.schedule, "followers": 1, "then": strategy}}
 
 
-def _parameter(text: str) -> tuple[str, Any]:
+def assigned(text: str, option: str) -> tuple[str, Any]:
+    """The name and the value in NAME=VALUE; what is no JSON is text.
+
+    Raises:
+        SettingsError: it has another form; `option` is where it was given.
+    """
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise SettingsError(f"--set {text}: write NAME=VALUE, such as quantile=0.25")
+        raise SettingsError(f"{option} {text}: write NAME=VALUE, such as quantile=0.25")
     try:
         return name, msgspec.json.decode(value)
     except UNREADABLE:

@@ -35,6 +35,7 @@ from pbt.errors import (
     Untrusted,
     plainly,
 )  # fmt: skip
+from pbt.population.changes import Steer, Steering
 from pbt.population.entries import Decision, Event, Report
 from pbt.population.recorded import Settings
 from pbt.settings import Wanted
@@ -120,6 +121,10 @@ class Remote:
     def tell(self, event: Event, decisions: Sequence[Decision] = ()) -> Answer:
         """See `Coordinator.tell`."""
         return self._post("tell", _encode(Tell(event, tuple(decisions))), _answer)  # type: ignore[arg-type]
+
+    def steer(self, asked: Steer) -> Steering:
+        """See `Coordinator.steer`."""
+        return self._post("steer", _encode(asked), msgspec.json.Decoder(Steering))
 
     def finish(self, member: int, lease: int) -> Answer:
         """See `Coordinator.finish`."""

@@ -87,7 +87,7 @@ class ReportCommand:
         leaving = [r for r in self._reports if r.release and outdated(population, r)]
         if new:
             return Proposal(Reported(tuple(new)), more=bool(leaving))
-        leaving = leaving or [r for r in self._reports if self._blocks_round(population, r)]
+        leaving = leaving or [r for r in self._reports if self._waits_in_vain(population, r)]
         if leaving:
             return Proposal(Released(leaving[0].member, leaving[0].lease), more=len(leaving) > 1)
         return None
@@ -101,12 +101,15 @@ class ReportCommand:
             return replace(report, release=True)
         return report
 
-    def _blocks_round(self, population: Population, report: Report) -> bool:
-        """A turn's worker waits at a barrier while a member that the round lacks could be trained by it."""
+    def _waits_in_vain(self, population: Population, report: Report) -> bool:
+        """A turn's worker waits while it could train another: one that the round lacks, or any if its own is paused."""
         m = population.member(report.member)
         mine = m.lease is not None and m.lease.number == report.lease and m.lease.turn and not m.lease.ended
-        waits = m.due and not population.finished
-        return mine and waits and population.settings.synchronous and round_lacks_free(population, self._alive)
+        if not mine or not m.due or population.finished:
+            return False
+        if population.settings.synchronous:
+            return round_lacks_free(population, self._alive)
+        return m.paused and next(available(population, self._alive), None) is not None
 
     def answers(self, population: Population) -> list[Answer]:
         """How each of the members stands."""
@@ -130,7 +133,7 @@ class SaveCommand:
         if decision is not None:
             known = self._check(decision)
             told = f"{m.id}/{report.lease}-{report.seq}"
-            if population.steered != told:
+            if told not in population.steered:
                 if not is_new(population, m, report, known) or m.stopped or m.decisions != known:
                     return None
                 return Proposal(Steered({"set": [m.id]}, "client", told), (decision,), more=True)
@@ -230,8 +233,8 @@ class JoinCommand:
     def _wished(self, population: Population, m: MemberState) -> Seat:
         if m.done:
             raise Invalid(f"member {m.id} is done: there is nothing left to train in it")
-        if m.due or held(m, self._alive):
-            raise NobodyFree(f"member {m.id} waits for a decision, or is trained by a living worker")
+        if m.due or m.paused or held(m, self._alive):
+            raise NobodyFree(f"member {m.id} waits for a decision, is paused, or is trained by a living worker")
         return m.id, m.newest + 1
 
     def give_up(self, population: Population) -> None:

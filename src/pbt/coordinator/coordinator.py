@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from pbt.coordinator.answer import Answer
+from pbt.coordinator.changing import SteerCommand
 from pbt.coordinator.commands import Command, JoinCommand, Proposal, ReportCommand, StandCommand
 from pbt.coordinator.exploration import Owed
 from pbt.coordinator.leasing import Missing, gone
@@ -20,6 +21,7 @@ from pbt.coordinator.transition import Fold, decide, fold_all, owes, steps_of
 from pbt.errors import JournalError, PBTError, Uncreated
 from pbt.journals.journal import Journal, Raced, weakly
 from pbt.liveness.liveness import Liveness
+from pbt.population.changes import Steer, Steering
 from pbt.population.entries import Absent, Created, Decision, Entry, Event, Report, decode
 from pbt.population.population import Population
 from pbt.population.recorded import Settings
@@ -162,12 +164,7 @@ class Coordinator:
         dead = gone(self.population, self.alive)
         if dead:
             self._one(TellCommand(Absent(dead)))
-        command = JoinCommand(nonce, self.alive, member, turn)
-        try:
-            (answer,) = self._one(command)
-        finally:
-            command.give_up(self.population)
-        return self._settled(answer)
+        return self._leased(JoinCommand(nonce, self.alive, member, turn))[0]
 
     def join_block(self, nonce: str, seats: int, asked: Wanted | None = None) -> list[Answer]:
         """Lease up to so many members in one append, for one process that trains them all at once.
@@ -180,7 +177,9 @@ class Coordinator:
             How each of them stands; without a member, as `join`, where there is none to lease.
         """
         self._create_or_find(asked)
-        command = JoinCommand(nonce, self.alive, seats=seats)
+        return self._leased(JoinCommand(nonce, self.alive, seats=seats))
+
+    def _leased(self, command: JoinCommand) -> list[Answer]:
         try:
             answers = self._one(command)
         finally:
@@ -188,8 +187,7 @@ class Coordinator:
         return [self._settled(answer) for answer in answers]
 
     def _create_or_find(self, asked: Wanted | None) -> None:
-        if asked is None:
-            self.catch_up()
+        self.catch_up()
         if asked is not None or not self.exists:
             self.create(asked or Wanted())
 
@@ -210,18 +208,21 @@ class Coordinator:
 
     def tell(self, event: Event, decisions: Sequence[Decision] = ()) -> Answer:
         """Record `released`, `lost`, `absent` or `steered`."""
-        (answer,) = self._one(TellCommand(event, decisions))
-        return self._settled(answer)
+        return self._settled(self._one(TellCommand(event, decisions))[0])
+
+    def steer(self, asked: Steer) -> Steering:
+        """Change something from outside, as somebody asks; or only say what it would do."""
+        command = SteerCommand(asked)
+        self._one(command)
+        return command.told
 
     def finish(self, member: int, lease: int) -> Answer:
         """Stop a member because its worker says that it is trained enough."""
-        (answer,) = self._one(FinishCommand(member, lease))
-        return answer
+        return self._one(FinishCommand(member, lease))[0]
 
     def stand(self, member: int, lease: int) -> Answer:
         """How a member stands, for the holder of `lease`."""
-        (answer,) = self._one(StandCommand(member, lease))
-        return answer
+        return self._one(StandCommand(member, lease))[0]
 
     def let_go(self, member: int) -> None:
         """This process trains the member no longer."""

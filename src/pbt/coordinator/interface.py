@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from pbt.coordinator.answer import Answer
+from pbt.population.changes import Steer, Steering
 from pbt.population.entries import Decision, Event, Report
 from pbt.population.recorded import Settings
 from pbt.settings import Wanted
@@ -28,6 +29,10 @@ class AnyCoordinator(Protocol):
 
     def tell(self, event: Event, decisions: Sequence[Decision] = ()) -> Answer:
         """See `Coordinator.tell`."""
+        ...
+
+    def steer(self, asked: Steer) -> Steering:
+        """See `Coordinator.steer`."""
         ...
 
     def finish(self, member: int, lease: int) -> Answer:

@@ -19,22 +19,25 @@ def held(m: MemberState, alive: Liveness) -> bool:
 
 
 def available(population: Population, alive: Liveness) -> Iterator[MemberState]:
-    """Members that may be leased: not done, not waiting for a decision, held by no living worker.
+    """Members that may be leased: not done, neither paused nor waiting for a decision, held by no living worker.
 
     The order is that of leasing: furthest behind first, standing before not standing, then by id. Behind all of them
     come those whose last lease had nothing to show while it is not known yet whose fault that was, the oftener so the
     later: the next to be tried is one that may bring the evidence.
     """
     free = [
-        (_unexplained(population, m), m.saved_step, not m.standing, m.id)
-        for m in population.members
-        if not m.done and not m.due
+        (_unexplained(population, m), m.saved_step, not m.standing, m.id) for m in population.members if _trainable(m)
     ]
     heapify(free)
     while free:
         m = population.members[heappop(free)[3]]
         if not held(m, alive):
             yield m
+
+
+def _trainable(m: MemberState) -> bool:
+    """It may be leased if nobody holds it."""
+    return not (m.done or m.due or m.paused)
 
 
 def _unexplained(population: Population, m: MemberState) -> int:
@@ -44,16 +47,12 @@ def _unexplained(population: Population, m: MemberState) -> int:
 
 def further_behind(population: Population, than: int, step: int, alive: Liveness) -> bool:
     """Whether an available member is further behind than member `than` at `step`."""
-    return any(
-        m.saved_step < step and m.id != than and not held(m, alive)
-        for m in population.members
-        if not m.done and not m.due
-    )
+    return any(m.saved_step < step and m.id != than and not held(m, alive) for m in population.members if _trainable(m))
 
 
 def round_lacks_free(population: Population, alive: Liveness) -> bool:
     """Whether no living worker holds a member that the barrier's round still lacks."""
-    return any(m.living and not m.due and not held(m, alive) for m in population.members)
+    return any(m.living and _trainable(m) and not held(m, alive) for m in population.members)
 
 
 def gone(population: Population, alive: Liveness) -> tuple[tuple[int, int], ...]:
@@ -78,8 +77,12 @@ class Missing:
         return Absent(missing) if missing else None
 
     def _longer_than(self, seconds: float, population: Population, alive: Liveness) -> tuple[tuple[int, int], ...]:
-        """(member, newest lease number) of living members that no living worker has held for that long."""
+        """(member, newest lease number) of living members that no living worker has held for that long.
+
+        Nobody may take up a paused one: the barrier waits until it is resumed.
+        """
         now = self._clock()
-        missing = [(m.id, m.newest) for m in population.members if m.living and not m.due and not held(m, alive)]
+        lacking = (m for m in population.members if m.living and _trainable(m))
+        missing = [(m.id, m.newest) for m in lacking if not held(m, alive)]
         self._since = {key: self._since.get(key, now) for key in missing}
         return tuple(key for key, since in self._since.items() if now - since >= seconds)

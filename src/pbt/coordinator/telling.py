@@ -43,7 +43,7 @@ class TellCommand:
                 return None
             event = Absent(still)
         elif isinstance(event, Steered):
-            if event.nonce and event.nonce == population.steered:
+            if event.nonce in population.steered:
                 return None
             if "steps" in event.change and not _is_longer(population, event.change["steps"]):
                 return None

@@ -164,6 +164,7 @@ def _conclusion(folder: Path, trained: Found, random: Found, more: Found, pictur
             "",
             "What to type next:",
             *_commands(
+                (f"pbt ui {quoted}", "all of it in the browser, with the reason of every exploit (Ctrl-C ends it)"),
                 (f"pbt status {quoted}", "every member, and how it stands"),
                 (f"pbt plot {quoted}", "both pictures in one, as of any population of yours"),
                 (f"pbt journal {quoted} | tail -3", "everything that happened, with the reasons"),

@@ -82,14 +82,13 @@ class Tracking:
         self._lineage = Lineage()
         self._written = self._count = 0
         self._changed: set[int] = set()
-        self._population: Population | None = None
 
     def hear(self, before: Population | None, entry: Entry, after: Population) -> None:
         """A listener: see `pbt.coordinator.follower.Listener`."""
-        self._count, self._population = after.count, after
-        self._lineage.follow(before, entry, after)
         if before is None:
             self._written = self._tracker.begin(after.settings)
+        self._count = after.count
+        self._lineage.follow(before, entry, after)
         if self._count <= self._written:
             return
         if isinstance(entry.event, Reported) and before is not None:

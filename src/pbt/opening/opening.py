@@ -104,6 +104,23 @@ def _uploads(remote: Remote, id: str) -> Callable[[], CheckpointStore]:
     return opened
 
 
+def existing(where: str) -> AnyCoordinator:
+    """The coordinator of a population that exists; nothing is made.
+
+    Raises:
+        JournalError: there is no population.
+        Unreachable: no server answers.
+    """
+    if names_server(where):
+        from pbt.client.remote import Remote
+
+        return Remote(where, patience=10.0)
+    from pbt.opening import folder as folders
+
+    folders.reader(where)
+    return folders.coordinator(where)
+
+
 def open_journal(where: str) -> Snapshotted:
     """The journal at `where`, read-only.
 

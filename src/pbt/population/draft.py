@@ -28,6 +28,7 @@ class Draft:
         "due",
         "living",
         "members",
+        "pins",
         "ranked",
         "reached",
         "reports",
@@ -59,6 +60,7 @@ class Draft:
         self.telling = before.telling
         self.speakers = before.speakers
         self.steered = before.steered
+        self.pins = before.pins
 
     def __getitem__(self, id: int) -> MemberState:
         return self.members[id]
@@ -122,6 +124,18 @@ class Draft:
         if not lent:
             del self.borrowed[checkpoint.member]
 
+    def pin(self, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint until it is unpinned."""
+        if all(pin.id != checkpoint.id for pin in self.pins):
+            self.pins = (*self.pins, checkpoint)
+
+    def unpin(self, checkpoint: str) -> None:
+        """Keep a checkpoint no longer than anybody needs it."""
+        for pin in self.pins:
+            if pin.id == checkpoint:
+                self._stale.append((pin.member, pin))
+        self.pins = tuple([pin for pin in self.pins if pin.id != checkpoint])
+
     def contend(self, checkpoint: Checkpoint, key: float) -> None:
         """`checkpoint` becomes the best so far, if it is."""
         if key < self.best_key:
@@ -130,7 +144,8 @@ class Draft:
             self.best, self.best_key = checkpoint, key
 
     def lose(self, checkpoint: str) -> None:
-        """The best so far falls to the best current one if it was this checkpoint."""
+        """No pin holds this checkpoint, and the best so far falls to the best current one if it was this one."""
+        self.pins = tuple([pin for pin in self.pins if pin.id != checkpoint])
         if self.best is None or self.best.id != checkpoint:
             return
         self.best, self.best_key = None, math.inf
@@ -165,6 +180,7 @@ class Draft:
             self.telling,
             self.speakers,
             self.steered,
+            self.pins,
         )
 
     def _drop_unreferenced(self) -> None:
@@ -180,7 +196,7 @@ class Draft:
             if checkpoint.member == teller or checkpoint.id in told:
                 continue
             owner = self.members[checkpoint.member]
-            if not references(owner, self.best, self.borrowed, checkpoint.id):
+            if not references(owner, self.best, self.borrowed, self.pins, checkpoint.id):
                 told.add(checkpoint.id)
                 m = self.members[teller]
                 self.members[teller] = replace(m, drop=(*m.drop, checkpoint.id))

@@ -22,6 +22,9 @@ from pbt.space.values import Value
 FORMAT = 1
 """Version of the entries that this code writes; it opens every earlier one."""
 
+Reason = Annotated[str, msgspec.Meta(max_length=1000)]
+"""Why somebody changed something, in his own words."""
+
 Ready = Annotated[int, msgspec.Meta(ge=-LARGEST, le=2 * LARGEST)]
 """A step and an interval."""
 
@@ -203,11 +206,17 @@ class Absent(_Event, frozen=True, gc=False, tag="absent"):
 
 
 class Steered(_Event, frozen=True, gc=False, tag="steered"):
-    """A change from outside; its effects on members are the entry's decisions. `nonce`: told twice is once."""
+    """A change from outside; its effects on members are the entry's decisions. `nonce`: told twice is once.
+
+    Attributes:
+        by: who, or what, changed it.
+        why: in that one's own words.
+    """
 
     change: dict[str, Any]
     by: Word = ""
     nonce: Word = ""
+    why: Reason = ""
 
 
 Event = Created | Leased | Released | Reported | Explored | Lost | Absent | Steered

@@ -35,6 +35,7 @@ from pbt.population.losses import against, nothing_to_show
 from pbt.population.member import Lease, MemberState
 from pbt.population.population import Population
 from pbt.population.ranking import key_of
+from pbt.population.steered import steer
 
 REMEMBERED = 10
 """Evaluations kept for the t-test of Jaderberg et al. 2017, which compares the last 10."""
@@ -127,6 +128,9 @@ def _decide(draft: Draft, decision: Decision, entry: int) -> None:
     if decision.contends is not None:
         common["contends"] = decision.contends
     if decision.start == "on":
+        if decision.decided is not None and not decision.stop:
+            # Told from outside: it changes hyperparameters, and is not what a member that is due waits for.
+            common.update(due=m.due, cure=m.cure)
         if values is not None:
             common.update(hyperparameters=values, former=m.hyperparameters, owed=0)
         common["offer"] = decision.parents[0] if decision.parents else None
@@ -289,18 +293,6 @@ def _absent(draft: Draft, event: Absent) -> None:
             draft.put(replace(m, absent=True))
 
 
-def _steered(draft: Draft, event: Steered) -> None:
-    if event.nonce:
-        draft.steered = event.nonce
-    steps = event.change.get("steps")
-    if steps is not None:
-        decided = tuple(sorted({*draft.settings.overridden, "steps"}))
-        draft.settings = replace(draft.settings, steps=steps, overrides=decided)
-        for m in tuple(draft.members):
-            # What its last report would have brought, had there been more to do, is decided now.
-            draft.put(replace(m, due=True) if m.done and not m.stopped and m.step >= m.ready else m)
-
-
 _HAPPENED: dict[type[Any], Callable[[Draft, Any], None]] = {
     Leased: _leased,
     Released: _released,
@@ -308,5 +300,5 @@ _HAPPENED: dict[type[Any], Callable[[Draft, Any], None]] = {
     Explored: _explored,
     Lost: _lost,
     Absent: _absent,
-    Steered: _steered,
+    Steered: steer,
 }

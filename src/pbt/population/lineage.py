@@ -80,7 +80,7 @@ class Lineage:
 
     def forget(self, population: Population) -> None:
         """Forget where checkpoints were written that no later decision can name, as of how the population stands."""
-        held = [population.best, *(c for m in population.members for c in (*m.holds, m.offer))]
+        held = [population.best, *population.pins, *(c for m in population.members for c in (*m.holds, m.offer))]
         names = {name_of(checkpoint) for checkpoint in held if checkpoint is not None}
         self.wrote = {name: at for name, at in self.wrote.items() if name in names}
 

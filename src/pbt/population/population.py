@@ -32,7 +32,8 @@ class Population(msgspec.Struct, frozen=True, gc=False):
         showed: how many members made one with a checkpoint.
         telling: how many members could tell whether the script is well: see `pbt.population.losses`.
         speakers: members whose reports or leases the last entry carried.
-        steered: the nonce of the last change from outside.
+        steered: the nonces of the last changes from outside, each with the number of its entry.
+        pins: checkpoints that are kept until they are unpinned.
     """
 
     settings: Settings
@@ -51,13 +52,19 @@ class Population(msgspec.Struct, frozen=True, gc=False):
     showed: int = 0
     telling: int = 0
     speakers: tuple[int, ...] = ()
-    steered: str = ""
+    steered: dict[str, int] = {}
+    pins: tuple[Checkpoint, ...] = ()
 
     @property
     def finished(self) -> bool:
         """The goal is reached, or every member is done (or absent, in an open population)."""
         left = self.living if self.settings.members is None else self.undone
         return self.reached or (left == 0 and len(self.members) > 0)
+
+    @property
+    def paused(self) -> tuple[int, ...]:
+        """The ids of paused members, ascending."""
+        return tuple([m.id for m in self.members if m.paused])
 
     def member(self, id: int) -> MemberState:
         """A member by id.
@@ -79,7 +86,7 @@ class Population(msgspec.Struct, frozen=True, gc=False):
 
     def references(self, checkpoint: str, owner: int) -> bool:
         """Whether this checkpoint of `owner` is still referenced."""
-        return references(self.members[owner], self.best, self.borrowed, checkpoint)
+        return references(self.members[owner], self.best, self.borrowed, self.pins, checkpoint)
 
     def kept(self, owner: int) -> tuple[str, ...]:
         """The ids of this member's own checkpoints that are still referenced."""
@@ -88,18 +95,20 @@ class Population(msgspec.Struct, frozen=True, gc=False):
         ids.update(self.borrowed.get(owner, ()))
         if best is not None and best.member == owner:
             ids.add(best.id)
+        ids.update(pin.id for pin in self.pins if pin.member == owner)
         return tuple(ids) if len(ids) < 2 else tuple(sorted(ids))
 
     def referenced(self) -> frozenset[str]:
         """The ids of all checkpoints that are still referenced."""
-        held = {c.id for m in self.members for c in m.holds}
+        held = {c.id for m in self.members for c in m.holds}.union(pin.id for pin in self.pins)
         return frozenset(held.union(() if self.best is None else (self.best.id,)))
 
 
 def references(
-    owner: MemberState, best: Checkpoint | None, borrowed: Mapping[int, Mapping[str, int]], checkpoint: str
-) -> bool:
-    """Whether the member that wrote this checkpoint, another one, or the run, as its best, may still need it."""
-    if best is not None and best.id == checkpoint:
+    owner: MemberState, best: Checkpoint | None, borrowed: Mapping[int, Mapping[str, int]],
+    pins: tuple[Checkpoint, ...], checkpoint: str,
+) -> bool:  # fmt: skip
+    """Whether the member that wrote this checkpoint, another one, the run, as its best, or a user may still need it."""
+    if (best is not None and best.id == checkpoint) or any(pin.id == checkpoint for pin in pins):
         return True
     return any(own.id == checkpoint for own in owner.holds) or checkpoint in borrowed.get(owner.id, ())

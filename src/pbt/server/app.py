@@ -25,6 +25,7 @@ from pbt.coordinator.coordinator import Coordinator
 from pbt.coordinator.telling import FinishCommand, TellCommand
 from pbt.errors import UNREADABLE, Invalid, NotFound, PBTError, SettingsError, TooLarge, WrongMethod, plainly
 from pbt.opening.folder import read_mark
+from pbt.population.changes import Steer, Steering
 from pbt.population.entries import Released, Report
 from pbt.server.access import RequestCheck
 from pbt.server.checkpoints import FILE_LIMIT, ReceivedCheckpoints
@@ -232,6 +233,9 @@ class App:
         if isinstance(told.event, Released):
             served.alive.let_go(told.event.member)
         return answer
+
+    async def _steer(self, served: ServedPopulation, asked: Steer, asker: object) -> Steering:
+        return await served.call(lambda: served.coordinator.steer(asked))
 
     async def _finish(self, served: ServedPopulation, holder: Holder, asker: object) -> Answer:
         (answer,) = await served.ask(FinishCommand(holder.member, holder.lease))

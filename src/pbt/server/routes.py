@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 from pbt.checkpoints.upload import BYTES, Collect, Commit, Drop, Staged, Sweep
 from pbt.coordinator.answer import Answer
+from pbt.population.changes import Steer, Steering
 from pbt.population.entries import Entry, Report
 from pbt.population.recorded import Settings
 from pbt.settings import Wanted
 from pbt.views.asked import IDS, SORTS, WIDEST
 from pbt.views.columns import MEDIA
-from pbt.views.shapes import Line, MemberDecisions, MembersPage, Memory, Pieces, Reason, Replayed, Summary
+from pbt.views.shapes import Changes, Line, MemberDecisions, MembersPage, Memory, Pieces, Reason, Replayed, Summary
 from pbt.views.signs import Health
 from pbt.wire.addresses import API, POPULATIONS, SESSION
 from pbt.wire.messages import Holder, Join, Nothing, OneTimeCode, PopulationFolder, Save, SignedIn, SignIn, Tell
@@ -92,6 +93,10 @@ ROUTES = (
     Route("POST", f"{OF}/save", "Record a report, and first what its script decided on its member.", Save, Answer),
     Route("POST", f"{OF}/join", "Take a member, in a new population if need be.", Join, Answer, begins=True),
     Route("POST", f"{OF}/tell", "Say that something happened, or change something from outside.", Tell, Answer),
+    Route(
+        "POST", f"{OF}/steer", "Change something, as a person or a program asks; or say what it would do.", Steer,
+        Steering,
+    ),
     Route("POST", f"{OF}/finish", "Stop a member: its worker has trained it enough.", Holder, Answer),
     Route("POST", f"{OF}/stand", "Ask how a member stands.", Holder, Answer),
     Route("POST", f"{OF}/beat", "Give a sign of life.", Holder, Answer),
@@ -152,6 +157,7 @@ ROUTES = (
         Query("member", "on which it was decided", True, high=2**53),
     ),
     _view("memory", "What its strategy shows of its memory.", Memory),
+    _view("changes", "What was changed from outside, by whom and why; what is paused and pinned.", Changes),
     _view("decisions", "All decisions on a member.", MemberDecisions, Query("member", "its id", True, high=2**53)),
     _view("replay", "How the runs of a replay compare with where their schedule was found.", Replayed),
     _view(

@@ -83,6 +83,11 @@ class Space(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         """Whether all constraints hold for values of all hyperparameters."""
         return all(constraint.holds(values) for constraint in self._read)
 
+    @property
+    def constrained(self) -> frozenset[str]:
+        """The names that a constraint names."""
+        return frozenset(name for constraint in self._read for name in constraint.names)
+
     def towards(self, held: Mapping[str, Value], wanted: Mapping[str, Value]) -> tuple[Values, list[str]]:
         """From values for which all constraints hold, as far as they let one go towards others.
 

@@ -33,7 +33,8 @@ class Cure(Wrapper, frozen=True):
         stops = [_stop(m) for m in sick if m.losses >= FAILED_AFTER]
         if stops:
             population = decided(population, stops)
-        answers = self.inner.decide(population, memory, population.due) if population.due else ()
+        due = [id for id in due if population.members[id].due]
+        answers = self.inner.decide(population, memory, due) if due else ()
         return [*stops, *(self._cured(population, d) for d in answers)]
 
     def _cured(self, population: Population, decision: Decision) -> Decision:

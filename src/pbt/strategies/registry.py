@@ -13,8 +13,10 @@ from pbt.errors import SettingsError, plainly
 from pbt.population.recorded import Settings, StrategyRecord
 from pbt.space.numbers import LARGEST, plain, short
 from pbt.strategies.barrier import Barrier
+from pbt.strategies.bounded import Bounded
 from pbt.strategies.constrained import Constrained
 from pbt.strategies.cure import Cure
+from pbt.strategies.pauses import Pauses
 from pbt.strategies.strategy import Strategy
 
 ORIGINAL = "original"
@@ -37,17 +39,17 @@ Builder = Callable[[Settings], Strategy]
 
 
 def build(settings: Settings) -> Strategy:
-    """The strategy of a population, with its barrier if it has one, the constraints of its space, and the cure.
+    """The strategy of a population, with all that is wrapped around any: bounds, barrier, constraints, cure, pauses.
 
     Raises:
         SettingsError: for a name that can not be found or parameters that it does not take.
     """
-    inner = bare(settings.strategy)
+    inner: Strategy = Bounded(inner=bare(settings.strategy))
     if settings.synchronous:
         inner = Barrier(inner=inner)
     if settings.space.constraints:
         inner = Constrained(inner=inner)
-    return Cure(inner=inner)
+    return Pauses(inner=Cure(inner=inner))
 
 
 def bare(record: StrategyRecord) -> Strategy:

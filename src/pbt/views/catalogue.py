@@ -24,7 +24,7 @@ from pbt.views.overview import summary
 from pbt.views.raster import raster
 from pbt.views.reason import decisions, reason
 from pbt.views.series import series
-from pbt.views.shapes import Pieces, Replayed
+from pbt.views.shapes import Changes, Pieces, Replayed
 from pbt.views.tree import tree
 
 JSON = "application/json"
@@ -56,6 +56,12 @@ def replayed(followed: Followed, asked: Asked) -> Replayed:
     return Replayed(followed.entry) if found is None else Replayed(followed.entry, **found.json())
 
 
+def changes(followed: Followed, asked: Asked) -> Changes:
+    """What was changed from outside, and what is paused and pinned."""
+    p = followed.population
+    return Changes(followed.entry, list(p.paused), list(p.pins), followed.hands.lines)
+
+
 _VIEWS: dict[str, Callable[[Followed, Asked], Any]] = {
     "series": series,
     "density": density,
@@ -64,6 +70,7 @@ _VIEWS: dict[str, Callable[[Followed, Asked], Any]] = {
     "reason": reason,
     "decisions": decisions,
     "replay": replayed,
+    "changes": changes,
     "tree": tree,
     "clades": clades,
     "raster": raster,

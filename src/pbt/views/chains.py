@@ -90,7 +90,7 @@ class _Stringing:
             segment = segment.parent
 
     def roots(self) -> list[Chain]:
-        found, every = [], []
+        found, every = list[Chain](), list[Chain]()
         todo: list[tuple[Chain | None, Piece | None, Segment, int, bool]] = [
             (None, None, root, root.start, False) for root in self._roots
         ]

@@ -19,6 +19,7 @@ from pbt.space.numbers import real
 from pbt.space.space import Values
 from pbt.space.values import Value, index
 from pbt.views.forest import Forest
+from pbt.views.hands import Hands
 from pbt.views.moments import Moments
 from pbt.views.recalled import Recalled
 from pbt.views.rows import Decided, DecisionRow
@@ -48,6 +49,7 @@ class Followed:
         came_from: the member from which each last did.
         who: the member of each report, in the order of `steps`.
         vitals: incidents, waits between reports, and how often members take over weights.
+        behind: the journal has more entries than were read so far.
         recalled: its strategy's memory, read when it is asked for.
         first, last: when the first and the last entry were written, in seconds since 1970.
     """
@@ -56,6 +58,7 @@ class Followed:
         self.journal = journal
         self.lineage = Lineage()
         self.moments = Moments()
+        self.hands = Hands()
         self.steps, self.scores, self.who = array("d"), array("d"), array("i")
         self.values: dict[str, array[float]] = {}
         self.records: list[tuple[int, float]] = []
@@ -65,6 +68,7 @@ class Followed:
         self.came_from: dict[int, int] = {}
         self.first: float | None = None
         self.last: float | None = None
+        self.behind = False
         self._decided = Decided()
         self._before: list[Values | None] = []
         self._of: dict[int, list[int]] = defaultdict(list)
@@ -73,7 +77,8 @@ class Followed:
         self._forest = Forest(self.lineage)
         self.recalled = Recalled(journal)
         self._follower = Follower(journal)
-        for listener in (self.lineage.follow, self._decided.hear, self.moments.hear, self._hear, self.vitals.hear):
+        collected = (self._decided.hear, self.hands.hear, self.moments.hear)
+        for listener in (self.lineage.follow, *collected, self._hear, self.vitals.hear):
             self._follower.listen(listener)
 
     def listen(self, to: Listener) -> None:
@@ -87,7 +92,9 @@ class Followed:
 
     def catch_up(self, most: int | None = None) -> int:
         """See `Follower.catch_up`."""
-        return self._follower.catch_up(most)
+        read = self._follower.catch_up(most)
+        self.behind = read == most
+        return read
 
     @property
     def exists(self) -> bool:

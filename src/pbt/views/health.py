@@ -15,7 +15,6 @@ from pbt.views.clades import choose
 from pbt.views.followed import Followed
 from pbt.views.forest import presence
 from pbt.views.judge import lacking_a_worker, states_of
-from pbt.views.overview import age
 from pbt.views.signs import (
     Checkpoints,
     Curve,
@@ -78,9 +77,7 @@ def _leases(followed: Followed) -> tuple[int, list[Holding]]:
             continue
         began = followed.vitals.leased.get(m.id)
         last = max((t for t in (began, followed.heard.get(m.id)) if t is not None), default=None)
-        found.append(
-            (math.inf if last is None else last, Holding(m.id, m.lease.number, m.step, began, last, age(last)))
-        )
+        found.append((math.inf if last is None else last, Holding(m.id, m.lease.number, m.step, began, last)))
     found.sort(key=lambda pair: (pair[0], pair[1].member))
     return len(found), [holding for _, holding in found[:LEASES]]
 

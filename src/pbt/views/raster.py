@@ -11,13 +11,18 @@ from pbt.errors import Invalid
 from pbt.population.member import MemberState
 from pbt.space.domains import Domain, Float, Int
 from pbt.views.asked import Asked
-from pbt.views.bins import Window, np, quantile
+from pbt.views.bins import Window, quantile
 from pbt.views.columns import Column
 from pbt.views.columns import encode as columns
 from pbt.views.followed import Followed
 from pbt.views.members import in_order
 from pbt.views.series import described
 
+try:
+    import numpy as np
+except ImportError:  # an installation without the extra "page"
+    np = None  # type: ignore[assignment]
+PLAIN = np is None
 ROWS, BINS = 1000, 600
 """At most; more members share rows."""
 LEVELS, ODD, NOTHING = 253, 254, 255
@@ -83,11 +88,12 @@ def _shown(followed: Followed, asked: Asked) -> Shown:
 
 def _extent(values: array[float]) -> tuple[float, float]:
     """From where to where levels go; 0 and 0 if no value is finite."""
-    if np is not None:
+    ordered: Any
+    if PLAIN:
+        ordered = sorted(filter(math.isfinite, values))
+    else:
         y = np.frombuffer(values, dtype=np.float64) if len(values) else np.zeros(0)
         ordered = np.sort(y[np.isfinite(y)])
-    else:
-        ordered = sorted(filter(math.isfinite, values))
     if not len(ordered):
         return 0.0, 0.0
     return float(quantile(ordered, _SPREAD)), float(quantile(ordered, 1 - _SPREAD))
@@ -96,7 +102,7 @@ def _extent(values: array[float]) -> tuple[float, float]:
 def _cells(
     followed: Followed, window: Window, shown: Shown, row_of: dict[int, int], rows: int
 ) -> array[int]:  # fmt: skip
-    if np is None:
+    if PLAIN:
         return _slowly(followed, window, shown, row_of, rows)
     x, y = (np.frombuffer(c, dtype=np.float64) if len(c) else np.zeros(0) for c in (followed.steps, shown.values))
     who = np.frombuffer(followed.who, dtype=np.int32) if len(followed.who) else np.zeros(0, dtype=np.int32)

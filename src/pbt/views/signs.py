@@ -33,14 +33,13 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Holding(msgspec.Struct, frozen=True):
-    """A lease that runs. `began`, `last` (its last sign in the journal): seconds since 1970; `age`: seconds since."""
+    """A lease that runs. `began`, and `last`, its last sign in the journal: seconds since 1970."""
 
     member: int
     number: int
     step: int
     began: float | None
     last: float | None
-    age: float | None
 
 
 class Curve(msgspec.Struct, frozen=True):

@@ -32,10 +32,14 @@ def for_a_member(where: str, coordinator: object, wish: int | None, ours: Collec
     if population is None:
         return f"{begin}living workers hold all that can be trained now; it is taken once one is given back"
     left = [m for m in population.members if not m.done and (wish is None or m.id == wish)]
-    due = [m.id for m in left if m.due]
+    paused = [m.id for m in left if m.paused]
+    due = [m.id for m in left if m.due and m.id not in paused]
+    if paused and len(paused) == len(left):
+        return f"{begin}{_members(paused)} paused; pbt steer {where} resume lets them go on"
     if wish is not None:
         return begin + ("it waits for a decision" if due else "a living worker holds it")
     waits = f", {len(due)} of them waiting for a decision" if due else ""
+    waits += f", {len(paused)} paused" if paused else ""
     more = f": more than {len(left)} workers at once are of no use" if len(left) == len(population.members) else ""
     return f"{begin}living workers hold the {len(left)} that are not done{waits}{more}"
 
@@ -45,7 +49,12 @@ def for_a_decision(coordinator: AnyCoordinator, member: int) -> str:
     begin = f"member {member} waits for "
     population = _seen(coordinator)
     if population is None:
-        return f"{begin}the server's answer; at a barrier it comes once every member of the round has reported"
+        return (
+            f"{begin}the server's answer; at a barrier it comes once every member of the round has reported, and if "
+            "somebody has paused the member, once it is resumed"
+        )
+    if population.members[member].paused:
+        return f"{begin}somebody to resume it: it is paused (pbt steer WHERE resume {member})"
     if population.members[member].owed:
         return f"{begin}new hyperparameters, which another process works out"
     lacks = [m.id for m in population.members if m.living and not m.due]

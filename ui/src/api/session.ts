@@ -1,6 +1,6 @@
 /** Signing in: a key is held only while it is sent; then a cookie stands for it, which no script can read. */
 
-import { access, signedIn, token } from "../state/session";
+import { access, refusal, signedIn, token } from "../state/session";
 import { API, ask, type Failure, failureOf, send } from "./http";
 
 interface Session {
@@ -10,38 +10,35 @@ interface Session {
 
 const SESSION = `${API}/session`;
 
-/** Ask what this page may do. A server without sessions lets in whoever it answers. */
+/** Ask what this page may do; first exchange the code in its address, if there is one. */
 export async function begin(): Promise<void> {
   const code = takeCode();
-  if (code !== null && (await signIn(code)) === null) return;
+  if (code !== null && (await signIn({ code }))) return;
   const answer = await ask(SESSION, { cache: "no-store" });
-  if (answer.ok) {
-    take((await answer.json()) as Session);
-    signedIn.value = token.peek() !== "" && access.peek() !== "none";
-  } else access.value = answer.status === 404 ? "write" : "none";
+  if (!answer.ok) throw await failureOf(answer);
+  take((await answer.json()) as Session);
 }
 
-/** Exchange a key for a session; why that is refused, or null. */
-export async function signIn(key: string): Promise<string | null> {
+/** Exchange a key, or a code, for a session; whether that was granted. Why not, `refusal` says. */
+export async function signIn(given: { key: string } | { code: string }): Promise<boolean> {
   try {
-    take(await send<Session>("POST", SESSION, { key }));
-    signedIn.value = true;
-    return null;
+    take(await send<Session>("POST", SESSION, given));
+    refusal.value = "";
+    return true;
   } catch (error) {
-    return (error as Failure).message;
+    refusal.value = (error as Failure).message;
+    return false;
   }
 }
 
 export async function signOut(): Promise<void> {
-  const answer = await ask(SESSION, { method: "DELETE", headers: { "x-pbt-csrf": token.peek() } });
-  if (!answer.ok) throw await failureOf(answer);
-  signedIn.value = false;
-  await begin();
+  take(await send<Session>("DELETE", SESSION));
 }
 
 function take(session: Session): void {
   token.value = session.csrf;
   access.value = session.access;
+  signedIn.value = session.csrf !== "";
 }
 
 /** The one-time code that `pbt ui` puts behind the address's #; it is removed from there at once. */

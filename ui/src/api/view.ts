@@ -3,7 +3,7 @@
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { type Columns, decode } from "./columns";
-import { connections, heard, link, lost } from "./events";
+import { heard, link, lost, returns } from "./events";
 import { addressOf, Failure, get, type Query } from "./http";
 
 export interface Held<T> {
@@ -29,7 +29,7 @@ export class Watched<T> {
   readonly #control = new AbortController();
   readonly #stop: () => void;
   #address = "";
-  #asked = { address: "", etag: "", connection: 0, began: 0, took: 0 };
+  #asked = { address: "", etag: "", returns: 0, began: 0, took: 0 };
   #busy = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -39,7 +39,7 @@ export class Watched<T> {
     this.#read = read;
     this.#stop = effect(() => {
       heard.value;
-      connections.value;
+      returns.value;
       if (link.value === "live") this.#next();
     });
   }
@@ -60,7 +60,7 @@ export class Watched<T> {
   #next(): void {
     if (this.#busy || !this.#address || this.#control.signal.aborted) return;
     const other = this.#asked.address !== this.#address;
-    if (!other && !this.#stale) return;
+    if (!other && (link.peek() !== "live" || !this.#stale)) return;
     clearTimeout(this.#timer);
     const wait = this.#asked.began + Math.max(EVERY, 4 * this.#asked.took) - Date.now();
     if (other || wait <= 0) this.#request();
@@ -69,7 +69,7 @@ export class Watched<T> {
 
   get #stale(): boolean {
     const { failure } = this.held.peek();
-    if (this.#asked.connection !== connections.peek() || failure?.passing) return true;
+    if (this.#asked.returns !== returns.peek() || failure?.passing) return true;
     if (this.#population === "") return this.#asked.etag !== entries();
     const event = heard.peek().get(this.#population);
     return event !== undefined && event.entry > Number(this.#asked.etag.replaceAll('"', "") || -1);
@@ -79,20 +79,20 @@ export class Watched<T> {
     this.#busy = true;
     const address = this.#address;
     const began = Date.now();
-    const connection = connections.peek();
-    const known = address === this.#asked.address && connection === this.#asked.connection && this.#population !== "";
+    const during = returns.peek();
+    const known = address === this.#asked.address && during === this.#asked.returns && this.#population !== "";
     const etag = known && this.#asked.etag ? this.#asked.etag : undefined;
     const seen = entries();
     try {
       const answer = await get(address, { etag, signal: this.#control.signal });
       const tag = this.#population === "" ? seen : (answer.headers.get("etag") ?? "");
       const data = answer.status === 304 ? (this.held.peek().data as T) : await this.#read(answer);
-      this.#asked = { address, etag: tag, connection, began, took: Date.now() - began };
+      this.#asked = { address, etag: tag, returns: during, began, took: Date.now() - began };
       this.held.value = { data, address, at: Date.now() };
     } catch (error) {
       if (this.#control.signal.aborted) return;
       const failure = error instanceof Failure ? error : new Failure(0, "unreadable", String(error));
-      this.#asked = { address, etag: "", connection, began, took: Date.now() - began };
+      this.#asked = { address, etag: "", returns: during, began, took: Date.now() - began };
       this.held.value = { ...this.held.peek(), failure };
       if (failure.status === 0) lost();
     } finally {

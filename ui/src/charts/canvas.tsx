@@ -32,10 +32,16 @@ export function drawnEachFrame(draw: () => void): () => void {
   };
 }
 
-/** Layers that follow their element's width. */
+/** Layers that follow their element's width; nothing is drawn where nobody sees it. */
 export function Layers({ height, draw, over }: { height: number; draw: Draw; over?: Draw | undefined }) {
   const box = useRef<HTMLDivElement>(null);
-  const state = useRef({ width: signal(0), height: signal(height), draw: signal(draw), over: signal(over) }).current;
+  const state = useRef({
+    width: signal(0),
+    height: signal(height),
+    draw: signal(draw),
+    over: signal(over),
+    seen: signal(false),
+  }).current;
 
   useLayoutEffect(() => {
     state.height.value = height;
@@ -50,12 +56,20 @@ export function Layers({ height, draw, over }: { height: number; draw: Draw; ove
       state.width.value = element.clientWidth;
     });
     observer.observe(element);
+    const sight = new IntersectionObserver(([entry]) => {
+      state.seen.value = entry?.isIntersecting ?? true;
+    });
+    sight.observe(element);
+    const paintSeen = (canvas: HTMLCanvasElement, drawn: Draw | undefined) => {
+      if (state.seen.value) paint(canvas, state.width.value, state.height.value, drawn);
+    };
     const stops = [
-      drawnEachFrame(() => paint(below, state.width.value, state.height.value, state.draw.value)),
-      drawnEachFrame(() => paint(above, state.width.value, state.height.value, state.over.value)),
+      drawnEachFrame(() => paintSeen(below, state.draw.value)),
+      drawnEachFrame(() => paintSeen(above, state.over.value)),
     ];
     return () => {
       observer.disconnect();
+      sight.disconnect();
       for (const stop of stops) stop();
     };
   }, [state]);

@@ -46,20 +46,29 @@ export function curvesOf(data: Columns | undefined): Curve[] {
   });
 }
 
-/** A line through what is finite. `bridged`: across gaps. */
+/** A line through what is finite; a point that stands alone is a dash. `bridged`: across gaps. */
 export function drawLine(pen: Pen, xs: Column, ys: Column, x: Scale, y: Scale, style: Stroke, bridged = false): void {
-  let on = false;
+  let [points, px, py] = [0, 0, 0];
+  const end = () => {
+    if (points === 1) pen.line(px + DASH, py);
+    points = 0;
+  };
   pen.begin();
   for (let i = 0; i < xs.length; i += 1) {
     const value = ys[i] as number;
     if (Number.isFinite(value)) {
-      if (on) pen.line(x.of(xs[i] as number), y.of(value));
-      else pen.move(x.of(xs[i] as number), y.of(value));
-      on = true;
-    } else if (!bridged) on = false;
+      [px, py] = [x.of(xs[i] as number), y.of(value)];
+      if (points > 0) pen.line(px, py);
+      else pen.move(px - (i + 1 === xs.length || !Number.isFinite(ys[i + 1]) ? DASH : 0), py);
+      points += 1;
+    } else if (!bridged) end();
   }
+  end();
   pen.stroke(style);
 }
+
+/** Half the length of a dash, in pixels. */
+const DASH = 3;
 
 /** A line that stays at a value until the next one. */
 export function drawStairs(pen: Pen, xs: Column, ys: ArrayLike<number>, x: Scale, y: Scale, style: Stroke): void {
@@ -97,34 +106,42 @@ export function drawBand(
   pen.fill(fill);
 }
 
+/** Pixels between two exploits of a line, below which their marks are drawn smaller. */
+const CROWDED = 26;
+
 /** ▽ where weights were given up, ○ where the new ones came from, and a dotted line between. */
 export function drawExploits(pen: Pen, exploits: readonly Exploit[], x: Scale, y: Scale, color: string, paper: string) {
-  for (const exploit of exploits) {
+  const shown = exploits.filter(
+    ({ step, endStep }) => Math.max(step, endStep) >= x.low && Math.min(step, endStep) <= x.high,
+  );
+  const size = (x.of(x.high) - x.of(x.low)) / Math.max(1, shown.length) < CROWDED ? 0.6 : 1;
+  for (const exploit of shown) {
     if (!Number.isFinite(exploit.endScore) || !Number.isFinite(exploit.score)) continue;
     pen.begin();
     pen.move(x.of(exploit.endStep), y.of(exploit.endScore));
     pen.line(x.of(exploit.step), y.of(exploit.score));
-    pen.stroke({ color, dash: [1.5, 3], width: 1.25 });
+    pen.stroke({ color, dash: [1.5, 3], width: 1.25 * size });
   }
-  for (const exploit of exploits) {
-    const [left, top] = [x.of(exploit.endStep), y.of(exploit.endScore)];
-    if (Number.isFinite(top)) {
-      pen.begin();
-      pen.move(left - 4, top - 3);
-      pen.line(left + 4, top - 3);
-      pen.line(left, top + 4);
-      pen.line(left - 4, top - 3);
-      pen.line(left + 4, top - 3);
-      pen.fill({ color: paper });
-      pen.stroke({ color, width: 1.4 });
-    }
-    if (Number.isFinite(exploit.score)) {
-      pen.begin();
-      pen.circle(x.of(exploit.step), y.of(exploit.score), 3.2);
-      pen.fill({ color: paper });
-      pen.stroke({ color, width: 1.4 });
-    }
+  for (const exploit of shown) {
+    drawEnd(pen, x.of(exploit.endStep), y.of(exploit.endScore), size);
+    pen.fill({ color: paper });
+    pen.stroke({ color, width: 1.4 * size });
+    if (!Number.isFinite(exploit.score)) continue;
+    pen.begin();
+    pen.circle(x.of(exploit.step), y.of(exploit.score), 3.2 * size);
+    pen.fill({ color: paper });
+    pen.stroke({ color, width: 1.4 * size });
   }
+}
+
+function drawEnd(pen: Pen, left: number, top: number, size: number): void {
+  pen.begin();
+  if (!Number.isFinite(top)) return;
+  pen.move(left - 4 * size, top - 3 * size);
+  pen.line(left + 4 * size, top - 3 * size);
+  pen.line(left, top + 4 * size);
+  pen.line(left - 4 * size, top - 3 * size);
+  pen.line(left + 4 * size, top - 3 * size);
 }
 
 /** × at an edge, where something is not finite. */
@@ -146,6 +163,12 @@ export function valueAt(xs: Column, ys: ArrayLike<number>, step: number): number
   const at = bisectCenter(xs as ArrayLike<number>, step);
   for (const i of [at, at - 1, at + 1]) if (Number.isFinite(ys[i])) return ys[i] as number;
   return Number.NaN;
+}
+
+/** The value of a line in a bin around a step; nan where it has none there. */
+export function valueIn(xs: Column, ys: ArrayLike<number>, step: number, width: number): number {
+  const at = xs.length === 0 ? 0 : bisectCenter(xs as ArrayLike<number>, step);
+  return Math.abs((xs[at] ?? Number.NaN) - step) <= width / 2 ? (ys[at] as number) : Number.NaN;
 }
 
 /** The value of stairs at a step. */

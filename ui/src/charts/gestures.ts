@@ -34,7 +34,8 @@ export interface Handlers {
   /** What is at the pointer; null: it has left. */
   point?: ((at: At | null) => void) | undefined;
   click?: ((at: At) => void) | undefined;
-  key?: ((event: KeyboardEvent) => boolean) | undefined;
+  /** Whether it was a key of the chart’s own. */
+  press?: ((event: KeyboardEvent) => boolean) | undefined;
 }
 
 /** Let an element zoom and pan the window of steps, and say where the pointer is. */
@@ -116,7 +117,7 @@ function listen(on: HTMLElement, handlers: { current: Handlers }): () => void {
   add(
     "keydown",
     (event) => {
-      if (handlers.current.key?.(event) || keyed(event)) event.preventDefault();
+      if (handlers.current.press?.(event) || keyed(event)) event.preventDefault();
     },
     false,
   );

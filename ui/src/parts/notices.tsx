@@ -6,7 +6,7 @@ import type { Held } from "../api/view";
 export function Notice({ title, children }: { title: string; children?: ComponentChildren }) {
   return (
     <div class="notice">
-      <p class="notice-title">{title}</p>
+      <h2 class="notice-title">{title}</h2>
       {children && <div class="soft">{children}</div>}
     </div>
   );

@@ -7,6 +7,8 @@ export type Access = "unknown" | "none" | "read" | "write";
 export const access = signal<Access>("unknown");
 /** Whether there is a session that can be ended. */
 export const signedIn = signal(false);
+/** Why the last key or code was refused. */
+export const refusal = signal("");
 /** Sent with every change. */
 export const token = signal("");
 

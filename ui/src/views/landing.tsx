@@ -124,12 +124,15 @@ function Row({ line }: { line: Line }) {
   );
 }
 
-const FIRST = ["training", "waiting", "finished", "empty", "broken"];
+const FIRST = ["training", "reading", "waiting", "finished", "empty", "broken"];
 
 /** Those that train first; then what happened last. */
 function sorted(lines: readonly Line[]): Line[] {
   const rank = (line: Line) => Number(line.state !== "training");
-  return [...lines].sort((a, b) => rank(a) - rank(b) || real(b.last) - real(a.last) || a.name.localeCompare(b.name));
+  return [...lines].sort(
+    (a, b) =>
+      rank(a) - rank(b) || real(b.last) - real(a.last) || a.name.localeCompare(b.name, undefined, { numeric: true }),
+  );
 }
 
 function said(lines: readonly Line[]): string {

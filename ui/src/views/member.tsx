@@ -1,5 +1,6 @@
 /** One member: its curve, what was decided on it, and the schedule of its lineage. */
 
+import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import type { Columns } from "../api/columns";
 import {
@@ -66,7 +67,7 @@ function Member({ id, name, summary }: ViewProps & { id: number }) {
           {isLit(id) ? "Put out in the charts" : "Light in the charts"}
         </button>
       </div>
-      <StepsBar members={summary.members} />
+      <StepsBar />
       {missing(series, "scores") ?? (
         <div class="panel charts">
           <ScoreChart
@@ -186,19 +187,36 @@ function shown(domain: Domain, held: number): string {
   return "values" in domain ? shortened(text(domain.values[held]), 24) : number(held);
 }
 
+/** Decisions that are listed at first. */
+const FIRST = 200;
+
 function Decisions({ member, rows }: { member: number; rows: MemberDecisions["rows"] }) {
-  const newest = [...rows].reverse();
+  const all = useSignal(false);
+  const newest = rows.toReversed().slice(0, all.value ? rows.length : FIRST);
   return (
-    <ol class="panel decisions">
-      {newest.map((row) => (
-        <li key={row.entry} data-start={row.start}>
-          <span class="n">step {count(row.step)}</span>
-          <Link to={{ query: { why: `${row.entry}.${member}` } }}>{row.sentence}</Link>
-          <time class="soft" dateTime={new Date(row.time * 1000).toISOString()}>
-            {moment(row.time)}
-          </time>
-        </li>
-      ))}
-    </ol>
+    <>
+      <ol class="panel decisions">
+        {newest.map((row) => (
+          <li key={row.entry} data-start={row.start}>
+            <span class="n">step {count(row.step)}</span>
+            <Link to={{ query: { why: `${row.entry}.${member}` } }}>{row.sentence}</Link>
+            <time class="soft" dateTime={new Date(row.time * 1000).toISOString()}>
+              {moment(row.time)}
+            </time>
+          </li>
+        ))}
+      </ol>
+      {newest.length < rows.length && (
+        <button
+          type="button"
+          class="more"
+          onClick={() => {
+            all.value = true;
+          }}
+        >
+          Show the {counted(rows.length - newest.length, "earlier decision")}
+        </button>
+      )}
+    </>
   );
 }

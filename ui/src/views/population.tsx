@@ -9,6 +9,7 @@ import { missing, Notice } from "../parts/notices";
 import { lit } from "../state/lit";
 import { asked } from "../state/steps";
 import { Facts } from "./facts";
+import { MemoryCards } from "./memory";
 import { HyperparameterPanel } from "./panel";
 import type { ViewProps } from "./registry";
 import { ScoreChart } from "./scorechart";
@@ -38,6 +39,7 @@ export function PopulationView({ name, summary }: ViewProps) {
   const domains = series.data.meta["domains"] as Record<string, Domain>;
   return (
     <>
+      <h1 class="hidden">{name}</h1>
       <Facts summary={summary} />
       {summary.reports === 0 ? (
         <Notice title="No member has reported yet">
@@ -66,6 +68,7 @@ export function PopulationView({ name, summary }: ViewProps) {
               />
             ))}
           </div>
+          <MemoryCards name={name} />
         </>
       )}
     </>

@@ -2,9 +2,13 @@
 
 import type { ComponentType } from "preact";
 import type { Summary } from "../api/shapes";
+import { FamilyView } from "./family";
+import { HealthView } from "./health";
+import { LogView } from "./log";
 import { MemberView } from "./member";
 import { MembersView } from "./members";
 import { PopulationView } from "./population";
+import { ScheduleView } from "./schedule";
 
 export interface ViewProps {
   name: string;
@@ -23,6 +27,10 @@ export interface ViewSpec {
 
 export const VIEWS: readonly ViewSpec[] = [
   { id: "population", title: "Population", show: PopulationView },
+  { id: "family", title: "Family", show: FamilyView },
   { id: "members", title: "Members", show: MembersView },
   { id: "member", title: "Member", show: MemberView, under: "members" },
+  { id: "schedule", title: "Schedule", show: ScheduleView },
+  { id: "health", title: "Health", show: HealthView },
+  { id: "changes", title: "Changes", show: LogView },
 ];

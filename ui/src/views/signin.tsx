@@ -3,9 +3,9 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { signIn } from "../api/session";
+import { refusal } from "../state/session";
 
 export function SignIn() {
-  const refusal = useSignal("");
   const busy = useSignal(false);
   const field = useRef<HTMLInputElement>(null);
   useEffect(() => field.current?.focus(), []);
@@ -14,7 +14,7 @@ export function SignIn() {
     const key = field.current?.value.trim() ?? "";
     if (!key || busy.value) return;
     busy.value = true;
-    refusal.value = (await signIn(key)) ?? "";
+    await signIn({ key });
     busy.value = false;
     field.current?.select();
   };

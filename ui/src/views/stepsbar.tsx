@@ -8,11 +8,12 @@ import { lit, MOST, toggle } from "../state/lit";
 import { lastStep, span, zoom, zoomed } from "../state/steps";
 import { theme } from "../state/theme";
 
-export function StepsBar({ members }: { members: number }) {
+/** `members`: how many there are to light; without it none is. */
+export function StepsBar({ members }: { members?: number }) {
   return (
     <div class="stepsbar">
       <Window />
-      <LitMembers members={members} />
+      {members !== undefined && <LitMembers members={members} />}
     </div>
   );
 }
@@ -74,7 +75,7 @@ function LitMembers({ members }: { members: number }) {
           ref={field}
           inputMode="numeric"
           aria-label="Light a member, by its number"
-          placeholder="Light member …"
+          placeholder="Light a member"
         />
       </form>
     </span>

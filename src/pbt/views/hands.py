@@ -1,0 +1,68 @@
+"""What people and programs changed: who, why, what, and what would take it back."""
+
+from __future__ import annotations
+
+from pbt.population.entries import Entry, Steered
+from pbt.population.population import Population
+from pbt.population.undo import undone
+from pbt.views.reasons import sentence
+from pbt.views.rows import DecisionRow
+from pbt.views.shapes import ChangeLine
+from pbt.views.table import number_text
+
+OWN = ("worker", "client")
+"""By whom members and scripts are said to change what is their own."""
+_KEPT = 500
+
+
+class Hands:
+    """Collects changes from outside, entry by entry: the newest of them."""
+
+    def __init__(self) -> None:
+        self.lines: list[ChangeLine] = []
+
+    def hear(self, before: Population | None, entry: Entry, after: Population) -> None:
+        """A listener: see `pbt.coordinator.follower.Listener`."""
+        event = entry.event
+        if isinstance(event, Steered) and before is not None and event.by not in OWN:
+            told = [d.member for d in entry.decisions if d.decided is not None]
+            said = ChangeLine(
+                after.count, entry.time, event.by, event.why, what_changed(before, entry, event),
+                told[0] if len(told) == 1 else None, undone(before, entry),
+            )  # fmt: skip
+            self.lines = [*self.lines[1 - _KEPT :], said]
+
+
+def what_changed(before: Population, entry: Entry, event: Steered) -> str:
+    """A change from outside, in words."""
+    change = event.change
+    for word, done in (("pause", "paused"), ("resume", "resumed"), ("again", "begun anew")):
+        if word in change:
+            return f"{_members(change[word])} {done}"
+    if "steps" in change:
+        return f"Each member is to do {change['steps']:,} steps"
+    if "bound" in change:
+        ((name, (low, high)),) = change["bound"].items()
+        return f"{name} is explored from {number_text(low)} to {number_text(high)}"
+    for word, done in (("unpin", "unpinned"), ("pin", "pinned")):
+        if word in change:
+            return f"Checkpoint {', '.join(change[word])} {done}"
+    told = [d for d in entry.decisions if d.decided is not None]
+    if len(told) > 1:
+        return f"{_members([d.member for d in told])} {'stopped' if told[0].stop else 'changed'}"
+    return _decided(before, entry) if told else "Something changed"
+
+
+def _decided(before: Population, entry: Entry) -> str:
+    d = next(d for d in entry.decisions if d.decided is not None)
+    m, source = before.members[d.member], d.source
+    row = DecisionRow(
+        0, entry.time, m.id, m.step, d.start, None if source is None else source.member,
+        None if source is None else source.id, d.hyperparameters, d.stop, d.failed, d.role, type(d.why)(),
+    )  # fmt: skip
+    return sentence(row, m.hyperparameters if source is None else source.hyperparameters).removesuffix(".")
+
+
+def _members(ids: list[int]) -> str:
+    named = ", ".join(map(str, ids[:10])) + (f" and {len(ids) - 10} more" if len(ids) > 10 else "")
+    return f"Member {named}" if len(ids) == 1 else f"Members {named}"
