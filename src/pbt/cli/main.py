@@ -28,7 +28,7 @@ GROUPS = {
         "lineage": ("pbt.cli.lineage", "The family tree: who took over whose weights, when and why."),
         "explain": (
             "pbt.cli.explain",
-            "What its strategy does and would do better with, or why a member was decided on.",
+            "What its strategy does and would do better with, or why it decided so.",
         ),
         "compare": ("pbt.cli.compare", "Populations side by side: settings, scores, exploits, schedules."),
         "plot": ("pbt.cli.plot", "Draw scores with the lineage of the best, and the schedule, as a picture."),
