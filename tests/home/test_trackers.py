@@ -223,6 +223,7 @@ def test_wandb_has_offline_what_was_reported(folder: Path, tmp_path: Path) -> No
     assert seen == {0, 1, 2, 3}
 
 
+@pytest.mark.slow
 def test_tensorboard_has_the_last_hyperparameters(folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorboardX")
     loader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
