@@ -139,6 +139,7 @@ class Binned:
             return None
         last = sum(map(len, found)) - 1
         places = [0, round(_FEW * last), round((1 - _FEW) * last), last]
+        ordered: Any
         if self._numpy:
             ordered = np.partition(np.concatenate(found), places)
         else:
