@@ -337,11 +337,11 @@ def test_a_memory_is_told_from_the_snapshot_as_from_the_beginning(
         found = msgspec.json.decode(view("memory", "x", followed, Asked(""), frozenset({"scout"})).body)
         fold = fold_all(None, world.entries, build(world.population.settings))
         shown = build(world.population.settings).show(*fold)
-        assert found["panels"] == msgspec.json.decode(msgspec.json.encode(shown))
+        assert found["tables"] == msgspec.json.decode(msgspec.json.encode(shown))
         assert (found["entry"], found["strategy"], found["note"]) == (len(world.entries), "scout", "")
         script.report(more, 0.1)
     found = msgspec.json.decode(view("memory", "x", followed, Asked(""), frozenset({"pbt"})).body)
-    assert found["panels"] == []
+    assert found["tables"] == []
     assert "--strategy scout" in found["note"]
     world.close()
 
