@@ -7,7 +7,7 @@ import type { Summary } from "../api/shapes";
 import { useColumns } from "../api/view";
 import { areaOf, drawCursor, drawSteps, drawValues } from "../charts/axes";
 import { Chart } from "../charts/chart";
-import { cladeAt, drawCladeNames, drawStack, nearestBin, type Stack, stackOf } from "../charts/clades";
+import { cladeAt, drawCladeNames, drawLitClade, drawStack, nearestBin, type Stack, stackOf } from "../charts/clades";
 import { hueOf } from "../charts/colouring";
 import { type At, stepScale } from "../charts/gestures";
 import type { Pen } from "../charts/pen";
@@ -47,12 +47,7 @@ function Clades({ name, summary, data }: { name: string; summary: Summary; data:
     const { area, x, y } = scales(width);
     const { step } = hovered.value;
     const { clade, y: py } = over.value;
-    if (clade >= 0) {
-      pen.rect(area.left, area.top, area.right - area.left, area.bottom - area.top, {
-        color: theme.value.colours.paper,
-      });
-      drawStack(pen, stack, x, y, area, theme.value, clade);
-    }
+    if (clade >= 0) drawLitClade(pen, stack, clade, x, y, area, theme.value);
     if (step === null) return;
     drawCursor(pen, x.of(step), area, theme.value);
     if (clade >= 0) drawTip(pen, wordsOf(stack, clade, step), x.of(step), py, area, theme.value);
