@@ -358,7 +358,7 @@ def test_a_long_journal_is_drawn_without_all_of_its_points(tmp_path: Path) -> No
 def test_progress_is_told_where_reading_takes_long(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     folder_of(trained(members=100, rounds=12), tmp_path / "p")
     code = (
-        "import pbt.cli.plot as p; p._PATIENCE = p._EVERY = 0.0\n"
+        "import pbt.cli.progress as p; p._PATIENCE = p._EVERY = 0.0\n"
         "from pbt.cli.main import main; main(['plot', 'p', '--out', 'p.svg'])"
     )
     done = subprocess.run(

@@ -226,6 +226,9 @@ def _fit(said: dict[str, Any], m: MemberState, data: st.DataObject) -> None:
         "change": data.draw(st.sampled_from([{"steps": 200}, {"again": [m.id]}, {"set": [m.id]}, {}])),
         "parents": [] if m.checkpoint is None else [msgspec.to_builtins(m.checkpoint)],
     }  # fmt: skip
+    if "change" in said and "kind" not in said:
+        said.update({"by": "a test", "why": "", "seen": None, "nonce": str(data.draw(st.integers(0, 999)))})
+        return
     if "kind" in said and "event" not in said and said["kind"] in KINDS:
         some = "best" if m.checkpoint is None else m.checkpoint.id
         fits = {

@@ -25,6 +25,7 @@ from pbt.population.changes import (
     Unpin,
 )
 from pbt.population.entries import Decision, Lost, Released, Steered
+from pbt.worker.waits import for_a_decision, for_a_member
 from tests.support.population import Script
 from tests.support.worlds import MemoryWorld, World
 
@@ -148,6 +149,18 @@ def test_a_paused_member_is_not_leased_and_gives_its_worker_to_others() -> None:
     assert s.coordinator.join("nobody").wait
     told(s, Resume())
     assert s.coordinator.join("somebody", turn=True).member == 0
+
+
+def test_who_waits_says_that_members_are_paused_and_what_to_do(world: World) -> None:
+    s = Script(world, interval=1)
+    told(s, Pause((1,)))
+    coordinator = s.coordinator if hasattr(s.coordinator, "population") else world.coordinators()[0]
+    assert ", 1 paused" in for_a_member("p", coordinator, None, ())
+    told(s, Pause())
+    coordinator.catch_up()
+    assert "paused; pbt steer p resume lets them go on" in for_a_member("p", coordinator, None, ())
+    assert "member 1 is paused" in for_a_member("p", coordinator, 1, ())
+    assert "it is paused (pbt steer WHERE resume 1)" in for_a_decision(coordinator, 1)
 
 
 def test_all_are_paused_and_the_last_report_of_a_finished_one_is_no_pause(world: World) -> None:

@@ -9,6 +9,7 @@ import pytest
 from pbt.cli.options import duration
 from pbt.launchers.stalls import Stalls
 from pbt.opening import folder as folders
+from pbt.population.changes import Pause, Steer
 from pbt.population.entries import Leased, Released, decode
 from pbt.population.fold import refold
 from tests.support.population import Script
@@ -87,6 +88,9 @@ def test_who_waits_for_a_member_does_not_hang_unless_one_is_free() -> None:
     s.report(0, 1.0, release=True)
     clock.now = 22
     assert stalls.hangs("idle.", s.population)
+    s.coordinator.steer(Steer(Pause((0,)), nonce="n"))
+    clock.now = 33
+    assert not stalls.hangs("idle.", s.population), "a paused member is free for nobody"
     assert not Stalls(None, clock).hangs("idle.", s.population)
 
 

@@ -22,14 +22,15 @@ PATHS = {
 
 
 def drawn(tab: Tab, most_blank: float = 0.99) -> None:
-    """Wait until a chart is drawn; what is out of sight is not."""
-    tab.page.locator(".layers").first.scroll_into_view_if_needed()
+    """Wait until the first chart is drawn, which it is once it is seen."""
+    tab.page.locator(".plot").first.scroll_into_view_if_needed()
     tab.page.wait_for_function(
-        """most => [...document.querySelectorAll('.layers canvas:first-child')].some(c => {
-            if (!c.width) return false;
+        """most => {
+            const c = document.querySelector('.layers canvas');
+            if (!c || !c.width) return false;
             const data = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
             return data.filter((x, i) => i % 4 === 3 && !x).length < most * data.length / 4;
-        })""",
+        }""",
         arg=most_blank,
     )
 

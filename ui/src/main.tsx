@@ -9,6 +9,7 @@ import "./style/charts.css";
 import "./style/members.css";
 import "./style/family.css";
 import "./style/reason.css";
+import "./style/change.css";
 import { access } from "./state/session";
 import { Shell } from "./views/shell";
 

@@ -62,7 +62,7 @@ class SteerCommand:
             return None
         told = planned(population, asked)
         if asked.seen is not None and (moved := effects.moved(population, asked.seen, told.seen)):
-            raise Conflict(f"{moved}: look what the change would do now, and ask for it anew")
+            raise Conflict(f"{moved}; look what the change would do now, and ask for it anew")
         self._told = replace(told, entry=population.count + 1)
         return Proposal(told.event, told.decisions)
 

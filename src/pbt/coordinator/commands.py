@@ -109,7 +109,7 @@ class ReportCommand:
             return False
         if population.settings.synchronous:
             return round_lacks_free(population, self._alive)
-        return m.id in population.paused and next(available(population, self._alive), None) is not None
+        return m.paused and next(available(population, self._alive), None) is not None
 
     def answers(self, population: Population) -> list[Answer]:
         """How each of the members stands."""
@@ -233,7 +233,7 @@ class JoinCommand:
     def _wished(self, population: Population, m: MemberState) -> Seat:
         if m.done:
             raise Invalid(f"member {m.id} is done: there is nothing left to train in it")
-        if m.due or m.id in population.paused or held(m, self._alive):
+        if m.due or m.paused or held(m, self._alive):
             raise NobodyFree(f"member {m.id} waits for a decision, is paused, or is trained by a living worker")
         return m.id, m.newest + 1
 

@@ -8,7 +8,7 @@ from typing import Any
 from pbt.coordinator import effects
 from pbt.coordinator.plan import Plan, named, source_of
 from pbt.errors import Conflict, Invalid, SpaceError
-from pbt.population.changes import Bound, Pause, Pin, Resume, Steps, Unpin
+from pbt.population.changes import Bound, Members, Pause, Pin, Resume, Steps, Unpin
 from pbt.population.entries import LARGEST
 from pbt.population.member import MemberState
 from pbt.population.population import Population
@@ -22,19 +22,19 @@ MOST_PINS = 32
 def pause(population: Population, change: Pause) -> Plan:
     """No decisions until resumed."""
     members = named(population, change.members, lambda m: not m.done)
-    found = [m for m in members if not m.done and m.id not in population.paused]
+    found = [m for m in members if not m.done and not m.paused]
     if not found or population.reached:
         raise Conflict("of these none is trained, or all are paused already: there is nothing to pause")
-    return Plan({"pause": [m.id for m in found]}, effects.paused(population, found), _paused(population, members))
+    return Plan({"pause": [m.id for m in found]}, effects.paused(population, found), _paused(change.members, members))
 
 
 def resume(population: Population, change: Resume) -> Plan:
     """Decisions again, on those that wait at once."""
-    members = named(population, change.members, lambda m: m.id in population.paused)
-    found = [m for m in members if m.id in population.paused]
+    members = named(population, change.members, lambda m: m.paused)
+    found = [m for m in members if m.paused]
     if not found:
         raise Conflict("none of these is paused: there is nothing to resume")
-    return Plan({"resume": [m.id for m in found]}, effects.resumed(population, found), _paused(population, members))
+    return Plan({"resume": [m.id for m in found]}, effects.resumed(population, found), _paused(change.members, members))
 
 
 def pin(population: Population, change: Pin) -> Plan:
@@ -100,5 +100,6 @@ def steps(population: Population, change: Steps) -> Plan:
     return Plan({"steps": change.steps}, effects.lengthened(population, change.steps), {"steps": now})
 
 
-def _paused(population: Population, members: Iterable[MemberState]) -> dict[str, Any]:
-    return {"paused": {m.id: m.id in population.paused for m in members}}
+def _paused(named: Members, members: Iterable[MemberState]) -> dict[str, Any]:
+    """Which of the named ones are paused; what is said of all holds for whoever that is by then."""
+    return {"paused": {m.id: m.paused for m in members}} if named else {}

@@ -35,7 +35,7 @@ def given(population: Population, m: MemberState, source: Checkpoint, values: Va
     paused = " It is paused: it trains to its next report that is due, if a worker has it, and waits there."
     return (
         f"{_name(population, m)} takes over {whose} weights (step {source.step:,}, score {_number(source.score)}) with "
-        f"{changed}.{lost} {_learns(population, [m])}{paused if m.id in population.paused else ''}"
+        f"{changed}.{lost} {_learns(population, [m])}{paused if m.paused else ''}"
     )
 
 
@@ -133,7 +133,9 @@ def moved(population: Population, shown: dict[str, Any], now: dict[str, Any]) ->
         return f"the bounds of {name} are {_number(low)} and {_number(high)} by now"
     if "steps" in now:
         return f"each member is to do {now['steps']:,} steps by now"
-    return "somebody has paused or resumed one of these members since"
+    if "paused" in now:
+        return "somebody has paused or resumed one of these members since"
+    return "what it depends on has changed since"
 
 
 def _name(population: Population, m: MemberState) -> str:

@@ -26,9 +26,7 @@ def available(population: Population, alive: Liveness) -> Iterator[MemberState]:
     later: the next to be tried is one that may bring the evidence.
     """
     free = [
-        (_unexplained(population, m), m.saved_step, not m.standing, m.id)
-        for m in population.members
-        if _trainable(population, m)
+        (_unexplained(population, m), m.saved_step, not m.standing, m.id) for m in population.members if _trainable(m)
     ]
     heapify(free)
     while free:
@@ -37,9 +35,9 @@ def available(population: Population, alive: Liveness) -> Iterator[MemberState]:
             yield m
 
 
-def _trainable(population: Population, m: MemberState) -> bool:
+def _trainable(m: MemberState) -> bool:
     """It may be leased if nobody holds it."""
-    return not (m.done or m.due) and m.id not in population.paused
+    return not (m.done or m.due or m.paused)
 
 
 def _unexplained(population: Population, m: MemberState) -> int:
@@ -49,16 +47,12 @@ def _unexplained(population: Population, m: MemberState) -> int:
 
 def further_behind(population: Population, than: int, step: int, alive: Liveness) -> bool:
     """Whether an available member is further behind than member `than` at `step`."""
-    return any(
-        m.saved_step < step and m.id != than and not held(m, alive)
-        for m in population.members
-        if _trainable(population, m)
-    )
+    return any(m.saved_step < step and m.id != than and not held(m, alive) for m in population.members if _trainable(m))
 
 
 def round_lacks_free(population: Population, alive: Liveness) -> bool:
     """Whether no living worker holds a member that the barrier's round still lacks."""
-    return any(m.living and _trainable(population, m) and not held(m, alive) for m in population.members)
+    return any(m.living and _trainable(m) and not held(m, alive) for m in population.members)
 
 
 def gone(population: Population, alive: Liveness) -> tuple[tuple[int, int], ...]:
@@ -88,7 +82,7 @@ class Missing:
         Nobody may take up a paused one: the barrier waits until it is resumed.
         """
         now = self._clock()
-        lacking = (m for m in population.members if m.living and _trainable(population, m))
+        lacking = (m for m in population.members if m.living and _trainable(m))
         missing = [(m.id, m.newest) for m in lacking if not held(m, alive)]
         self._since = {key: self._since.get(key, now) for key in missing}
         return tuple(key for key, since in self._since.items() if now - since >= seconds)

@@ -47,5 +47,5 @@ def _has_work(token: str, population: Population) -> bool:
         taken = m.lease is not None and not m.lease.ended
         if m.lease is not None and taken and m.lease.nonce.startswith(token):
             return not m.waits
-        free = free or not (taken or m.waits or m.id in population.paused)
+        free = free or not (taken or m.waits or m.paused)
     return free

@@ -28,7 +28,6 @@ class Draft:
         "due",
         "living",
         "members",
-        "paused",
         "pins",
         "ranked",
         "reached",
@@ -61,7 +60,6 @@ class Draft:
         self.telling = before.telling
         self.speakers = before.speakers
         self.steered = before.steered
-        self.paused = before.paused
         self.pins = before.pins
 
     def __getitem__(self, id: int) -> MemberState:
@@ -182,7 +180,6 @@ class Draft:
             self.telling,
             self.speakers,
             self.steered,
-            self.paused,
             self.pins,
         )
 

@@ -52,6 +52,7 @@ class MemberState(msgspec.Struct, frozen=True, gc=False):
         misses: further such leases that did not count, one after another, for want of evidence that the script is
             well.
         drop: checkpoint ids that its last report or lease made unreferenced.
+        paused: nothing is decided on it, and nobody takes it up, until somebody resumes it.
         former: its own hyperparameters before the last decision that changed them.
         reports: how many it has made.
     """
@@ -90,6 +91,7 @@ class MemberState(msgspec.Struct, frozen=True, gc=False):
     former: Values | None = None
     role: str | None = None
     reports: int = 0
+    paused: bool = False
 
     @property
     def newest(self) -> int:

@@ -33,7 +33,6 @@ class Population(msgspec.Struct, frozen=True, gc=False):
         telling: how many members could tell whether the script is well: see `pbt.population.losses`.
         speakers: members whose reports or leases the last entry carried.
         steered: the nonces of the last changes from outside, each with the number of its entry.
-        paused: ids of members that nothing is decided on, and that nobody takes up, until they are resumed; ascending.
         pins: checkpoints that are kept until they are unpinned.
     """
 
@@ -54,7 +53,6 @@ class Population(msgspec.Struct, frozen=True, gc=False):
     telling: int = 0
     speakers: tuple[int, ...] = ()
     steered: dict[str, int] = {}
-    paused: tuple[int, ...] = ()
     pins: tuple[Checkpoint, ...] = ()
 
     @property
@@ -62,6 +60,11 @@ class Population(msgspec.Struct, frozen=True, gc=False):
         """The goal is reached, or every member is done (or absent, in an open population)."""
         left = self.living if self.settings.members is None else self.undone
         return self.reached or (left == 0 and len(self.members) > 0)
+
+    @property
+    def paused(self) -> tuple[int, ...]:
+        """The ids of paused members, ascending."""
+        return tuple([m.id for m in self.members if m.paused])
 
     def member(self, id: int) -> MemberState:
         """A member by id.

@@ -63,11 +63,13 @@ def _steps(draft: Draft, steps: int) -> None:
 
 
 def _pause(draft: Draft, members: Sequence[int]) -> None:
-    draft.paused = tuple(sorted({*draft.paused, *members}))
+    for id in members:
+        draft.put(replace(draft[id], paused=True))
 
 
 def _resume(draft: Draft, members: Sequence[int]) -> None:
-    draft.paused = tuple([id for id in draft.paused if id not in members])
+    for id in members:
+        draft.put(replace(draft[id], paused=False))
 
 
 def _pin(draft: Draft, checkpoints: Sequence[str]) -> None:

@@ -29,7 +29,7 @@ _WORDS: dict[Access, Literal["none", "read", "write"]] = {
 }  # fmt: skip
 _MOST_CODES = 16
 _MOST_WAITING = 1000
-_LARGEST = 4096
+_LARGEST = 64 * 1024
 """Bytes of a request for a session; who asks has shown no key yet."""
 
 

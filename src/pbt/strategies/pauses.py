@@ -16,6 +16,5 @@ class Pauses(Wrapper, frozen=True):
 
     def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> Sequence[Decision]:
         """Decide on the members that are not paused."""
-        paused = population.paused
-        left = [id for id in due if id not in paused or population.members[id].unborn] if paused else due
+        left = [id for id in due if not population.members[id].paused or population.members[id].unborn]
         return self.inner.decide(population, memory, left) if left else ()

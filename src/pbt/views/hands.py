@@ -25,9 +25,11 @@ class Hands:
         """A listener: see `pbt.coordinator.follower.Listener`."""
         event = entry.event
         if isinstance(event, Steered) and before is not None and event.by not in OWN:
+            told = [d.member for d in entry.decisions if d.decided is not None]
             said = ChangeLine(
-                after.count, entry.time, event.by, event.why, what_changed(before, entry, event), undone(before, entry)
-            )
+                after.count, entry.time, event.by, event.why, what_changed(before, entry, event),
+                told[0] if len(told) == 1 else None, undone(before, entry),
+            )  # fmt: skip
             self.lines = [*self.lines[1 - _KEPT :], said]
 
 

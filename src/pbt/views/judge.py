@@ -43,7 +43,7 @@ def state_of(population: Population, m: MemberState, held: Held | None = None) -
         return "done"
     if m.absent:
         return "absent"
-    if m.id in population.paused and (m.due or m.lease is None or m.lease.ended):
+    if m.paused and (m.due or m.lease is None or m.lease.ended):
         return "paused"
     if m.waits:
         return "waiting"
@@ -65,7 +65,11 @@ def lacking_a_worker(population: Population, states: list[str]) -> list[int]:
 
 
 def notes_on(population: Population) -> Iterator[Note]:
-    """Notes about the members' last workers and reports."""
+    """Notes about paused members, and about the members' last workers and reports."""
+    paused = [m.id for m in population.members if m.paused and not m.done]
+    if paused:
+        those = "1 member is" if len(paused) == 1 else f"{len(paused)} members are"
+        yield Note(f"{those} paused: nothing is decided there", "pbt steer WHERE resume, or at the page")
     for m in population.members:
         if m.failed:
             yield Note(f"member {m.id} failed for good: {m.why.note}", "mend the script; pbt run tries it anew")

@@ -32,7 +32,7 @@ def for_a_member(where: str, coordinator: object, wish: int | None, ours: Collec
     if population is None:
         return f"{begin}living workers hold all that can be trained now; it is taken once one is given back"
     left = [m for m in population.members if not m.done and (wish is None or m.id == wish)]
-    paused = [m.id for m in left if m.id in population.paused]
+    paused = [m.id for m in left if m.paused]
     due = [m.id for m in left if m.due and m.id not in paused]
     if paused and len(paused) == len(left):
         return f"{begin}{_members(paused)} paused; pbt steer {where} resume lets them go on"
@@ -53,7 +53,7 @@ def for_a_decision(coordinator: AnyCoordinator, member: int) -> str:
             f"{begin}the server's answer; at a barrier it comes once every member of the round has reported, and if "
             "somebody has paused the member, once it is resumed"
         )
-    if member in population.paused:
+    if population.members[member].paused:
         return f"{begin}somebody to resume it: it is paused (pbt steer WHERE resume {member})"
     if population.members[member].owed:
         return f"{begin}new hyperparameters, which another process works out"

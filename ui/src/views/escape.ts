@@ -1,6 +1,7 @@
-/** Esc clears, one thing at a time: the open reason, then lit members, then the window of steps. */
+/** Esc clears, one thing at a time: the open form or reason, then lit members, then the window of steps. */
 
 import { useEffect } from "preact/hooks";
+import { closeChange } from "../state/change";
 import { clearLit, hover, lit } from "../state/lit";
 import { go, place } from "../state/place";
 import { zoom, zoomed } from "../state/steps";
@@ -10,7 +11,8 @@ export function useEscape(): void {
     const clear = (event: KeyboardEvent) => {
       if (event.key !== "Escape" || event.defaultPrevented) return;
       hover(null);
-      if (place.peek().query["why"]) go({ query: { why: undefined } });
+      if (place.peek().query["change"]) closeChange();
+      else if (place.peek().query["why"]) go({ query: { why: undefined } });
       else if (lit.peek().length) clearLit();
       else if (zoomed.peek()) zoom(null, true);
     };

@@ -5,10 +5,12 @@ import type { Summary } from "../api/shapes";
 import { ago, count, counted, duration, number } from "../parts/format";
 import { Link } from "../parts/link";
 import { now } from "../parts/now";
+import { ChangeButton } from "./log";
 
 export function Facts({ summary }: { summary: Summary }) {
   const { best, step, settings, ancestor } = summary;
   const aside = [
+    summary.paused > 0 && `${count(summary.paused)} paused`,
     summary.waiting > 0 && counted(summary.waiting, "waits", "wait"),
     summary.done > 0 && `${count(summary.done)} done`,
     summary.failed > 0 && `${count(summary.failed)} failed`,
@@ -50,7 +52,7 @@ function bestAside(best: NonNullable<Summary["best"]>) {
   return (
     <>
       <Link to={{ view: "member", query: { member: String(best.member) } }}>member {best.member}</Link> at step{" "}
-      {count(best.step)}
+      {count(best.step)} <ChangeButton begun={{ kind: "fork", checkpoint: "best" }} text="fork…" plain />
     </>
   );
 }

@@ -10,6 +10,7 @@ import { missing } from "../parts/notices";
 import { say } from "../parts/toast";
 import { go, place } from "../state/place";
 import { Changes } from "./changes";
+import { ChangeButton } from "./log";
 import { RankStrip } from "./rankstrip";
 
 /** The decision that the address names, as ENTRY.MEMBER. */
@@ -68,6 +69,7 @@ function titleOf(reason: Reason): string {
 function Content({ reason, summary }: { reason: Reason; summary: Summary }) {
   const parent = parentOf(reason);
   const why = reason.decision.why ?? {};
+  const source = reason.decision.parents?.[0];
   return (
     <>
       <p class="sentence">{reason.sentence}</p>
@@ -80,6 +82,11 @@ function Content({ reason, summary }: { reason: Reason; summary: Summary }) {
           <Link to={{ view: "member", query: { member: String(parent) } }}>Member {parent}, the parent</Link>
         )}
       </p>
+      {source && (
+        <p>
+          <ChangeButton begun={{ kind: "fork", checkpoint: source.id }} text={`Fork checkpoint ${source.id}…`} />
+        </p>
+      )}
       {reason.seen.ids.length > 0 && <RankStrip seen={reason.seen} member={reason.member} parent={parent} />}
       {summary.settings && reason.after && (
         <Changes

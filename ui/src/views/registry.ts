@@ -4,6 +4,7 @@ import type { ComponentType } from "preact";
 import type { Summary } from "../api/shapes";
 import { FamilyView } from "./family";
 import { HealthView } from "./health";
+import { LogView } from "./log";
 import { MemberView } from "./member";
 import { MembersView } from "./members";
 import { PopulationView } from "./population";
@@ -31,4 +32,5 @@ export const VIEWS: readonly ViewSpec[] = [
   { id: "member", title: "Member", show: MemberView, under: "members" },
   { id: "schedule", title: "Schedule", show: ScheduleView },
   { id: "health", title: "Health", show: HealthView },
+  { id: "changes", title: "Changes", show: LogView },
 ];

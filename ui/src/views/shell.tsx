@@ -6,16 +6,20 @@ import { connect, follow, link, unfollow } from "../api/events";
 import { signOut } from "../api/session";
 import type { Summary } from "../api/shapes";
 import { useView } from "../api/view";
+import { count } from "../parts/format";
 import { Link } from "../parts/link";
 import { Loading, missing, Notice } from "../parts/notices";
 import { Status } from "../parts/status";
 import { say, Toast } from "../parts/toast";
+import type { Begun } from "../state/change";
 import { hover } from "../state/lit";
 import { place, population } from "../state/place";
 import { access, signedIn } from "../state/session";
 import { lastStep } from "../state/steps";
+import { ChangePanel } from "./changepanel";
 import { useEscape } from "./escape";
 import { Landing } from "./landing";
+import { ChangeButton } from "./log";
 import { ReasonPanel } from "./reason";
 import { VIEWS } from "./registry";
 import { SignIn } from "./signin";
@@ -68,7 +72,13 @@ function Population({ name }: { name: string }) {
     </nav>
   );
   return (
-    <Frame name={name} state={summary?.state} tabs={tabs}>
+    <Frame name={name} state={summary?.state} tabs={tabs} summary={summary}>
+      {summary?.state === "reading" && (
+        <p class="gone" role="status">
+          The journal is long and is still being read. What is shown is as of entry {count(summary.entry)}, and goes on
+          by itself.
+        </p>
+      )}
       {missing(held, "population") ??
         (summary?.state === "empty" ? (
           <Notice title="Nothing was created here yet">
@@ -80,6 +90,7 @@ function Population({ name }: { name: string }) {
           <Notice title={`There is no view ${view}`} />
         ))}
       {summary && <ReasonPanel name={name} summary={summary} />}
+      {summary && <ChangePanel name={name} summary={summary} />}
     </Frame>
   );
 }
@@ -88,10 +99,17 @@ interface FrameProps {
   name?: string;
   state?: string | undefined;
   tabs?: ComponentChildren;
+  summary?: Summary | undefined;
   children: ComponentChildren;
 }
 
-function Frame({ name, state, tabs, children }: FrameProps) {
+/** A change that is begun on a member's page is one of that member. */
+function begunHere(): Begun {
+  const { view, query } = place.value;
+  return view === "member" ? { kind: "set", members: [Number(query["member"])] } : { kind: "set" };
+}
+
+function Frame({ name, state, tabs, summary, children }: FrameProps) {
   return (
     <>
       <header class="top">
@@ -102,6 +120,7 @@ function Frame({ name, state, tabs, children }: FrameProps) {
         {state && <Status state={state} />}
         {tabs}
         <span class="right">
+          {name && summary && <ChangeButton begun={begunHere()} />}
           <Connection />
           {signedIn.value && (
             <button type="button" class="plain" onClick={() => signOut().catch((error: Error) => say(error.message))}>
