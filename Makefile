@@ -50,6 +50,7 @@ bench: .venv/.dev
 	$(BIN)/python bench/shared.py
 	$(BIN)/python -m bench.strategies --seeds 8
 	$(BIN)/python bench/pages.py
+	$(BIN)/python -m bench.family
 
 chaos: .venv/.dev
 	$(BIN)/python -m tests.chaos --seeds 20 --kills 20

@@ -30,7 +30,7 @@ from tests.support.worlds import KEY, ServerWorld
 pytest.importorskip("matplotlib")
 
 from pbt.views.history import History, band_in_force, band_of_points, pieces_of, thinned
-from pbt.views.pictures import draw
+from pbt.views.pictures import FAMILY, draw
 from pbt.views.table import number_text
 
 LR = pbt.Float(1e-4, 1, log=True)
@@ -358,7 +358,7 @@ def test_a_long_journal_is_drawn_without_all_of_its_points(tmp_path: Path) -> No
 def test_progress_is_told_where_reading_takes_long(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     folder_of(trained(members=100, rounds=12), tmp_path / "p")
     code = (
-        "import pbt.cli.plot as p; p._PATIENCE = p._EVERY = 0.0\n"
+        "import pbt.cli.progress as p; p._PATIENCE = p._EVERY = 0.0\n"
         "from pbt.cli.main import main; main(['plot', 'p', '--out', 'p.svg'])"
     )
     done = subprocess.run(
@@ -390,6 +390,51 @@ def test_forgotten_checkpoints_are_never_asked_for(monkeypatch: pytest.MonkeyPat
     pruned = history_of(entries)
     assert [(s.member, s.start, s.end) for s, _ in pruned.way()] == [(s.member, s.start, s.end) for s, _ in whole.way()]
     assert len(pruned.lineage.wrote) <= 2 * 6 + 1 < len(whole.lineage.wrote)
+
+
+@pytest.mark.parametrize("members", [1, 8, 70, 400])
+def test_the_family_is_drawn_whatever_its_size(tmp_path: Path, members: int) -> None:
+    said = drawn(tmp_path, trained(members=members, rounds=9 if members > 9 else 30), parts=FAMILY)
+    assert "Family of the living members" in said
+    assert "Clades" in said
+    assert any(text.startswith(f"{members:,} members") for text in said)
+    assert any(text.startswith("×") for text in said) is False or members > 45
+    if members == 8:
+        assert {*map(str, range(8))} <= {*said}
+    if members == 400:
+        assert any("in wedges" in text for text in said)
+    first = (tmp_path / "p.svg").read_bytes()
+    drawn(tmp_path, trained(members=members, rounds=9 if members > 9 else 30), parts=FAMILY)
+    assert (tmp_path / "p.svg").read_bytes() == first
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf, 1.0])
+def test_a_family_without_any_difference_is_drawn_too(tmp_path: Path, score: float) -> None:
+    script = Script(members=3, steps=10)
+    script.round(1.0, score, score)
+    script.round(score, score, score)
+    assert "Clades" in drawn(tmp_path, script.entries, parts=FAMILY)
+
+
+def test_the_command_names_the_familys_file(tmp_path: Path) -> None:
+    folder_of(trained(), tmp_path / "first")
+    run = [*PBT, "plot", "first", "--family"]
+    done = subprocess.run(run, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True)
+    assert "wrote first-family.png" in done.stdout
+    assert (tmp_path / "first-family.png").stat().st_size > 10_000
+
+
+def test_a_notebook_shows_what_plot_gives(tmp_path: Path) -> None:
+    run = pbt.load(folder_of(trained(), tmp_path / "first"))
+    pictures = [run.plot(), run.lineage.plot(tmp_path / "family.svg")]
+    for picture in pictures:
+        assert picture.png.startswith(b"\x89PNG")
+        assert vars(type(picture))["_repr_png_"](picture) == picture.png
+        assert "Picture" in repr(picture)
+    assert pictures[0].png != pictures[1].png
+    assert "Clades" in texts(tmp_path / "family.svg")
+    with pytest.raises(pbt.PBTError, match="pictures are written as"):
+        run.plot(tmp_path / "family.gif")
 
 
 def test_help_teaches(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ PATHS = {
 
 
 def drawn(tab: Tab, most_blank: float = 0.99) -> None:
-    """Wait until the first chart is drawn."""
+    """Wait until the first chart is drawn, which it is once it is seen."""
+    tab.page.locator(".plot").first.scroll_into_view_if_needed()
     tab.page.wait_for_function(
         """most => {
             const c = document.querySelector('.layers canvas');
@@ -186,8 +187,8 @@ def test_health_tells_what_happened_as_it_happens(look: Look) -> None:
     tab.page.get_by_text("scores were not finite").first.wait_for()
     count = tab.page.locator(".incidents li").count()
     assert count >= 1
-    look.script.coordinator.tell(Steered({"steps": 2000}, by="<i>me</i>", nonce="n"))
-    tab.page.get_by_text("Changed from outside by <i>me</i>: steps = 2000.").wait_for(timeout=8000)
+    look.script.coordinator.tell(Steered({"steps": 2000}, by="<i>me</i>", nonce="n", why="for more"))
+    tab.page.get_by_text("Each member is to do 2,000 steps, by <i>me</i>: for more.").wait_for(timeout=8000)
     assert tab.page.locator(".incidents li").count() == count + 1
     assert tab.page.get_by_text(f"{MEMBERS} run").is_visible()
     tab.page.get_by_role("button", name="Show as a table").click()

@@ -117,6 +117,7 @@ def test_series_are_quantiles_of_what_was_reported(subject: Subject, query: str)
         if low <= row.step <= high:
             groups[int((row.step - low) * n / (high - low + 1))].append(row)
     assert list(found.columns["count"]) == [len(g) for g in groups]
+    assert list(found.columns["bad"]) == [sum(not math.isfinite(r.score) for r in g) for g in groups]
     finite = [sorted(r.score for r in g if math.isfinite(r.score)) for g in groups]
     for name, q in {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95, "min": 0.0, "max": 1.0}.items():
         assert same(found.columns[name], [_quantile(g, q) for g in finite])
@@ -184,6 +185,16 @@ def test_lines_are_what_members_reported_with_their_exploits(subject: Subject) -
         exploits = [d for d in subject.run.decisions if d.member == id and d.parent not in (None, id)]
         assert list(found.columns[f"m/{id}/exploit_parent"]) == [d.parent for d in exploits]
         assert list(found.columns[f"m/{id}/exploit_entry"]) == [d.entry for d in exploits]
+        bad = [r.step for r in subject.run.reports if r.member == id and not math.isfinite(r.score)]
+        assert list(found.columns[f"m/{id}/bad_step"]) == bad
+        for i, d in enumerate(exploits):
+            given = [e.entry for e in subject.run.decisions if e.member == id and e.start != "on" and e.entry < d.entry]
+            kept = [r for r in subject.run.reports if r.member == id and max(given) < r.entry <= d.entry]
+            own = [r for r in kept if math.isfinite(r.score)]
+            theirs = [r for r in subject.run.reports if r.checkpoint == d.checkpoint]
+            assert same([found.columns[f"m/{id}/exploit_score"][i]], [theirs[0].score])
+            assert found.columns[f"m/{id}/exploit_step"][i] == theirs[0].step
+            assert same([found.columns[f"m/{id}/exploit_end_score"][i]], [own[-1].score if own else math.nan])
     with pytest.raises(UnknownMember):
         subject.view("lines", "members=99")
 
@@ -196,6 +207,9 @@ def test_summary_and_line_are_as_the_run(subject: Subject) -> None:
     assert found["describe"].startswith(("Truncation", "Members", "A member", "The ", "Every")) or found["describe"]
     assert found["step"] == {"min": min(m.step for m in run.members), "max": max(m.step for m in run.members)}
     assert len(found["warnings"]) == (len(run.members) if run.members[0].score == "nan" else len(found["warnings"]))
+    assert found["furthest"] == subject.last
+    assert found["waiting"] == sum(m.due or bool(m.owed) for m in run.population.members if not m.done)
+    assert line("digits", subject.followed).exploits == found["exploits"]
     spark = line("digits", subject.followed).spark
     assert len(spark) == min(60, subject.last + 1 if run.reports else 0)
     if run.best is not None:
@@ -323,11 +337,11 @@ def test_a_memory_is_told_from_the_snapshot_as_from_the_beginning(
         found = msgspec.json.decode(view("memory", "x", followed, Asked(""), frozenset({"scout"})).body)
         fold = fold_all(None, world.entries, build(world.population.settings))
         shown = build(world.population.settings).show(*fold)
-        assert found["panels"] == msgspec.json.decode(msgspec.json.encode(shown))
+        assert found["tables"] == msgspec.json.decode(msgspec.json.encode(shown))
         assert (found["entry"], found["strategy"], found["note"]) == (len(world.entries), "scout", "")
         script.report(more, 0.1)
     found = msgspec.json.decode(view("memory", "x", followed, Asked(""), frozenset({"pbt"})).body)
-    assert found["panels"] == []
+    assert found["tables"] == []
     assert "--strategy scout" in found["note"]
     world.close()
 

@@ -19,7 +19,10 @@ COMMANDS = {
     "ui": ("pbt.cli.ui", "Show populations in the browser."),
     "serve": ("pbt.cli.serve", "Serve populations over HTTP to workers on other machines."),
     "status": ("pbt.cli.status", "How a population stands."),
-    "explain": ("pbt.cli.explain", "Which strategy runs, what it has done, and what would do better."),
+    "watch": ("pbt.cli.watch", "A population as it trains, live: curves, exploits and their reasons."),
+    "lineage": ("pbt.cli.lineage", "The family tree: who took over whose weights, when and why."),
+    "explain": ("pbt.cli.explain", "What its strategy does and would do better with, or why a member was decided on."),
+    "compare": ("pbt.cli.compare", "Populations side by side: settings, scores, exploits, schedules."),
     "doctor": ("pbt.cli.doctor", "What is wrong with a population, and what to do about it."),
     "schedule": ("pbt.cli.schedule", "The hyperparameters over steps that it found, to take along."),
     "replay": ("pbt.cli.replay", "Train with that schedule from fresh seeds: how much of the result was luck."),
@@ -28,6 +31,7 @@ COMMANDS = {
     "fork": ("pbt.cli.fork", "Branch a kept checkpoint onto a member, with hyperparameters of your own."),
     "journal": ("pbt.cli.journal", "Everything that happened to a population, as JSON lines."),
     "plot": ("pbt.cli.plot", "Draw scores with the lineage of the best, and the schedule, as a picture."),
+    "export": ("pbt.cli.export", "All reports and decisions as Parquet, CSV or JSON lines."),
     "tensorboard": ("pbt.cli.tensorboard", "Write scores and hyperparameters as TensorBoard files."),
 }
 _OUTPUT = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)

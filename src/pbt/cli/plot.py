@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from pathlib import Path
 
 import click
 from rich.console import Console
 
+from pbt.cli.progress import Telling
 from pbt.opening.opening import name_of, names_server, open_journal
-from pbt.views.pictures import check_picture, draw
-
-_PATIENCE, _EVERY = 2.0, 5.0
-"""Seconds of reading before a word is said, and between two lines where there is no terminal."""
+from pbt.views.pictures import ALL, FAMILY, check_picture, draw
 
 
 @click.command("plot")
 @click.argument("where", metavar="WHERE")
-@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="A .png, .svg or .pdf file, written over "
-              "if it is there.  [default: NAME.png, after the last part of WHERE]")  # fmt: skip
-def command(where: str, out: Path | None) -> int:
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="A .png, .svg or .pdf file, written over "
+    "if it is there.  [default: NAME.png, after the last part of WHERE; with --family NAME-family.png]",
+)
+@click.option("--family", is_flag=True, help="Draw who descends from whom instead.")  # fmt: skip
+def command(where: str, out: Path | None, family: bool) -> int:
     """Draw the population at WHERE (a folder or a URL): scores over steps, and hyperparameters over steps.
 
     \b
@@ -29,54 +31,27 @@ def command(where: str, out: Path | None) -> int:
     Below: for each explored hyperparameter, the schedule along that lineage, before what the middle half
            (25 to 75 %) of all members used; of ordinals and choices, how many members used each value.
 
+    \b
+    With --family:
+    Above: the family tree of the living members, coloured by score, the best one's lineage straight on top.
+    Below: the shares of clades (what descends from one beginning), each around those that arose within it.
+
     It only reads, and can be called at any time, while the population trains too; a key that only reads is
     enough. Needs matplotlib: pip install 'pbtrain[plot]'
 
     \b
     pbt plot runs/first                        # writes first.png
+    pbt plot runs/first --family               # writes first-family.png
     pbt plot http://host:7777/first --out first.svg
     """  # noqa: D301
     from pbt.views.history import History
 
-    path = out or Path(f"{name_of(where)}.png")
+    path = out or Path(f"{name_of(where)}{'-family' if family else ''}.png")
     check_picture(path)
-    with _Telling(Console(stderr=True)) as telling:
+    with Telling(Console(stderr=True)) as telling:
         history = History.read(open_journal(where), telling.tell)
         telling.say("drawing …")
-        draw(history, path, where.partition("#")[0].rpartition("@")[2] if names_server(where) else where)
+        title = where.partition("#")[0].rpartition("@")[2] if names_server(where) else where
+        draw(history, path, title, parts=FAMILY if family else ALL)
     click.echo(f"wrote {path}: {history.population.reports:,} reports of {len(history.population.members)} members")
     return 0
-
-
-class _Telling:
-    """Says how far a long reading has come: in place on a terminal, else a line now and then."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._status = console.status("", spinner="dots") if console.is_terminal else None
-        self._shown = time.monotonic() + _PATIENCE - _EVERY
-        self._began = False
-
-    def __enter__(self) -> _Telling:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._status is not None and self._began:
-            self._status.stop()
-
-    def tell(self, entries: int) -> None:
-        """So many entries are read."""
-        if self._began or time.monotonic() - self._shown >= _EVERY:
-            self._began = True
-            self.say(f"{entries:,} journal entries read …")
-
-    def say(self, text: str) -> None:
-        """Show the progress, once reading has taken noticeably long."""
-        if not self._began:
-            return
-        if self._status is not None:
-            self._status.update(text)
-            self._status.start()
-        elif time.monotonic() - self._shown >= _EVERY:
-            self._shown = time.monotonic()
-            print(text, file=sys.stderr, flush=True)

@@ -52,8 +52,8 @@ def command(where: tuple[str, ...], browser: bool, port: int) -> int:
     if servers:
         _show(_signed_in(servers[0]), browser)
         return 0
-    _check_built()
     found = dict(_populations(where))
+    _check_built()
     with ExitStack() as stack:
         root = _root(where, found, stack)
         _serve(root, "" if len(found) != 1 else next(iter(found)), browser, port)

@@ -144,6 +144,10 @@ class Remote:
             yield from entries
             after += len(entries)
 
+    def snapshot(self) -> bytes | None:
+        """None: the server's own is not for others."""
+        return None
+
     def open(self) -> PopulationFolder:
         """Where the population lives on the server; its folder is made if need be."""
         return self._post("open", b"{}", msgspec.json.Decoder(PopulationFolder))

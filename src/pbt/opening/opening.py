@@ -10,7 +10,7 @@ from pbt.checkpoints.folder import FolderStore
 from pbt.checkpoints.store import CheckpointStore
 from pbt.coordinator.interface import AnyCoordinator
 from pbt.errors import JournalError, SettingsError
-from pbt.journals.journal import Reads
+from pbt.journals.journal import Reads, Snapshotted
 from pbt.population.recorded import FOREIGN, OWN
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def existing(where: str) -> AnyCoordinator:
     return folders.coordinator(where)
 
 
-def open_journal(where: str) -> Reads:
+def open_journal(where: str) -> Snapshotted:
     """The journal at `where`, read-only.
 
     Raises:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,7 +74,7 @@ def is_page(method: str, path: str) -> bool:
 
 def page_answer(path: str, headers: dict[bytes, bytes], folder: Path = FOLDER) -> Response:
     """The page, or one of its files; never anything else of the machine's: only what was found in `folder` is given."""
-    files = _files(folder)
+    files = _files(folder, _stamp(folder))
     asset = path.startswith(_ASSETS)
     file = files.get(path.removeprefix("/") if asset else "index.html")
     if file is None:
@@ -91,8 +91,16 @@ def page_answer(path: str, headers: dict[bytes, bytes], folder: Path = FOLDER) -
     return Response(file.plain, headers=more, media_type=file.media)
 
 
-@cache
-def _files(folder: Path) -> dict[str, File]:
+def _stamp(folder: Path) -> int:
+    """When the page was built, in nanoseconds since 1970: one that is built anew is read anew."""
+    try:
+        return (folder / "index.html").stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=1)
+def _files(folder: Path, stamp: int) -> dict[str, File]:
     """The files of a built page by their paths, some 200 kB; none where it is not built."""
     found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     return {

@@ -164,7 +164,7 @@ class Reading:
         if not place.followed.exists:
             return Event(name, 0, "empty", 0, None)
         p = place.followed.population
-        return Event(name, p.count, state_of_all(p), p.reports, top_of(p))
+        return Event(name, p.count, state_of_all(place.followed), p.reports, top_of(p))
 
     def _line(self, name: str) -> Line:
         try:
@@ -257,7 +257,7 @@ def serve(channel: socket.socket) -> None:
                 frames = reading.look()
                 if frames.frames:
                     _send(channel, frames)
-            behind = reading.read_on()
+            behind = reading.read_on() if not asks else behind
 
 
 def _send(channel: socket.socket, message: Message) -> None:

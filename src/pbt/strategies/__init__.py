@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from pbt.strategies.explore import perturb_or_resample as perturb_or_resample
     from pbt.strategies.explore import redraw as redraw
     from pbt.strategies.pbt import PBT as PBT
-    from pbt.strategies.shown import Chart as Chart
     from pbt.strategies.shown import Table as Table
     from pbt.strategies.strategy import Memory as Memory
     from pbt.strategies.strategy import Strategy as Strategy
@@ -54,7 +53,7 @@ _HOME = {
     "pbt.strategies.births": ("birth",),
     "pbt.strategies.explore": ("perturb", "perturb_or_resample", "redraw"),
     "pbt.strategies.pbt": ("PBT",),
-    "pbt.strategies.shown": ("Chart", "Table"),
+    "pbt.strategies.shown": ("Table",),
     "pbt.strategies.strategy": ("Memory", "Strategy", "Wrapper"),
 }
 _WHERE = {name: module for module, names in _HOME.items() for name in names}

@@ -30,7 +30,7 @@ from pbt.space.numbers import real
 from pbt.space.space import Values
 from pbt.strategies.births import birth
 from pbt.strategies.explore import check_exploration, perturb_or_resample
-from pbt.strategies.shown import Shown, Table
+from pbt.strategies.shown import Table
 from pbt.strategies.strategy import Memory, Strategy
 
 
@@ -79,7 +79,7 @@ class MFPBT(Strategy, frozen=True):
             "by truncation among themselves, and take in better members of the other groups"
         )
 
-    def show(self, population: Population, memory: Memory) -> list[Shown]:
+    def show(self, population: Population, memory: Memory) -> list[Table]:
         """The groups, and how each stands."""
         rows = []
         for role in sorted({m.role for m in population.members if m.role is not None}, key=_frequency):

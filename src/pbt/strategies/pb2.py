@@ -26,7 +26,7 @@ from pbt.space.space import Values
 from pbt.strategies.explore import perturb_or_resample
 from pbt.strategies.pbt import PBT
 from pbt.strategies.rows import Row, Rows
-from pbt.strategies.shown import Shown, Table, cell
+from pbt.strategies.shown import Table, cell
 
 if TYPE_CHECKING:
     from pbt.strategies.surrogate import Form, Model
@@ -80,7 +80,7 @@ class PB2(PBT, frozen=True):
     def _describe_exploration(self) -> str:
         return "a Gaussian process of what intervals gained then says its hyperparameters"
 
-    def show(self, population: Population, memory: Rows) -> list[Shown]:
+    def show(self, population: Population, memory: Rows) -> list[Table]:
         """The newest rows of the model."""
         domains = [n for n, d in population.settings.space.domains.items() if d.explore]
         rows = tuple(

@@ -22,7 +22,7 @@ from pbt.space.values import index
 from pbt.strategies.exp3 import Rates, drawn, probabilities
 from pbt.strategies.pb2 import PB2
 from pbt.strategies.rows import Row, Rows
-from pbt.strategies.shown import Shown, Table, cell
+from pbt.strategies.shown import Table, cell
 
 
 def choices(space: Space) -> dict[str, Choice]:
@@ -57,7 +57,7 @@ class PB2Rand(PB2, frozen=True):
 class PB2Mult(PB2, frozen=True):
     """PB2 whose choices are drawn by their gains, with a process for each combination of them."""
 
-    def show(self, population: Population, memory: Rows) -> list[Shown]:
+    def show(self, population: Population, memory: Rows) -> list[Table]:
         """How likely each choice is, and the newest rows."""
         rounds = _rounds(population, memory.rows)
         rows = [

@@ -32,7 +32,7 @@ from pbt.strategies.births import birth
 from pbt.strategies.explore import check_exploration, perturb_or_resample
 from pbt.strategies.scout_panels import panels
 from pbt.strategies.scouting import MODEL, PERTURB, Probe, Scouted, distance
-from pbt.strategies.shown import Shown
+from pbt.strategies.shown import Table
 from pbt.strategies.strategy import Strategy
 
 _ROUNDS = 1 << 20
@@ -78,7 +78,7 @@ class Scout(Strategy, frozen=True):
             "(probes), as often as such probes have won lately"
         )
 
-    def show(self, population: Population, memory: Scouted) -> list[Shown]:
+    def show(self, population: Population, memory: Scouted) -> list[Table]:
         """Sources and probes, and how often probes and the model have been right."""
         return panels(population, memory)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pbt.population.population import Population
 from pbt.strategies.scouting import Scouted, Stint
-from pbt.strategies.shown import Cell, Shown, Table
+from pbt.strategies.shown import Cell, Table
 
 
-def panels(population: Population, memory: Scouted) -> list[Shown]:
+def panels(population: Population, memory: Scouted) -> list[Table]:
     """Two tables."""
     of = {stint.id: member for member, stint in memory.stints.items()}
     rows = [

@@ -1,4 +1,4 @@
-"""What a strategy shows of its memory: tables and small charts, each by a name."""
+"""What a strategy shows of its memory: tables by name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pbt.space.numbers import short
 Cell = str | int | float | None
 
 
-class Table(msgspec.Struct, frozen=True, tag="table", tag_field="kind"):
+class Table(msgspec.Struct, frozen=True):
     """Rows of what the strategy knows.
 
     Attributes:
@@ -25,26 +25,6 @@ class Table(msgspec.Struct, frozen=True, tag="table", tag_field="kind"):
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
-
-
-class Chart(msgspec.Struct, frozen=True, tag="chart", tag_field="kind"):
-    """A few lines over one axis.
-
-    Attributes:
-        name: a heading.
-        x, y: what the axes are, with the unit.
-        lines: points (x, y) by the line's name, x ascending; a few hundred points at most.
-        note: a sentence below.
-    """
-
-    name: str
-    x: str
-    y: str
-    lines: dict[str, tuple[tuple[float, float], ...]]
-    note: str = ""
-
-
-Shown = Table | Chart
 
 
 def cell(value: Any) -> Cell:

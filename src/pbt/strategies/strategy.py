@@ -15,7 +15,7 @@ import msgspec
 from pbt.population.entries import Decision, Entry, Why
 from pbt.population.population import Population
 from pbt.space.space import Values
-from pbt.strategies.shown import Shown
+from pbt.strategies.shown import Table
 
 Memory = Any
 """A strategy's memory beyond the population; a fold of the same entries."""
@@ -57,8 +57,8 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """
         return (type(self).__doc__ or type(self).__name__).strip().splitlines()[0]
 
-    def show(self, population: Population, memory: Memory) -> Sequence[Shown]:
-        """What a user may want to see of the memory, for the page: tables and small charts. By default nothing.
+    def show(self, population: Population, memory: Memory) -> Sequence[Table]:
+        """What a user may want to see of the memory, for the page. By default nothing.
 
         Args:
             population: as it stands.
@@ -153,7 +153,7 @@ class Wrapper(Strategy, frozen=True):
         """As the inner one."""
         return self.inner.describe(population)
 
-    def show(self, population: Population, memory: Memory) -> Sequence[Shown]:
+    def show(self, population: Population, memory: Memory) -> Sequence[Table]:
         """As the inner one."""
         return self.inner.show(population, memory)
 

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pbt.coordinator.follower import Follower
+from pbt.coordinator.follower import Follower, Listener
 from pbt.journals.journal import Snapshotted
 from pbt.population.entries import Decision, Entry, Past, Report, Reported, score_of
 from pbt.population.lineage import Lineage, Segment
@@ -49,6 +49,7 @@ class Followed:
         came_from: the member from which each last did.
         who: the member of each report, in the order of `steps`.
         vitals: incidents, waits between reports, and how often members take over weights.
+        behind: the journal has more entries than were read so far.
         recalled: its strategy's memory, read when it is asked for.
         first, last: when the first and the last entry were written, in seconds since 1970.
     """
@@ -67,6 +68,7 @@ class Followed:
         self.came_from: dict[int, int] = {}
         self.first: float | None = None
         self.last: float | None = None
+        self.behind = False
         self._decided = Decided()
         self._before: list[Values | None] = []
         self._of: dict[int, list[int]] = defaultdict(list)
@@ -79,9 +81,20 @@ class Followed:
         for listener in (self.lineage.follow, *collected, self._hear, self.vitals.hear):
             self._follower.listen(listener)
 
+    def listen(self, to: Listener) -> None:
+        """See `Follower.listen`."""
+        self._follower.listen(to)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the population is finished, as last seen."""
+        return self._follower.finished
+
     def catch_up(self, most: int | None = None) -> int:
         """See `Follower.catch_up`."""
-        return self._follower.catch_up(most)
+        read = self._follower.catch_up(most)
+        self.behind = read == most
+        return read
 
     @property
     def exists(self) -> bool:
@@ -119,6 +132,10 @@ class Followed:
     def exploits(self) -> int:
         """How often a member took over another one's weights."""
         return self.taken.total()
+
+    def changes(self, first: int = 0) -> Iterator[Change]:
+        """All decisions in the order of the journal, from the one at place `first`, counted from 0, on."""
+        return map(Change, self._decided.decisions[first:], self._before[first:])
 
     def decisions(self, member: int) -> Iterator[Change]:
         """The decisions on a member, in order."""

@@ -16,6 +16,8 @@ try:
 except ImportError:  # an installation without the extra "page"
     np = None  # type: ignore[assignment]
 PLAIN = np is None
+_TIE = 1e-9
+"""Of a bin: a step this near to its middle is at it, however divisions are rounded."""
 
 
 class Forest:
@@ -75,9 +77,9 @@ def presence(
         return _plainly(window, spans, groups, n)
     begin, size, bins = window.centres[0], window.size, window.n
     first, last = np.array(spans.first, dtype=np.float64), np.array(spans.last, dtype=np.float64)
-    a = np.clip(np.ceil((first - begin) / size), 0, bins).astype(np.int64)
+    a = np.clip(np.ceil((first - begin) / size - _TIE), 0, bins).astype(np.int64)
     behind = (last - begin) / size
-    b = np.where(np.array(spans.closed, dtype=bool), np.floor(behind) + 1, np.ceil(behind))
+    b = np.where(np.array(spans.closed, dtype=bool), np.floor(behind + _TIE) + 1, np.ceil(behind - _TIE))
     b = np.clip(b, 0, bins).astype(np.int64)
     row = np.zeros(len(a), dtype=np.int64) if groups is None else np.array(groups, dtype=np.int64)
     row, wide = row * (bins + 1), b > a
@@ -92,8 +94,8 @@ def _plainly(window: Window, spans: Spans, groups: Sequence[int] | None, n: int)
     changes = [[0] * (bins + 1) for _ in range(n)]
     for at, (first, last, closed) in enumerate(zip(*spans, strict=True)):
         behind = (last - begin) / size
-        a = min(bins, max(0, math.ceil((first - begin) / size)))
-        b = min(bins, max(0, math.floor(behind) + 1 if closed else math.ceil(behind)))
+        a = min(bins, max(0, math.ceil((first - begin) / size - _TIE)))
+        b = min(bins, max(0, math.floor(behind + _TIE) + 1 if closed else math.ceil(behind - _TIE)))
         if b > a:
             change = changes[0 if groups is None else groups[at]]
             change[a] += 1

@@ -10,7 +10,7 @@ from pbt.views.rows import DecisionRow
 from pbt.views.shapes import ChangeLine
 from pbt.views.table import number_text
 
-_OWN = ("worker", "client")
+OWN = ("worker", "client")
 """By whom members and scripts are said to change what is their own."""
 _KEPT = 500
 
@@ -24,16 +24,17 @@ class Hands:
     def hear(self, before: Population | None, entry: Entry, after: Population) -> None:
         """A listener: see `pbt.coordinator.follower.Listener`."""
         event = entry.event
-        if isinstance(event, Steered) and before is not None and event.by not in _OWN:
+        if isinstance(event, Steered) and before is not None and event.by not in OWN:
             told = [d.member for d in entry.decisions if d.decided is not None]
             said = ChangeLine(
-                after.count, entry.time, event.by, event.why, _what(before, entry, event),
+                after.count, entry.time, event.by, event.why, what_changed(before, entry, event),
                 told[0] if len(told) == 1 else None, undone(before, entry),
             )  # fmt: skip
             self.lines = [*self.lines[1 - _KEPT :], said]
 
 
-def _what(before: Population, entry: Entry, event: Steered) -> str:
+def what_changed(before: Population, entry: Entry, event: Steered) -> str:
+    """A change from outside, in words."""
     change = event.change
     for word, done in (("pause", "paused"), ("resume", "resumed"), ("again", "begun anew")):
         if word in change:

@@ -13,7 +13,7 @@ from pbt.coordinator.follower import Follower
 from pbt.population.entries import Entry
 from pbt.population.population import Population
 from pbt.views.pace import Pace
-from pbt.views.table import live, note_exploits, number_text
+from pbt.views.table import headline, live, note_exploits
 
 _EVERY = 0.25
 _LINE_EVERY = 5.0
@@ -66,15 +66,8 @@ class LiveView:
             drawn = live(population, self._exploited, self._workers(), self._console.size, pace, fresh)
             self._live.update(drawn, refresh=True)
         elif population is not None:
-            best = population.best
-            steps = [m.step for m in population.members]
-            pace = self._pace.words(population)
-            self._console.print(
-                f"step {min(steps, default=0)}–{max(steps, default=0)} · {population.reports} reports · "
-                f"best {number_text(best.score if best else None)} · {self._workers()} · {pace}",
-                highlight=False,
-                soft_wrap=True,
-            )
+            line = f"{headline(population)} · {self._workers()} · {self._pace.words(population)}"
+            self._console.print(line, highlight=False, soft_wrap=True)
 
     def _hear(self, before: Population | None, entry: Entry, after: Population) -> None:
         note_exploits(entry, self._exploited)

@@ -7,7 +7,7 @@ import math
 from msgspec.structs import replace
 
 from pbt.errors import PBTError
-from pbt.strategies.shown import Cell, Chart, Shown
+from pbt.strategies.shown import Cell, Table
 from pbt.views.followed import Followed
 from pbt.views.shapes import Memory
 
@@ -26,15 +26,12 @@ def memory(followed: Followed, strategies: frozenset[str]) -> Memory:
         shown = followed.recalled.shown(settings)
     except PBTError as error:
         return Memory(followed.entry, name, note=str(error))
-    return Memory(followed.entry, name, [_finite(one) for one in shown])
+    return Memory(followed.entry, name, [_finite(table) for table in shown])
 
 
-def _finite(one: Shown) -> Shown:
+def _finite(table: Table) -> Table:
     """JSON has no nan and no infinity."""
-    if isinstance(one, Chart):
-        lines = {name: tuple((x, y) for x, y in line if math.isfinite(y)) for name, line in one.lines.items()}
-        return replace(one, lines=lines)
-    return replace(one, rows=tuple(tuple(_cell(cell) for cell in row) for row in one.rows))
+    return replace(table, rows=tuple(tuple(_cell(cell) for cell in row) for row in table.rows))
 
 
 def _cell(cell: Cell) -> Cell:

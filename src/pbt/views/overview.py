@@ -19,10 +19,17 @@ _WARNINGS = 50
 """Warnings that are told at most."""
 
 
-def state_of_all(population: Population | None) -> str:
+_LATE = 60.0
+"""Seconds: what was read so far of a journal is older than that, and does not tell how the population stands."""
+
+
+def state_of_all(followed: Followed) -> str:
     """The state of a population in one word: see `Line`."""
-    if population is None:
+    if not followed.exists:
         return "empty"
+    population = followed.population
+    if followed.behind and time.time() - (followed.last or 0.0) > _LATE:
+        return "reading"
     if population.finished:
         return "finished"
     held = any(m.lease is not None and not m.lease.ended and not m.done for m in population.members)
@@ -41,7 +48,7 @@ def line(name: str, followed: Followed) -> Line:
         return Line(name, "empty")
     p = followed.population
     return Line(
-        name, state_of_all(p), len(p.members), p.settings.steps, top_of(p), p.settings.strategy.name,
+        name, state_of_all(followed), len(p.members), p.settings.steps, top_of(p), p.settings.strategy.name,
         p.settings.maximize, p.count, followed.last, age(followed.last), spark_of_best(followed),
         followed.exploits,
     )  # fmt: skip
@@ -82,7 +89,7 @@ def summary(name: str, followed: Followed, asked: Asked, strategies: frozenset[s
     steps = [m.step for m in p.members]
     ancestor = followed.lineage.common_ancestor([m.id for m in p.members if not m.failed])
     return Summary(
-        name, p.count, state_of_all(p), p.settings, len(p.members), p.living,
+        name, p.count, state_of_all(followed), p.settings, len(p.members), p.living,
         sum(state_of(p, m) == "waiting" for m in p.members),
         sum(m.done and not m.failed for m in p.members), sum(m.failed for m in p.members), p.reports, followed.exploits,
         None if best is None else BestSoFar(best.score, best.member, best.step, best.hyperparameters, best.id),

@@ -1,4 +1,4 @@
-"""Pictures of a population: scores with the lineage of the best, and the schedule of hyperparameters.
+"""Pictures of a population: scores with the lineage of the best, the schedule of hyperparameters, and the family.
 
 They need matplotlib, which is imported when the first one is drawn.
 """
@@ -14,13 +14,15 @@ from typing import Any, NamedTuple
 
 from pbt.errors import PBTError
 from pbt.views.history import History
+from pbt.views.kin import Family, draw_clades, draw_tree, height_of
 from pbt.views.panels import Panel, fixed_text, panels_of
 from pbt.views.scores import draw_scores
+from pbt.views.summary import shortened
 
 SUFFIXES = (".png", ".svg", ".pdf")
 MOST = 36
 """Hyperparameters that one picture shows."""
-_WIDTH, _SCORES, _PANEL, _ROW = 9.0, 4.4, 1.45, 0.2
+_WIDTH, _SCORES, _PANEL, _ROW, _CLADES = 9.0, 4.4, 1.45, 0.2, 2.6
 """In inches: of a picture, and the heights of its parts and of a line of text."""
 
 
@@ -30,10 +32,7 @@ def check_picture(path: Path) -> None:
     Raises:
         PBTError: matplotlib is missing, or the file has another suffix, or no folder to lie in.
     """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise PBTError("pictures need matplotlib: pip install 'pbtrain[plot]'") from None
+    check_matplotlib()
     if path.suffix.lower() not in SUFFIXES:
         raise PBTError(f"{path}: pictures are written as {', '.join(SUFFIXES)}: name a file that ends so")
     if path.is_dir():
@@ -42,14 +41,28 @@ def check_picture(path: Path) -> None:
         raise PBTError(f"{path}: there is no folder {path.parent}")
 
 
+def check_matplotlib() -> None:
+    """Make sure that a picture can be drawn.
+
+    Raises:
+        PBTError: matplotlib is missing.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise PBTError("pictures need matplotlib: pip install 'pbtrain[plot]'") from None
+
+
 class Parts(NamedTuple):
     """The parts of a picture."""
 
     scores: bool = True
     schedule: bool = True
+    family: bool = False
 
 
 ALL = Parts()
+FAMILY = Parts(scores=False, schedule=False, family=True)
 
 
 def draw(
@@ -70,6 +83,26 @@ def draw(
         PBTError: as `check_picture`; no member has reported yet; or the file can not be written.
     """
     check_picture(path)
+    picture = drawn(history, title, path.suffix.lower()[1:], parts, score_name, others)
+    try:
+        path.write_bytes(picture)
+    except OSError as error:
+        raise PBTError(f"{path} can not be written: {error.strerror}") from None
+
+
+def drawn(
+    history: History,
+    title: str,
+    kind: str = "png",
+    parts: Parts = ALL,
+    score_name: str = "score",
+    others: Mapping[str, History] | None = None,
+) -> bytes:
+    """One picture as a file's content: "png", "svg" or "pdf".
+
+    Raises:
+        PBTError: no member has reported yet.
+    """
     if history.population.reports == 0:
         raise PBTError("nothing to draw yet: no member has reported a score")
     import matplotlib
@@ -90,14 +123,10 @@ def draw(
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         matplotlib.rcdefaults()  # ignores the user's matplotlibrc
         matplotlib.rcParams.update(style)
-        figure = _figure(history, title, parts, score_name, others or {})
+        figure = _family(history, title) if parts.family else _figure(history, title, parts, score_name, others or {})
         written = io.BytesIO()
-        kind = path.suffix.lower()[1:]
         figure.savefig(written, format=kind, metadata=None if kind == "png" else {_DATE[kind]: None})
-    try:
-        path.write_bytes(written.getvalue())
-    except OSError as error:
-        raise PBTError(f"{path} can not be written: {error.strerror}") from None
+    return written.getvalue()
 
 
 _DATE = {"svg": "Date", "pdf": "CreationDate"}
@@ -137,6 +166,23 @@ def _figure(history: History, title: str, parts: Parts, score_name: str, others:
             axis.set_xlabel("step")
     if parts.schedule:
         _head(head, history, panels, notes)
+    return figure
+
+
+def _family(history: History, title: str) -> Any:
+    """The tree above the clades."""
+    from matplotlib.figure import Figure
+
+    family = Family(history)
+    heights = [height_of(family), _CLADES]
+    figure = Figure(figsize=(_WIDTH, sum(heights) + 1.2), layout="constrained")
+    figure.suptitle(shortened(title, 80), x=0.01, ha="left", fontsize=11)
+    tree, clades = figure.subplots(2, 1, height_ratios=heights)
+    draw_tree(tree, family)
+    draw_clades(clades, family)
+    for axis in (tree, clades):
+        _along(axis, history)
+    tree.grid(visible=False)
     return figure
 
 

@@ -22,6 +22,21 @@ def sentence(row: DecisionRow, before: Values | None) -> str:
     return f"{said}: {reason}." if reason else f"{said}."
 
 
+def in_short(row: DecisionRow, before: Values | None) -> str:
+    """An exploit for a line that may be cut: who from whom, the ranks, then what changed."""
+    why, after = row.why, row.hyperparameters or {}
+    ranks = f", ranked {why.rank} of {why.of}" if why.rank else ""
+    parent = f" (parent {why.parent_rank})" if ranks and why.parent_rank else ""
+    changed = [
+        f"{name} {number_text(before.get(name))} → {number_text(value)}"
+        for name, value in after.items()
+        if before is not None and before.get(name) != value
+    ]
+    values = f": {', '.join(changed)}" if changed else ""
+    note = f"; {why.note}" if why.note else ""
+    return f"step {row.step}: {row.member} ← {row.parent}{ranks}{parent}{values}{note}"
+
+
 def _done(row: DecisionRow) -> str:
     name = f"Member {row.member}"
     if row.stop:
@@ -44,7 +59,7 @@ def _changes(row: DecisionRow, before: Values | None) -> str:
     if row.parent is None and row.start != "on":
         return f" with {_listed([f'{name}={number_text(value)}' for name, value in after.items()])}"
     changed = [
-        f"{name} {number_text(before.get(name))} → {number_text(value)}{_operation(row.why, name)}"
+        f"{name} {number_text(before.get(name))} → {number_text(value)}{_in_brackets(operation_words(row.why, name))}"
         for name, value in after.items()
         if before is not None and before.get(name) != value
     ]
@@ -53,11 +68,15 @@ def _changes(row: DecisionRow, before: Values | None) -> str:
     return " and its hyperparameters as they are" if row.exploits else ""
 
 
-def _operation(why: Why, name: str) -> str:
+def operation_words(why: Why, name: str) -> str:
+    """How a hyperparameter was changed, in words; empty: it was not."""
     operation = why.operations.get(name, "")
     words = {"resample": "drawn anew", "model": "by the model", "drawn": "drawn", "": ""}
-    said = words.get(operation, operation.replace("*", "×"))
-    return f" ({said})" if said else ""
+    return words.get(operation, operation.replace("*", "×"))
+
+
+def _in_brackets(words: str) -> str:
+    return f" ({words})" if words else ""
 
 
 def _rank(row: DecisionRow) -> str:

@@ -10,7 +10,7 @@ from pbt.journals.journal import Snapshotted
 from pbt.population.entries import decode
 from pbt.population.recorded import Settings
 from pbt.strategies.registry import build
-from pbt.strategies.shown import Shown
+from pbt.strategies.shown import Table
 from pbt.strategies.strategy import Strategy
 
 
@@ -26,7 +26,7 @@ class Recalled:
         self._strategy: Strategy | None = None
         self._fold: Fold | None = None
 
-    def shown(self, settings: Settings) -> Sequence[Shown]:
+    def shown(self, settings: Settings) -> Sequence[Table]:
         """What the strategy shows now.
 
         Raises:

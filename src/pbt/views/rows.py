@@ -138,6 +138,8 @@ class Decided:
             step = members[d.member].step if d.member < len(members) else 0
             if d.owed:
                 self._owed[d.member] = len(self.decisions)
+            elif d.gives:
+                self._owed.pop(d.member, None)
             self.decisions.append(
                 DecisionRow(
                     after.count, entry.time, d.member, reported.get(d.member, step), d.start,
@@ -146,10 +148,24 @@ class Decided:
                 )
             )  # fmt: skip
 
+    def take(self, last: bool = False) -> list[DecisionRow]:
+        """Take out the decisions up to the first whose hyperparameters are still to come.
+
+        Args:
+            last: nothing comes any longer: take out all.
+        """
+        n = len(self.decisions) if last else min(self._owed.values(), default=len(self.decisions))
+        rows = self.decisions[:n]
+        del self.decisions[:n]
+        self._owed = {member: at - n for member, at in self._owed.items() if at >= n}
+        return rows
+
     def _explore(self, event: Explored, before: Population) -> None:
         for member, values in event.values.items():
             if before.members[member].owed == event.entry:
-                at = self._owed.pop(member)
+                at = self._owed.pop(member, None)
+                if at is None:
+                    continue
                 row = self.decisions[at]
                 self.decisions[at] = replace(row, hyperparameters=values, why=event.why.get(member, row.why))
 

@@ -16,7 +16,6 @@ from pbt.errors import PBTError
 from pbt.opening.folder import path_of
 from pbt.opening.opening import name_of, names_server, open_journal
 from pbt.population.entries import Entry
-from pbt.population.lineage import Lineage
 from pbt.population.member import MemberState
 from pbt.population.population import Population
 from pbt.population.recorded import Settings
@@ -29,6 +28,7 @@ from pbt.space.space import Values
 from pbt.strategies.rows import Row as Interval
 from pbt.strategies.rows import Rows as Intervals
 from pbt.views.judge import judge_for, states_of
+from pbt.views.notebook import Picture, PlottedLineage, picture_of
 from pbt.views.rows import DecisionRow, Recorded, ReportRow, Rows
 from pbt.views.summary import checkpoint_path, how_to_load
 from pbt.views.table import members_table, note_exploits, number_text
@@ -86,14 +86,14 @@ class Run:
     Attributes:
         where: the folder, absolute, or the URL.
         population: all that its journal folds to.
-        lineage: which member took over whose weights, and when.
+        lineage: which member took over whose weights, and when; ``lineage.plot()`` draws it.
         reports: every report, in order; ``reports.to_pandas()`` is a table of them.
         decisions: every decision with its reason, in order; ``decisions.to_pandas()`` is a table of them.
     """
 
     def __init__(self, where: str) -> None:
         self.where = where
-        self.lineage = Lineage()
+        self.lineage = PlottedLineage()
         self._exploited: dict[int, int] = {}
         recorded = Recorded()
         self.reports: Rows[ReportRow] = recorded.reports
@@ -105,6 +105,7 @@ class Run:
         follower.catch_up()
         self.population = follower.population
         self._states = states_of(self.population, judge_for(where))
+        self.lineage.of_run(self.population, where)
 
     @property
     def settings(self) -> Settings:
@@ -149,6 +150,20 @@ class Run:
     def replays(self) -> list[Replay]:
         """The replays that lie beside it, in the order in which they were begun, as they stand now."""
         return [kept.replay for kept in replays_of(self.where)]
+
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Picture:
+        """Scores over steps, and the schedule that led to the best: as ``pbt plot`` draws them.
+
+        Args:
+            path: a .png, .svg or .pdf file that is written, too.
+
+        Returns:
+            A picture that a notebook shows.
+
+        Raises:
+            PBTError: matplotlib is missing; no member has reported yet; or the file can not be written.
+        """
+        return picture_of(self.population, self.lineage, self.where, path)
 
     def configurations(self, most: int) -> list[Values]:
         """The best hyperparameters, those of the best first, as ``initial=`` of another population takes them.

@@ -10,7 +10,7 @@ from pbt.population.changes import Change
 from pbt.population.entries import Checkpoint, Decision, Number
 from pbt.population.recorded import Settings
 from pbt.space.space import Values
-from pbt.strategies.shown import Chart, Table
+from pbt.strategies.shown import Table
 
 Spark = list[Number | None]
 """Some scores at equal distances; None where there is none."""
@@ -29,7 +29,7 @@ class Line(msgspec.Struct, frozen=True):
 
     Attributes:
         state: "training": a worker holds a member; "waiting": none does; "finished"; "empty": nothing was created
-            yet; "broken": its journal can not be read.
+            yet; "reading": its long journal is not read to its end yet; "broken": it can not be read.
         entry: the number of the journal's last entry.
         last: when that was written, in seconds since 1970.
         age: seconds since then, when this was answered.
@@ -267,10 +267,10 @@ class Memory(msgspec.Struct, frozen=True):
     """What a strategy shows of its memory.
 
     Attributes:
-        panels: tables and small charts; none where it has nothing to show, or `note` says why it can not.
+        tables: none where it has nothing to show, or `note` says why it can not.
     """
 
     entry: int
     strategy: str
-    panels: list[Table | Chart] = []
+    tables: list[Table] = []
     note: str = ""

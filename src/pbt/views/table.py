@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any
 
 from rich.console import ConsoleDimensions, Group, RenderableType
@@ -18,6 +19,8 @@ from pbt.views.fitting import fitted
 from pbt.views.judge import states_of
 
 _BAR = 50
+Curves = Callable[[MemberState, str | None], str]
+"""The picture, with a blank before it, behind a member's score (None) or one of its hyperparameters; "": none."""
 
 
 def parent_of(m: MemberState) -> int | None:
@@ -43,7 +46,7 @@ def note_exploits(entry: Entry, last: dict[int, int]) -> None:
 
 def members_table(
     population: Population, exploited: dict[int, int], limit: int | None = None, fresh: Collection[int] = (),
-    width: int | None = None, states: list[str] | None = None,
+    width: int | None = None, states: list[str] | None = None, curves: Curves | None = None,
 ) -> Table:  # fmt: skip
     """One row a member: step, score, hyperparameters, the member whose weights it last took over, state.
 
@@ -53,6 +56,7 @@ def members_table(
         fresh: members that have just taken over weights: they are marked.
         width: letters that there is room for: hyperparameters that do not fit are left out; None: show all.
         states: the members' states, as `states_of` gives them; by default every holder is taken for living.
+        curves: small pictures behind numbers: see `Curves`.
     """
     names = list(population.settings.space)
     titles = ["member", "step", "score", *names, "from", "state"]
@@ -68,12 +72,17 @@ def members_table(
     for m in ordered:
         state = states[m.id]
         style = "bold green" if m.id == best else "red" if state == "failed" else "dim" if state == "done" else ""
-        values = [number_text((m.hyperparameters or {}).get(name)) for name in names]
+        curve = partial(curves or _no_curve, m)
+        values = [number_text((m.hyperparameters or {}).get(name)) + curve(name) for name in names]
         parent = number_text(exploited.get(m.id))
         if m.id in fresh:
             parent, style = f"← {parent}", "bold yellow"
-        rows.append(([str(m.id), str(m.step), number_text(m.score), *values, parent, state], style))
+        rows.append(([str(m.id), str(m.step), number_text(m.score) + curve(None), *values, parent, state], style))
     return _table(titles, rows, hidden, width)
+
+
+def _no_curve(m: MemberState, name: str | None) -> str:
+    return ""
 
 
 def _table(titles: list[str], rows: list[tuple[list[str], str]], hidden: int, width: int | None) -> Table:
@@ -93,15 +102,34 @@ def _table(titles: list[str], rows: list[tuple[list[str], str]], hidden: int, wi
 
 def live(
     population: Population | None, exploited: dict[int, int], workers: str, size: ConsoleDimensions, pace: str,
-    fresh: Collection[int],
+    fresh: Collection[int], curves: Curves | None = None, news: Sequence[Text] = (),
 ) -> RenderableType:  # fmt: skip
-    """The table with a progress bar, the best so far and the pace, to be drawn over and over in `size`."""
+    """The table with a progress bar, the best so far and the pace, to be drawn over and over in `size`.
+
+    Args:
+        curves: small pictures behind numbers: see `Curves`.
+        news: lines below all, the first of which stay where there is little room.
+    """
     if population is None:
         return Text(f"waiting for the first worker ({workers}) … {pace}")
     below = (_progress(population, size.width), Text(_summary(population, workers)), Text(pace))
     lines = sum(-(-text.cell_len // size.width) for text in below)
-    rows = size.height - lines - 4  # the header, a hint at what is hidden, a blank line, the cursor
-    return Group(members_table(population, exploited, max(1, rows), fresh, size.width), Text(), *below)
+    room = size.height - lines - 4  # the header, a hint at what is hidden, a blank line, the cursor
+    table = min(len(population.members), max(1, room - len(news) - 1 if news else room, room // 2))
+    shown = news[: max(0, room - table - 1)]
+    told = (Text(), *shown) if shown else ()
+    return Group(
+        members_table(population, exploited, table, fresh, size.width, curves=curves), Text(), *below, *told
+    )  # fmt: skip
+
+
+def headline(population: Population) -> str:
+    """How a population stands, on a line."""
+    best, steps = population.best, [m.step for m in population.members]
+    return (
+        f"step {min(steps, default=0)}–{max(steps, default=0)} · {population.reports} reports · "
+        f"best {number_text(best.score if best else None)}"
+    )
 
 
 def _progress(population: Population, width: int) -> Text:

@@ -6,14 +6,15 @@ from array import array
 from collections import Counter, deque
 from typing import NamedTuple
 
-from pbt.population.entries import Absent, Entry, Event, Leased, Lost, Released, Reported, Steered
+from pbt.population.entries import Absent, Entry, Leased, Lost, Released, Reported, Steered
 from pbt.population.population import Population
 from pbt.space.numbers import real
+from pbt.views.hands import OWN, what_changed
 
 KEPT = 200
 """The latest incidents that are kept."""
-_SHOWN = 120
-"""Letters of a change from outside."""
+_SHOWN = 240
+"""Letters of a sentence on a change from outside."""
 
 
 class Incident(NamedTuple):
@@ -62,7 +63,7 @@ class Vitals:
         if isinstance(entry.event, Reported):
             reported = self._report(entry.event, entry.time, before, after.count)
         else:
-            self._event(entry.event, entry.time, before, after.count)
+            self._event(entry, before, after.count)
         for d in entry.decisions:
             unborn = d.member >= len(before.members) or before.members[d.member].unborn
             if unborn:
@@ -94,7 +95,8 @@ class Vitals:
                 self._note(entry, time, "not finite", m.id, said)
         return {report.member: report.step for report in event.reports}
 
-    def _event(self, event: Event, time: float, before: Population, entry: int) -> None:
+    def _event(self, said_in: Entry, before: Population, entry: int) -> None:
+        event, time = said_in.event, said_in.time
         if isinstance(event, Leased):
             self._lease(event, time, before, entry)
         elif isinstance(event, Released) and event.failed:
@@ -106,9 +108,11 @@ class Vitals:
         elif isinstance(event, Absent):
             for id, _ in event.members:
                 self._note(entry, time, "absent", id, f"member {id} fell silent, and is waited for no longer")
-        elif isinstance(event, Steered):
-            by = f" by {event.by}" if event.by else ""
-            self._note(entry, time, "steered", None, f"changed from outside{by}: {_change(event)}")
+        elif isinstance(event, Steered) and event.by not in OWN:
+            by = f", by {event.by}" if event.by else ""
+            why = f": {event.why}" if event.why else ""
+            said = f"{what_changed(before, said_in, event)}{by}{why}"
+            self._note(entry, time, "steered", None, said if len(said) <= _SHOWN else f"{said[:_SHOWN]}…")
 
     def _lease(self, event: Leased, time: float, before: Population, entry: int) -> None:
         m = before.members[event.member] if event.member < len(before.members) else None
@@ -119,10 +123,7 @@ class Vitals:
         self._heard.pop(event.member, None)
 
     def _note(self, entry: int, time: float, kind: str, member: int | None, sentence: str) -> None:
-        self.incidents.append(Incident(entry, time, kind, member, f"{sentence[0].upper()}{sentence[1:]}."))
+        self.incidents.append(
+            Incident(entry, time, kind, member, f"{sentence[0].upper()}{sentence[1:]}".rstrip(".") + ".")
+        )
         self.counts[kind] += 1
-
-
-def _change(event: Steered) -> str:
-    said = ", ".join(f"{name} = {value}" for name, value in event.change.items()) or "members"
-    return said if len(said) <= _SHOWN else f"{said[:_SHOWN]}…"

@@ -57,10 +57,7 @@ export function connect(): void {
   if (link.value === "hidden") link.value = "connecting";
   const control = new AbortController();
   current = control;
-  read(control).then(
-    () => control === current && again(),
-    () => control === current && again(),
-  );
+  read(control).catch(() => control === current && again());
 }
 
 function cut(): void {
@@ -77,13 +74,20 @@ function again(): void {
   timer = setTimeout(connect, tries === 1 ? 500 : wait);
 }
 
+/** There is no such population, which may come. */
+function later(control: AbortController): void {
+  if (control !== current) return;
+  link.value = "live";
+  timer = setTimeout(connect, LONGEST);
+}
+
 async function read(control: AbortController): Promise<void> {
   const only = wanted ? `?population=${encodeURIComponent(wanted)}` : "";
   const headers: Record<string, string> = last ? { "Last-Event-ID": last } : {};
   const answer = await fetch(`${API}/events${only}`, { headers, signal: control.signal, cache: "no-store" });
   if (!answer.ok || answer.body === null) {
     const failure = await failureOf(answer);
-    if (failure.status === 404) unfollow();
+    if (failure.status === 404) return void later(control);
     throw failure;
   }
   tries = 0;

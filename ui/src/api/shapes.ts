@@ -5,7 +5,7 @@ export type Num = number | "nan" | "inf" | "-inf";
 export type Value = string | number | boolean | null;
 export type Values = Record<string, Value>;
 
-export type State = "training" | "waiting" | "finished" | "empty" | "broken";
+export type State = "training" | "reading" | "waiting" | "finished" | "empty" | "broken";
 
 export interface Top {
   score: Num;

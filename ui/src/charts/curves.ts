@@ -46,20 +46,29 @@ export function curvesOf(data: Columns | undefined): Curve[] {
   });
 }
 
-/** A line through what is finite. `bridged`: across gaps. */
+/** A line through what is finite; a point that stands alone is a dash. `bridged`: across gaps. */
 export function drawLine(pen: Pen, xs: Column, ys: Column, x: Scale, y: Scale, style: Stroke, bridged = false): void {
-  let on = false;
+  let [points, px, py] = [0, 0, 0];
+  const end = () => {
+    if (points === 1) pen.line(px + DASH, py);
+    points = 0;
+  };
   pen.begin();
   for (let i = 0; i < xs.length; i += 1) {
     const value = ys[i] as number;
     if (Number.isFinite(value)) {
-      if (on) pen.line(x.of(xs[i] as number), y.of(value));
-      else pen.move(x.of(xs[i] as number), y.of(value));
-      on = true;
-    } else if (!bridged) on = false;
+      [px, py] = [x.of(xs[i] as number), y.of(value)];
+      if (points > 0) pen.line(px, py);
+      else pen.move(px - (i + 1 === xs.length || !Number.isFinite(ys[i + 1]) ? DASH : 0), py);
+      points += 1;
+    } else if (!bridged) end();
   }
+  end();
   pen.stroke(style);
 }
+
+/** Half the length of a dash, in pixels. */
+const DASH = 3;
 
 /** A line that stays at a value until the next one. */
 export function drawStairs(pen: Pen, xs: Column, ys: ArrayLike<number>, x: Scale, y: Scale, style: Stroke): void {
@@ -154,6 +163,12 @@ export function valueAt(xs: Column, ys: ArrayLike<number>, step: number): number
   const at = bisectCenter(xs as ArrayLike<number>, step);
   for (const i of [at, at - 1, at + 1]) if (Number.isFinite(ys[i])) return ys[i] as number;
   return Number.NaN;
+}
+
+/** The value of a line in a bin around a step; nan where it has none there. */
+export function valueIn(xs: Column, ys: ArrayLike<number>, step: number, width: number): number {
+  const at = xs.length === 0 ? 0 : bisectCenter(xs as ArrayLike<number>, step);
+  return Math.abs((xs[at] ?? Number.NaN) - step) <= width / 2 ? (ys[at] as number) : Number.NaN;
 }
 
 /** The value of stairs at a step. */

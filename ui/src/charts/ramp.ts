@@ -20,7 +20,7 @@ export function cividis(share: number): Rgb {
 
 /** Trimmed so that the most stands out from the paper, light or dark, and the least still can be told from it. */
 export function shade(share: number, dark: boolean): Rgb {
-  return cividis(dark ? 0.18 + 0.82 * share : 0.9 - 0.9 * share);
+  return cividis(dark ? 0.16 + 0.62 * share : 0.9 - 0.9 * share);
 }
 
 export function css([r, g, b]: Rgb): string {

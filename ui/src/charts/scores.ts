@@ -7,7 +7,7 @@ import type { Table } from "../parts/table";
 import type { Lit } from "../state/lit";
 import type { Theme } from "../state/theme";
 import type { Area } from "./axes";
-import { type Curve, drawBand, drawCrosses, drawExploits, drawLine, valueAt } from "./curves";
+import { type Curve, drawBand, drawCrosses, drawExploits, drawLine, valueAt, valueIn } from "./curves";
 import type { Pen } from "./pen";
 import { css, shade } from "./ramp";
 import type { Raster } from "./raster";
@@ -105,12 +105,12 @@ export function drawScores(
       true,
     );
     if (raster) drawLine(pen, scores.step, q50, x, y, { color: colours.ink, width: 1.4 }, true);
-    const bad = Array.from(scores.step).filter((_, i) => (scores.bad[i] ?? 0) > 0);
-    drawCrosses(pen, bad, x, edge, colours.soft);
     drawLine(pen, scores.best.step, scores.best.score, x, y, { color: colours.paper, width: 4.5, opacity: 0.8 }, true);
     drawLine(pen, scores.best.step, scores.best.score, x, y, { color: colours.accent, width: 2.2 }, true);
   });
   pen.clip(area.left - 6, area.top - 6, area.right - area.left + 12, area.bottom - area.top + 12, () => {
+    const bad = Array.from(scores.step).filter((_, i) => (scores.bad[i] ?? 0) > 0);
+    drawCrosses(pen, bad, x, edge, colours.soft);
     for (const curve of lit) drawLit(pen, curve, x, y, edge, hues[curve.colour] ?? colours.ink, colours.paper);
   });
   drawLabels(pen, lit, x, y, area, theme);
@@ -185,7 +185,8 @@ export function scoreKeys(scores: Scores, raster: boolean, faint: boolean, lit: 
   return keys;
 }
 
-export function scoreTable(scores: Scores, lit: readonly Curve[]): Table {
+export function scoreTable({ step: steps, best, bands, bad }: Scores, lit: readonly Curve[]): Table {
+  const width = (steps[1] ?? 1) - (steps[0] ?? 0);
   return {
     columns: [
       "step",
@@ -198,12 +199,12 @@ export function scoreTable(scores: Scores, lit: readonly Curve[]): Table {
       "not finite",
       ...lit.map((c) => `member ${c.member}`),
     ],
-    rows: Array.from(scores.step, (step, i) => [
+    rows: Array.from(steps, (step, i) => [
       step,
-      valueAt(scores.best.step, scores.best.score, step),
-      ...scores.bands.map((band) => band[i] ?? null),
-      scores.bad[i] ?? null,
-      ...lit.map((curve) => valueAt(curve.step, curve.score, step)),
+      valueIn(best.step, best.score, step, width),
+      ...bands.map((band) => band[i] ?? null),
+      bad[i] ?? null,
+      ...lit.map((curve) => valueIn(curve.step, curve.score, step, width)),
     ]),
   };
 }

@@ -1,6 +1,8 @@
 /** What a chart's marks mean, and their values at the step that the pointer is at. */
 
+import { useComputed } from "@preact/signals";
 import { hovered } from "../state/lit";
+import { count } from "./format";
 
 export interface Key {
   text: string;
@@ -14,18 +16,28 @@ export interface Key {
   at?: (step: number) => string;
 }
 
+/** While the pointer is at a step, only keys with a value there: the line stays as long as it was. */
 export function Legend({ keys }: { keys: readonly Key[] }) {
+  const pointing = useComputed(() => hovered.value.step !== null);
   return (
     <>
-      {keys.map((key) => (
-        <span class="key" key={key.text}>
-          <Swatch {...key} />
-          {key.text}
-          {key.at && <Reading at={key.at} />}
-        </span>
-      ))}
+      <Step />
+      {keys
+        .filter((key) => key.at || !pointing.value)
+        .map((key) => (
+          <span class="key" key={key.text}>
+            <Swatch {...key} />
+            {key.text}
+            {key.at && <Reading at={key.at} />}
+          </span>
+        ))}
     </>
   );
+}
+
+function Step() {
+  const { step } = hovered.value;
+  return step === null ? null : <span class="key reading">step {count(step)}</span>;
 }
 
 function Reading({ at }: { at: (step: number) => string }) {

@@ -19,8 +19,8 @@ export function DataTable({ table, label }: { table: Table; label: string }) {
       <table>
         <thead>
           <tr>
-            {table.columns.map((name) => (
-              <th key={name} scope="col">
+            {table.columns.map((name, i) => (
+              <th key={name} scope="col" class={typeof table.rows[0]?.[i] === "string" ? "" : "n"}>
                 {name}
               </th>
             ))}

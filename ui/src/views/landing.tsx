@@ -124,7 +124,7 @@ function Row({ line }: { line: Line }) {
   );
 }
 
-const FIRST = ["training", "waiting", "finished", "empty", "broken"];
+const FIRST = ["training", "reading", "waiting", "finished", "empty", "broken"];
 
 /** Those that train first; then what happened last. */
 function sorted(lines: readonly Line[]): Line[] {

@@ -9,6 +9,7 @@ import { missing, Notice } from "../parts/notices";
 import { lit } from "../state/lit";
 import { asked } from "../state/steps";
 import { Facts } from "./facts";
+import { MemoryCards } from "./memory";
 import { HyperparameterPanel } from "./panel";
 import type { ViewProps } from "./registry";
 import { ScoreChart } from "./scorechart";
@@ -67,6 +68,7 @@ export function PopulationView({ name, summary }: ViewProps) {
               />
             ))}
           </div>
+          <MemoryCards name={name} />
         </>
       )}
     </>

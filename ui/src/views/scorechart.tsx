@@ -45,7 +45,6 @@ export function ScoreChart({ name, data, density, faint, curves, maximize, own }
     [curves, colours],
   );
   const { ends, cut } = useMemo(() => extent(scores, [...faint, ...curves]), [scores, faint, curves]);
-  const near = useComputed(() => faint.find((curve) => curve.member === hovered.value.member));
 
   const scales = (width: number) => {
     const area = areaOf(width, HEIGHT);
@@ -69,6 +68,7 @@ export function ScoreChart({ name, data, density, faint, curves, maximize, own }
     );
     const at = curve.score.findLastIndex((score) => Number.isFinite(score));
     const end = Math.min(area.bottom, Math.max(area.top, y.of(curve.score[at] ?? 0)));
+    pen.rect(area.right + 4, end - 8, 9 + 7 * String(curve.member).length, 16, { color: colours.paper });
     pen.text(String(curve.member), area.right + 6, end, { color: colours.ink, bold: true, baseline: "middle" });
   };
   const point = (at: At | null) => {
@@ -100,7 +100,7 @@ export function ScoreChart({ name, data, density, faint, curves, maximize, own }
         <>
           {maximize ? "higher is better" : "lower is better"}
           {cut && ", outermost scores cut off"}
-          {near.value && ` · member ${near.value.member}`}
+          <Near />
         </>
       }
       file={`${name}-score`}
@@ -115,6 +115,12 @@ export function ScoreChart({ name, data, density, faint, curves, maximize, own }
       legend={<Legend keys={scoreKeys(scores, raster !== null, faint.length > 0, shown.length > 0, theme.value)} />}
     />
   );
+}
+
+/** The member whose line the pointer is at. */
+function Near() {
+  const member = useComputed(() => hovered.value.member).value;
+  return member === null ? null : <strong> member {member}</strong>;
 }
 
 function lastFinite(values: { [i: number]: number; length: number }): number {

@@ -6,6 +6,7 @@ import { connect, follow, link, unfollow } from "../api/events";
 import { signOut } from "../api/session";
 import type { Summary } from "../api/shapes";
 import { useView } from "../api/view";
+import { count } from "../parts/format";
 import { Link } from "../parts/link";
 import { Loading, missing, Notice } from "../parts/notices";
 import { Status } from "../parts/status";
@@ -72,6 +73,12 @@ function Population({ name }: { name: string }) {
   );
   return (
     <Frame name={name} state={summary?.state} tabs={tabs} summary={summary}>
+      {summary?.state === "reading" && (
+        <p class="gone" role="status">
+          The journal is long and is still being read. What is shown is as of entry {count(summary.entry)}, and goes on
+          by itself.
+        </p>
+      )}
       {missing(held, "population") ??
         (summary?.state === "empty" ? (
           <Notice title="Nothing was created here yet">

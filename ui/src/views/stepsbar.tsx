@@ -75,7 +75,7 @@ function LitMembers({ members }: { members: number }) {
           ref={field}
           inputMode="numeric"
           aria-label="Light a member, by its number"
-          placeholder="Light member …"
+          placeholder="Light a member"
         />
       </form>
     </span>

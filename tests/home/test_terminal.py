@@ -1,0 +1,244 @@
+"""`pbt watch`, `lineage`, `explain MEMBER` and `compare`: what they say is what the journal says, in any terminal."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import pty
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.population import Script
+from tests.support.scripts import PBT, environment, pbt_run
+from tests.support.worlds import KEY, FolderWorld, ServerWorld, World
+
+import pbt
+from pbt.cli.progress import followed
+from pbt.coordinator.follower import Follower
+from pbt.errors import NotFound
+from pbt.opening.opening import open_journal
+from pbt.population.entries import real
+from pbt.views.comparison import Side, differing
+from pbt.views.family import family, family_json, family_lines, way_of
+from pbt.views.sparks import GLYPHS, Sparks, spark
+from pbt.views.why import last_decision, why_lines
+
+SPACE = {
+    "lr [red]": pbt.Float(1e-3, 1, log=True),
+    "Größe #1": pbt.Int(1, 9),
+    "act": pbt.Choice(["<img onerror=x>", "b"]),
+}
+
+
+def played(world: World, rounds: int = 12, members: int = 6, **given: Any) -> Script:
+    """Trained to its end; the scores are such that members overtake each other."""
+    s = Script(world, members=members, space=SPACE, steps=rounds, strategy=pbt.PBT(quantile=0.34), **given)
+    for step in range(2 * rounds):
+        for member in range(members):
+            if not (s.answers and member in s.answers and s.answers[member].stop):
+                s.report(member, math.sin(7.0 * step + 3.0 * member) + step / 3)
+    return s
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    world = FolderWorld(tmp_path_factory.mktemp("a #1 ü"))
+    played(world)
+    world.close()
+    return Path(world.folder)
+
+
+def say(command: str, *arguments: object, columns: int = 100, code: int = 0, **env: Any) -> str:
+    done = pbt_run([command, *arguments], Path.cwd(), COLUMNS=columns, **env)
+    assert done.returncode == code, done.stderr
+    assert "\x1b" not in done.stdout
+    return done.stdout
+
+
+def test_a_spark_rises_with_the_values() -> None:
+    assert spark([0, 1, 2, 3, 4, 5, 6, 7]) == GLYPHS
+    assert spark([3, math.nan, 3]) == "▅ ▅"
+    assert spark([-1e308, 1e308]) == "▁█"
+    assert spark([]) == ""
+
+
+def test_curves_lead_along_the_lineage(folder: Path) -> None:
+    seen = followed(str(folder))
+    curves = Sparks(seen, 6, ["lr [red]"])
+    for m in seen.population.members:
+        schedule = pbt.load(folder).schedule(m.id)
+        unit = SPACE["lr [red]"].unit
+        wanted = spark([unit(schedule[step * 2 + 1]["lr [red]"]) for step in range(6)])
+        assert curves(m, "lr [red]") == f" {wanted}"
+        assert len(curves(m, None)) == 7
+        assert curves(m, "act") == ""
+
+
+@pytest.mark.parametrize("width", [20, 40, 100, 200])
+def test_the_tree_is_that_of_the_journal_and_fits(folder: Path, width: int) -> None:
+    seen = followed(str(folder))
+    found = family(seen, width, 40)
+    lines = list(family_lines(seen, found, width))
+    run = pbt.load(folder)
+    records = family_json(found)
+    leaves = {r["member"] if not r["merged"] else None for r in records if r["leaf"]}
+    assert found.leaves == len(run.members) == 6
+    if width == 200:
+        assert leaves == set(range(6))
+        assert {(r["member"], r["begin"]) for r in records if r["took_over"]} <= {
+            (s.member, s.start) for s in run.lineage.segments if s.parent is not None
+        }
+        for r in records:
+            if r["leaf"]:
+                assert real(r["score"]) == real(run.members[r["member"]].score)
+    assert len(lines) == found.rows + 1
+    assert all(len(line) <= max(width, 45) for line in lines)
+    assert sum("●" in line for line in lines) >= 1
+
+
+def test_the_way_to_a_member_says_why_each_took_over(folder: Path) -> None:
+    seen, run = followed(str(folder)), pbt.load(folder)
+    for m in run.members:
+        way = way_of(seen, m.id)
+        path = run.lineage.current[m.id].path()
+        assert [(w["member"], w["begin"]) for w in way] == [(s.member, s.start) for s in path]
+        assert "was born" in way[0]["why"]
+        assert all("took over" in w["why"] or "went back" in w["why"] for w in way[1:])
+    told = say("lineage", folder, "--member", 2)
+    assert "the way to member 2" in told
+    assert "<img onerror=x>" in told
+    assert json.loads(say("lineage", folder, "--member", 2, "--json"))["way"] == way_of(seen, 2)
+    with pytest.raises(pbt.UnknownMember):
+        way_of(seen, 77)
+
+
+def test_a_decision_is_explained_as_of_a_step(folder: Path) -> None:
+    seen, run = followed(str(folder)), pbt.load(folder)
+    for d in run.decisions:
+        same = [o for o in run.decisions if o.member == d.member and o.step <= d.step]
+        assert last_decision(seen, d.member, d.step).entry == same[-1].entry
+    exploit = next(d for d in run.decisions if d.exploits)
+    found = last_decision(seen, exploit.member, exploit.step)
+    lines = list(why_lines(found, run.settings, 60))
+    assert any(f"before of member {exploit.parent}" in line for line in lines)
+    assert any(line.endswith("its parent") for line in lines)
+    assert any("decided on" in line and "low" in line for line in lines)
+    for name in SPACE:
+        assert any(line.strip().startswith(name) for line in lines)
+    said = json.loads(say("explain", folder, exploit.member, exploit.step, "--json"))
+    assert (said["entry"], said["sentence"]) == (exploit.entry, found.sentence)
+    assert found.sentence.partition(" ")[0] in say("explain", folder, exploit.member, exploit.step, columns=30)
+    with pytest.raises(pbt.UnknownMember):
+        last_decision(seen, 77)
+    with pytest.raises(NotFound, match="up to step -1"):
+        last_decision(seen, 0, -1)
+
+
+def test_watch_ends_with_the_population_and_tells_each_exploit_once(folder: Path) -> None:
+    run = pbt.load(folder)
+    exploits = [d for d in run.decisions if d.exploits]
+    said = say("watch", folder).splitlines()
+    assert len([line for line in said if "took over" in line]) == len(exploits) > 0
+    assert said[-1].startswith(f"step 12–12 · {len(run.reports)} reports")
+    lines = [json.loads(line) for line in say("watch", folder, "--json").splitlines()]
+    assert [(o["exploit"]["entry"], o["exploit"]["member"]) for o in lines[:-1]] == [
+        (d.entry, d.member) for d in exploits
+    ]
+    assert lines[-1]["stands"]["state"] == "finished"
+    refused = pbt_run(["watch", folder, "--show", "rate"], folder)
+    assert (refused.returncode, "no such hyperparameter" in refused.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_watch_ends_on_ctrl_c(tmp_path: Path, options: list[str]) -> None:
+    world = FolderWorld(tmp_path)
+    Script(world, members=3, space=SPACE).round(1.0, 2.0, 3.0)
+    running = subprocess.Popen(
+        [*PBT, "watch", str(world.folder), *options], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    time.sleep(2.0)
+    running.send_signal(signal.SIGINT)
+    _, told = running.communicate(timeout=20)
+    assert running.returncode == 130
+    assert "Traceback" not in told
+    world.close()
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(120, 30), (60, 16)])
+def test_watch_draws_a_table_that_fits_the_terminal(folder: Path, columns: int, rows: int) -> None:
+    child, terminal = pty.fork()
+    if child == 0:
+        os.environ.update(environment(COLUMNS=columns, LINES=rows, TERM="xterm", NO_COLOR=1))
+        os.execv(PBT[0], [*PBT, "watch", str(folder)])
+    text = b""
+    while True:
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        text += piece
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    os.close(terminal)
+    last = re.split(r"(?:\x1b\[1A\x1b\[2K)+", text.decode())[-1]
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", last)
+    drawn = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", last).replace("\r", "").rstrip().splitlines()
+    assert len(drawn) <= rows
+    assert all(len(line) <= columns for line in drawn)
+    assert any("←" in line for line in drawn), "exploits with their reasons"
+    assert any(glyph in line for line in drawn for glyph in "▂▃▆▇") is (columns >= 70)
+
+
+def test_populations_are_compared_by_what_differs(folder: Path, tmp_path: Path) -> None:
+    world = FolderWorld(tmp_path)
+    played(world, members=4, interval=3, seed=7)
+    world.close()
+    sides = []
+    for where in (folder, world.folder):
+        side = Side(str(where))
+        follower = Follower(open_journal(str(where)))
+        follower.listen(side.hear)
+        follower.catch_up()
+        sides.append(side)
+    assert differing(sides) == {"interval": [1, 3], "members": [6, 4], "turn_steps": [1, 3]}
+    said = json.loads(say("compare", folder, world.folder, "--json"))
+    for told, where in zip(said["populations"], (folder, world.folder), strict=True):
+        run = pbt.load(where)
+        assert run.best is not None
+        assert (told["best"], told["best_member"], told["best_step"]) == (
+            run.best.score,
+            run.best.member,
+            run.best.step,
+        )
+        assert told["exploits"] == sum(d.exploits for d in run.decisions)
+        assert told["exploit_rate"] == round(told["exploits"] / sum(d.start != "fresh" for d in run.decisions), 4)
+    ends = [places[-1]["hyperparameters"] for places in said["schedules"]]
+    bests = [pbt.load(where).best for where in (folder, world.folder)]
+    assert ends == [b.schedule[b.step - 1] for b in bests if b is not None]
+    assert "★" in say("compare", folder, world.folder)
+    assert "members\n  " in say("compare", folder, world.folder, columns=24)
+    assert "at least two" in pbt_run(["compare", folder], tmp_path).stderr
+
+
+@pytest.mark.slow
+def test_servers_are_watched_and_explained_too(served: ServerWorld) -> None:
+    played(served)
+    for command in (["watch"], ["lineage", "--member", 1], ["explain"], ["compare"]):
+        more = [1] if command[0] == "explain" else [served.url] if command[0] == "compare" else []
+        said = say(command[0], served.url, *more, *command[1:], PBT_KEY=KEY)
+        assert "member" in said.lower()
+
+
+@pytest.mark.parametrize("command", [["watch"], ["lineage"], ["explain", "1"], ["schedule"], ["compare", "."]])
+def test_where_there_is_nothing_they_say_so(tmp_path: Path, command: list[str]) -> None:
+    done = pbt_run([*command[:1], "nowhere", *command[1:]], tmp_path)
+    assert done.returncode == 1
+    assert "holds no population" in done.stderr
