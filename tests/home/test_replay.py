@@ -120,6 +120,9 @@ def test_a_script_is_replayed_unchanged_to_the_last_bit(trained: Path) -> None:
     assert "nothing was trained now" in again.stderr
     assert "The replays are exact" in again.stdout
     assert pbt.load(trained / "a #1 ü").replays[0].gap == 0
+    looked = pbt_run(["status", "a #1 ü", "--json"], trained)
+    assert json.loads(looked.stdout)["replays"][0]["gap"] == 0
+    assert "replay gap 0 over 2 runs" in pbt_run(["status", "a #1 ü"], trained).stdout
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ from pbt.coordinator.follower import Follower
 from pbt.opening.opening import open_journal
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
+from pbt.schedules.replays import replays_of
 from pbt.views.status import Status, status_of
 from pbt.views.summary import how_to_load
 from pbt.views.table import members_table, number_text
@@ -32,6 +34,8 @@ def command(where: str, as_json: bool) -> int:
     follower.listen(lineage.follow)
     follower.catch_up()
     found = status_of(follower.population, seen, lineage)
+    replays = list(replays_of(where))
+    found["replays"] = [{"where": kept.where, **kept.replay.json()} for kept in replays]
     if as_json:
         click.echo(msgspec.json.encode(found))
         return 0
@@ -53,5 +57,9 @@ def _lines(found: dict[str, Any], where: str, population: Population) -> list[st
     lines.append(f"{found['reports']} reports, {found['entries']} journal entries; " + found["state"])
     if found["waiting_for_a_worker"]:
         lines.append(f"{len(found['waiting_for_a_worker'])} members wait for a worker: {found['waiting_for_a_worker']}")
+    lines.extend(
+        f"replay gap {number_text(replay['gap'])} over {len(replay['scores'])} runs: {shlex.quote(replay['where'])}"
+        for replay in found["replays"]
+    )
     lines.extend(f"warning: {text}" for text in found["warnings"])
     return lines
