@@ -4,17 +4,22 @@ import { type Column, type Columns, column } from "../api/columns";
 import type { Theme } from "../state/theme";
 import type { Area } from "./axes";
 import { hueOf, mixed, partsOf } from "./colouring";
-import { drawBand, drawLine } from "./curves";
 import type { Pen } from "./pen";
 import type { Scale } from "./scale";
 import type { Clade } from "./tree";
+
+interface Layer {
+  clade: number;
+  low: Float64Array;
+  high: Float64Array;
+}
 
 export interface Stack {
   step: Column;
   shares: Column[];
   clades: Clade[];
   /** From the bottom: which clade each layer is of, and the layer's edges. */
-  layers: { clade: number; low: Float64Array; high: Float64Array }[];
+  layers: Layer[];
   /** Where two clades meet; nan where a layer lies upon one of its own clade. */
   edges: Float64Array[];
   /** Where a layer lies upon one of its own clade. */
@@ -35,7 +40,7 @@ export function stackOf(data: Columns): Stack {
   return { step, shares, clades, layers, ...boundaries(layers, step.length) };
 }
 
-function boundaries(layers: Stack["layers"], n: number): Pick<Stack, "edges" | "seams"> {
+function boundaries(layers: Layer[], n: number): Pick<Stack, "edges" | "seams"> {
   const none = () => new Float64Array(n).fill(Number.NaN);
   const edges = layers.map(none);
   for (let i = 0; i < n; i += 1) {
@@ -89,18 +94,78 @@ export function nearestBin(step: Column, at: number): number {
   return low > 0 && at - (step[low - 1] as number) < (step[low] as number) - at ? low - 1 : low;
 }
 
-/** `lit`: a clade that stands out, the others fade; -1: none does. */
-export function drawStack(pen: Pen, stack: Stack, x: Scale, y: Scale, area: Area, theme: Theme, lit = -1): void {
-  const n = stack.clades.length;
-  const { band, paper } = theme.colours;
-  const colour = (k: number) =>
-    k === n ? mixed(band, paper, 0.65) : mixed(hueOf(k, n, theme), paper, lit < 0 || lit === k ? 0.12 : 0.6);
+/** All layers, each clade in its hue, with a line where two meet. */
+export function drawStack(pen: Pen, stack: Stack, x: Scale, y: Scale, area: Area, theme: Theme): void {
+  const { paper } = theme.colours;
   pen.clip(area.left, area.top, area.right - area.left, area.bottom - area.top, () => {
-    for (const { clade, low, high } of stack.layers)
-      drawBand(pen, stack.step, low, high, x, y, { color: colour(clade) });
-    for (const { clade, at } of stack.seams) drawLine(pen, stack.step, at, x, y, { color: colour(clade), width: 2 });
-    for (const line of stack.edges) drawLine(pen, stack.step, line, x, y, { color: paper, width: 1 });
+    const at = Float64Array.from(stack.step, (step) => x.of(step));
+    for (const layer of stack.layers) fillLayer(pen, layer, at, y, colourOf(stack, layer.clade, theme));
+    for (const seam of stack.seams) {
+      pen.begin();
+      trace(pen, seam.at, at, y);
+      pen.stroke({ color: colourOf(stack, seam.clade, theme), width: 2 });
+    }
+    pen.begin();
+    for (const edge of stack.edges) trace(pen, edge, at, y);
+    pen.stroke({ color: paper, width: 1 });
   });
+}
+
+/** One clade above all others, which fade. */
+export function drawLitClade(
+  pen: Pen,
+  stack: Stack,
+  clade: number,
+  x: Scale,
+  y: Scale,
+  area: Area,
+  theme: Theme,
+): void {
+  const { paper } = theme.colours;
+  pen.clip(area.left, area.top, area.right - area.left, area.bottom - area.top, () => {
+    pen.rect(area.left, area.top, area.right - area.left, area.bottom - area.top, { color: paper, opacity: 0.6 });
+    const at = Float64Array.from(stack.step, (step) => x.of(step));
+    const color = colourOf(stack, clade, theme);
+    for (const layer of stack.layers) if (layer.clade === clade) fillLayer(pen, layer, at, y, color);
+    pen.begin();
+    for (const seam of stack.seams) if (seam.clade === clade) trace(pen, seam.at, at, y);
+    pen.stroke({ color, width: 2 });
+  });
+}
+
+function colourOf({ clades }: Stack, k: number, theme: Theme): string {
+  const { band, paper } = theme.colours;
+  return k === clades.length ? mixed(band, paper, 0.65) : mixed(hueOf(k, clades.length, theme), paper, 0.12);
+}
+
+/** A layer where it has any height, from one bin before that to one after it. */
+function fillLayer(pen: Pen, { low, high }: Layer, at: Float64Array, y: Scale, color: string): void {
+  const tall = (i: number) => (high[i] ?? 0) > (low[i] ?? 0);
+  const shown = (i: number) => Number.isFinite(low[i]) && (tall(i) || tall(i - 1) || tall(i + 1));
+  pen.begin();
+  for (let from = 0; from < at.length; from += 1) {
+    if (!shown(from)) continue;
+    let to = from;
+    while (to + 1 < at.length && shown(to + 1)) to += 1;
+    pen.move(at[from] as number, y.of(high[from] as number));
+    for (let i = from + 1; i <= to; i += 1) pen.line(at[i] as number, y.of(high[i] as number));
+    for (let i = to; i >= from; i -= 1) pen.line(at[i] as number, y.of(low[i] as number));
+    from = to;
+  }
+  pen.fill({ color });
+}
+
+/** A line through what is finite. */
+function trace(pen: Pen, height: Float64Array, at: Float64Array, y: Scale): void {
+  let on = false;
+  for (let i = 0; i < at.length; i += 1) {
+    const value = height[i] as number;
+    if (Number.isFinite(value)) {
+      if (on) pen.line(at[i] as number, y.of(value));
+      else pen.move(at[i] as number, y.of(value));
+    }
+    on = Number.isFinite(value);
+  }
 }
 
 /** Pixels that a name needs. */

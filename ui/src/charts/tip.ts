@@ -13,7 +13,7 @@ export function drawTip(pen: Pen, lines: readonly string[], x: number, y: number
   const width = Math.max(...lines.map((line, i) => line.length * (i === 0 ? BOLD : LETTER))) + 20;
   const height = lines.length * LINE + 10;
   const left = x + 14 + width > area.right + 40 ? Math.max(0, x - 14 - width) : x + 14;
-  const top = Math.max(0, Math.min(area.bottom - height, y - height - 8));
+  const top = Math.max(1, Math.min(area.bottom - height, y - height - 8));
   pen.rect(left - 1, top - 1, width + 2, height + 2, { color: colours.hair });
   pen.rect(left, top, width, height, { color: colours.paper });
   lines.forEach((line, i) => {

@@ -7,7 +7,7 @@ import type { Summary } from "../api/shapes";
 import { useColumns } from "../api/view";
 import { areaOf, drawCursor, drawSteps, drawValues } from "../charts/axes";
 import { Chart } from "../charts/chart";
-import { cladeAt, drawCladeNames, drawStack, nearestBin, type Stack, stackOf } from "../charts/clades";
+import { cladeAt, drawCladeNames, drawLitClade, drawStack, nearestBin, type Stack, stackOf } from "../charts/clades";
 import { hueOf } from "../charts/colouring";
 import { type At, stepScale } from "../charts/gestures";
 import type { Pen } from "../charts/pen";
@@ -31,6 +31,7 @@ export function CladesTab({ name, summary }: { name: string; summary: Summary })
 
 function Clades({ name, summary, data }: { name: string; summary: Summary; data: Columns }) {
   const stack = useMemo(() => stackOf(data), [data]);
+  const n = stack.clades.length;
   const over = useSignal<{ clade: number; y: number }>({ clade: -1, y: 0 });
   const scales = (width: number) => {
     const area = areaOf(width, HEIGHT);
@@ -47,12 +48,7 @@ function Clades({ name, summary, data }: { name: string; summary: Summary; data:
     const { area, x, y } = scales(width);
     const { step } = hovered.value;
     const { clade, y: py } = over.value;
-    if (clade >= 0) {
-      pen.rect(area.left, area.top, area.right - area.left, area.bottom - area.top, {
-        color: theme.value.colours.paper,
-      });
-      drawStack(pen, stack, x, y, area, theme.value, clade);
-    }
+    if (clade >= 0 && clade < n) drawLitClade(pen, stack, clade, x, y, area, theme.value);
     if (step === null) return;
     drawCursor(pen, x.of(step), area, theme.value);
     if (clade >= 0) drawTip(pen, wordsOf(stack, clade, step), x.of(step), py, area, theme.value);
@@ -70,7 +66,6 @@ function Clades({ name, summary, data }: { name: string; summary: Summary; data:
     const clade = stack.clades[cladeAt(stack, x.back(at.x), y.back(at.y))];
     if (clade) go({ query: { why: `${clade.entry}.${clade.member}` } });
   };
-  const n = stack.clades.length;
   return (
     <>
       <div class="panel charts">

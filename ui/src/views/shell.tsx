@@ -62,6 +62,9 @@ function Population({ name }: { name: string }) {
     lastStep.value = summary?.furthest ?? 0;
   }, [summary]);
   const tab = spec?.under ?? spec?.id;
+  useEffect(() => {
+    document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [tab]);
   const tabs = (
     <nav class="tabs" aria-label="Views">
       {VIEWS.filter((one) => one.under === undefined).map((one) => (

@@ -7,13 +7,16 @@ import { Notice } from "../parts/notices";
 import { DataTable } from "../parts/table";
 import { type Health, seconds } from "./health";
 
-const WIDTH = 1200;
+/** Of the drawing, in its own units: on a phone fewer, so that text stays as large. */
+const WIDE = 1200;
+const NARROW = 420;
 const HEIGHT = 120;
 const FOOT = 18;
 const LEFT = 56;
 
 export function WaitsChart({ waits }: { waits: Health["waits"] }) {
   const table = useSignal(false);
+  const width = innerWidth < 700 ? NARROW : WIDE;
   const [q25, q50, q95] = [waits.q25, waits.q50, waits.q95].map((column) => column.map(real)) as [
     number[],
     number[],
@@ -33,7 +36,7 @@ export function WaitsChart({ waits }: { waits: Health["waits"] }) {
   const [a, b] = [Math.log10(low) - 0.15, Math.log10(high) + 0.15];
   const y = (x: number) => HEIGHT - FOOT - ((Math.log10(Math.max(x, low)) - a) / (b - a)) * (HEIGHT - FOOT - 6);
   const [first, last] = [waits.time[0] ?? 0, waits.time.at(-1) ?? 1];
-  const x = (time: number) => LEFT + ((time - first) / Math.max(1e-9, last - first)) * (WIDTH - LEFT - 12);
+  const x = (time: number) => LEFT + ((time - first) / Math.max(1e-9, last - first)) * (width - LEFT - 12);
   const known = waits.time.flatMap((time, i) => (Number.isFinite(q50[i]) ? [{ time, i }] : []));
   const line = (of: number[]) =>
     known.map(({ time, i }, n) => `${n ? "L" : "M"}${x(time).toFixed(1)} ${y(of[i] as number).toFixed(1)}`).join("");
@@ -55,13 +58,13 @@ export function WaitsChart({ waits }: { waits: Health["waits"] }) {
         </button>
       </header>
       <svg
-        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        viewBox={`0 0 ${width} ${HEIGHT}`}
         role="img"
         aria-label={`Time between two reports of a member, from ${seconds(low)} to ${seconds(high)}.`}
       >
         {ticksOf(low, high).map((tick) => (
           <g key={tick}>
-            <line x1={LEFT} x2={WIDTH - 12} y1={y(tick)} y2={y(tick)} class="hair" />
+            <line x1={LEFT} x2={width - 12} y1={y(tick)} y2={y(tick)} class="hair" />
             <text x={LEFT - 8} y={y(tick) + 4} text-anchor="end">
               {seconds(tick)}
             </text>
@@ -69,10 +72,12 @@ export function WaitsChart({ waits }: { waits: Health["waits"] }) {
         ))}
         <path d={`${line(q95)}${back.join("")}Z`} class="band" />
         <path d={line(q50)} class="middle" />
-        <text x={LEFT} y={HEIGHT - 2}>
-          {moment(first)}
-        </text>
-        <text x={WIDTH - 12} y={HEIGHT - 2} text-anchor="end">
+        {width === WIDE && (
+          <text x={LEFT} y={HEIGHT - 2}>
+            {moment(first)}
+          </text>
+        )}
+        <text x={width - 12} y={HEIGHT - 2} text-anchor="end">
           {moment(last)}
         </text>
       </svg>
