@@ -52,6 +52,9 @@ NOT_RUN = {
     "pbt explain runs/first 7 4000": "see home/test_terminal.py",
     "pbt export runs/first --format csv": "see home/test_export.py",
     "pbt export runs/first --format parquet --to first": "see home/test_export.py",
+    "pbt track runs/first --to mlflow://host:5000 --follow": "needs a server; see home/test_trackers.py",
+    "WANDB_MODE=offline pbt track runs/first --to wandb://entity/project": "see home/test_trackers.py",
+    "pbt track runs/first --to tensorboard://tb": "see home/test_trackers.py",
     "pbt compare runs/first runs/second": "see home/test_terminal.py",
     "pbt plot runs/big": "see test_pictures.py",
     "pbt plot runs/big --family": "see test_pictures.py",
@@ -297,6 +300,42 @@ def test_a_population_is_steered(tmp_path: Path, commands: tuple[str, ...]) -> N
     for command in commands:
         said = ended(shell(command if "--yes" in command else f"{command} --yes", tmp_path))
         assert "recorded as entry" in said
+
+
+@pytest.mark.slow
+@runs(
+    "pbt run --members 8 --workers 2 --steps 40 --seed 1 runs/digits -- python examples/digits_numpy.py",
+    "pbt run --members 8 --workers 2 --steps 40 --seed 1 --set quantile=0.4 runs/greedy -- "
+    "python examples/digits_numpy.py",
+    "pbt status runs/digits",
+    "pbt watch runs/digits",
+    "pbt lineage runs/digits",
+    "pbt explain runs/digits",
+    "pbt explain runs/digits 3",
+    "pbt plot runs/digits",
+    "pbt compare runs/digits runs/greedy",
+    "pbt schedule runs/digits > digits.toml",
+    "pbt replay runs/digits --seeds 3 -- python examples/digits_numpy.py",
+    "pbt fetch runs/digits --to best",
+    "pbt schedule runs/digits --format python",
+    "pbt export runs/digits --format csv",
+)
+def test_the_walk_is_walked(tmp_path: Path, commands: tuple[str, ...]) -> None:
+    """With fewer steps, from the first command to the last."""
+    for package in ("sklearn", "matplotlib"):
+        pytest.importorskip(package)
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "digits_numpy.py").write_text((ROOT / "examples" / "digits_numpy.py").read_text())
+    told = {command: ended(shell(command.replace("--steps 40", "--steps 9"), tmp_path)) for command in commands}
+    for command, words in {
+        "pbt watch runs/digits": "step 9–9", "pbt lineage runs/digits": "8 members",
+        "pbt explain runs/digits 3": "Member 3", "pbt compare runs/digits runs/greedy": "strategy.quantile",
+        "pbt replay runs/digits --seeds 3 -- python examples/digits_numpy.py": "replay gap",
+        "pbt schedule runs/digits --format python": "SCHEDULE = [",
+    }.items():  # fmt: skip
+        assert words in told[command], told[command]
+    made = ("digits.png", "digits.toml", "best/weights.npy", "digits-export/reports.csv", "runs/digits.replay-1")
+    assert [name for name in made if not (tmp_path / name).exists()] == []
 
 
 def test_every_command_is_run_or_there_is_a_reason() -> None:

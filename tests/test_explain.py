@@ -47,7 +47,7 @@ def said(found: Explanation) -> str:
 def test_where_nothing_is_wrong_nothing_is_advised(tmp_path: Path) -> None:
     found = explain(played(tmp_path / "p", near))
     assert said(found) == ""
-    assert found.does.startswith("every 1 steps a member among the last 2 of 8")
+    assert found.does.startswith("every step a member among the last 2 of 8")
     assert any("decisions were exploits" in line for line in found.done)
     assert {p.name for p in found.parameters if not p.default} == {"quantile"}
 
@@ -103,7 +103,7 @@ def test_the_command_tells_people_and_programs(tmp_path: Path) -> None:
     played(tmp_path / "a run #1", near, members=4)
     text = pbt_run(["explain", "a run #1/population"], tmp_path)
     assert text.returncode == 0, text.stderr
-    assert text.stdout.startswith("pbt: every 1 steps")
+    assert text.stdout.startswith("pbt: every step")
     assert "from a single parent" in text.stdout
     found = json.loads(pbt_run(["explain", "a run #1/population", "--json"], tmp_path).stdout)
     assert found["strategy"] == "pbt"

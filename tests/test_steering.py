@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+import pbt
 from pbt.cli.main import pbt as cli
 from pbt.cli.steering import Telling, tell
-from pbt.population.changes import Assign
-from tests.support.population import Script
+from pbt.opening.opening import existing
+from pbt.population.changes import Assign, Change, Fork, Pin, Steer
+from tests.support.population import SPACE, Script
 from tests.support.scripts import environment, pbt_run, status, write
 from tests.support.worlds import KEY, FolderWorld, ServerWorld
 
@@ -111,6 +113,33 @@ def test_a_pause_waits_heeds_sigterm_and_a_later_worker_waits_until_it_is_over(t
     later.interrupt()
     later.hear()
     assert later.end() == 0
+
+
+def test_a_pinned_checkpoint_stays_on_the_disk_to_the_end_and_a_member_goes_on_from_it(tmp_path: Path) -> None:
+    where = tmp_path / "p"
+
+    def tell(change: Change) -> None:
+        existing(str(where)).steer(Steer(change, nonce=type(change).__name__))
+
+    began: list[str] = []
+    for member in pbt.turns(where, space=SPACE, members=2, steps=8, interval=1, maximize=True, turn_steps=100):
+        if member.checkpoint:
+            began.append((member.checkpoint / "state").read_text())
+        for step in member.steps():
+            text = f"{member.id} at {step}"
+            outcome = member.report(float(step), save=lambda folder, text=text: (folder / "state").write_text(text))
+            if member.id == 0 and step == 1:
+                tell(Pin("0"))
+            if member.id == 0 and step == 6 and not outcome.exploit and "0 at 1" not in began:
+                tell(Fork("0/1-1", 0, {"lr": 0.5}))
+    assert "0 at 1" in began
+    coordinator = existing(str(where))
+    coordinator.catch_up()  # type: ignore[attr-defined]
+    population = coordinator.population  # type: ignore[attr-defined]
+    assert population.finished and [pin.id for pin in population.pins] == ["0/1-1"]
+    left = {p.relative_to(where / "checkpoints").as_posix() for p in (where / "checkpoints").glob("*/*-*")}
+    assert "0/1-1" in left and left == population.referenced()
+    assert (where / "checkpoints/0/1-1/state").read_text() == "0 at 1"
 
 
 @pytest.fixture

@@ -81,6 +81,7 @@ def test_told_twice_is_once_also_after_others_have_changed_something(world: Worl
         s.coordinator.steer(Steer(Pause((1,))))
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("change", "moved", "said"),
     [
@@ -286,6 +287,7 @@ def test_a_script_with_the_old_space_still_joins(world: World) -> None:
     other.create(wanted(space=SPACE, steps=100).commanded())
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -445,4 +447,5 @@ def test_an_open_population_is_steered_like_any(world: World) -> None:
         s.report(member, score)
     told(s, Clone(2, 0))
     told(s, Pause((1,)))
+    assert "paused, until it is resumed" in shown(s, Clone(2, 1)).effect
     assert s.join(None).member == 3, "every join makes a member"

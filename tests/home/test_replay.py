@@ -147,6 +147,14 @@ def test_an_interrupted_replay_goes_on_and_others_lie_beside_it(tmp_path: Path) 
 
 
 @pytest.mark.slow
+def test_bounds_that_were_moved_since_do_not_keep_a_schedule_from_being_replayed(tmp_path: Path) -> None:
+    train(tmp_path)
+    moved = pbt_run(["steer", "a #1 ü", "bound", "lr", "--high", "0.002", "--yes"], tmp_path)
+    assert moved.returncode == 0, moved.stderr
+    assert json.loads(replay(tmp_path, "a #1 ü", "--seeds", 1, "--json").stdout)["gap"] == 0
+
+
+@pytest.mark.slow
 def test_behind_a_server_it_is_a_population_beside_the_other(served: ServerWorld, tmp_path: Path) -> None:
     write(tmp_path, EXACT)
     url = served.url

@@ -180,6 +180,7 @@ def test_a_population_gives_its_bests_and_every_members(tmp_path: Path) -> None:
     world.close()
 
 
+@pytest.mark.slow
 def test_the_command_prints_what_load_reads(tmp_path: Path) -> None:
     world = trained(tmp_path / "a #1 ü")
     wanted = pbt.Schedule.load(world.folder)
@@ -196,6 +197,7 @@ def test_the_command_prints_what_load_reads(tmp_path: Path) -> None:
     world.close()
 
 
+@pytest.mark.slow
 def test_lambda_lr_gives_an_optimizer_exactly_the_rates() -> None:
     torch = pytest.importorskip("torch")
     weights = [torch.nn.Parameter(torch.zeros(1)) for _ in range(2)]

@@ -155,6 +155,7 @@ def test_watch_ends_with_the_population_and_tells_each_exploit_once(folder: Path
     assert (refused.returncode, "no such hyperparameter" in refused.stderr) == (1, True)
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_watch_ends_on_ctrl_c(tmp_path: Path, options: list[str]) -> None:
     world = FolderWorld(tmp_path)
@@ -171,6 +172,7 @@ def test_watch_ends_on_ctrl_c(tmp_path: Path, options: list[str]) -> None:
     world.close()
 
 
+@pytest.mark.slow_but_first
 @pytest.mark.parametrize(("columns", "rows"), [(120, 30), (60, 16)])
 def test_watch_draws_a_table_that_fits_the_terminal(folder: Path, columns: int, rows: int) -> None:
     child, terminal = pty.fork()

@@ -15,7 +15,7 @@ from tests.support.browsers import Tab, until
 pytestmark = pytest.mark.slow
 PATHS = {
     "landing": "/", "population": "/digits?lit=3,5", "members": "/digits?view=members",
-    "member": "/digits?view=member&member=3",
+    "member": "/digits?view=member&member=3", "changes": "/digits?view=changes",
 }  # fmt: skip
 
 

@@ -405,3 +405,18 @@ def test_columns_come_back_as_they_were(values: list[int], name: str, entry: int
 def test_what_can_not_be_answered_is_refused(usual: Subject, name: str, query: str) -> None:
     with pytest.raises(Invalid):
         usual.view(name, query)
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_few_scores_that_are_far_out_leave_the_rows_to_the_others(plain: bool) -> None:
+    steps = array("d", [i % 10 for i in range(1000)])
+    scores = array("d", [i / 1000 for i in range(1000)])
+    binned = Binned(Window.of(0, 9, 10), steps, plain)
+    assert binned.extent(scores) == (0.0, 0.999)
+    scores[7], scores[8] = -1e6, math.nan
+    low, high = binned.extent(scores) or (0, 0)
+    assert 0 < low < 0.02
+    assert high == 0.999
+    rows = binned.density(scores, low, high, 20)
+    assert sum(rows) == 999
+    assert max(rows) <= 10

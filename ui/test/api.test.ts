@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { follow, heard, link, parser, unfollow } from "../src/api/events";
+import { follow, heard, link, parser, refused, unfollow } from "../src/api/events";
 import { addressOf, Failure, failureOf, search } from "../src/api/http";
 import { Watched } from "../src/api/view";
 import { access } from "../src/state/session";
@@ -38,11 +38,15 @@ test("a refusal has the server's words, and one for want of a key asks for it", 
 class Server {
   entry = 5;
   away = false;
+  full = false;
   asked: { url: string; tag: string | null }[] = [];
   stream: ReadableStreamDefaultController<Uint8Array> | null = null;
 
   readonly fetch = async (url: string, init: RequestInit = {}): Promise<Response> => {
     if (this.away) throw new TypeError("no connection");
+    if (url.includes("/events") && this.full) {
+      return new Response('{"code": "Unavailable", "error": "too many streams"}', { status: 503 });
+    }
     if (url.includes("/events")) {
       const body = new ReadableStream<Uint8Array>({
         start: (control) => {
@@ -123,4 +127,15 @@ test("a server that was away is found again, and asked anew whatever its journal
   expect(link.value).toBe("live");
   expect(watched.held.value.data?.entry).toBe(2);
   expect(watched.held.value.failure).toBeUndefined();
+});
+
+test("a server that gives no stream says why, and is asked again", async () => {
+  server.full = true;
+  server.stream?.error(new Error("cut"));
+  await settle(1000);
+  expect(link.value).toBe("gone");
+  expect(refused.value).toBe("too many streams");
+  server.full = false;
+  await settle(40_000);
+  expect(link.value).toBe("live");
 });

@@ -13,27 +13,40 @@ import click
 from pbt.disk import stdio
 from pbt.errors import PBTError
 
-COMMANDS = {
-    "demo": ("pbt.cli.demo", "Watch a population learn handwritten digits, and see what it found."),
-    "run": ("pbt.cli.run", "Train a population with workers on this machine."),
-    "ui": ("pbt.cli.ui", "Show populations in the browser."),
-    "serve": ("pbt.cli.serve", "Serve populations over HTTP to workers on other machines."),
-    "status": ("pbt.cli.status", "How a population stands."),
-    "watch": ("pbt.cli.watch", "A population as it trains, live: curves, exploits and their reasons."),
-    "lineage": ("pbt.cli.lineage", "The family tree: who took over whose weights, when and why."),
-    "explain": ("pbt.cli.explain", "What its strategy does and would do better with, or why a member was decided on."),
-    "compare": ("pbt.cli.compare", "Populations side by side: settings, scores, exploits, schedules."),
-    "doctor": ("pbt.cli.doctor", "What is wrong with a population, and what to do about it."),
-    "schedule": ("pbt.cli.schedule", "The hyperparameters over steps that it found, to take along."),
-    "replay": ("pbt.cli.replay", "Train with that schedule from fresh seeds: how much of the result was luck."),
-    "fetch": ("pbt.cli.fetch", "Copy the best checkpoint, or a member's, into a folder of your own."),
-    "steer": ("pbt.cli.steer", "Change a population while it trains: pause, set, clone, pin, bound, undo, …"),
-    "fork": ("pbt.cli.fork", "Branch a kept checkpoint onto a member, with hyperparameters of your own."),
-    "journal": ("pbt.cli.journal", "Everything that happened to a population, as JSON lines."),
-    "plot": ("pbt.cli.plot", "Draw scores with the lineage of the best, and the schedule, as a picture."),
-    "export": ("pbt.cli.export", "All reports and decisions as Parquet, CSV or JSON lines."),
-    "tensorboard": ("pbt.cli.tensorboard", "Write scores and hyperparameters as TensorBoard files."),
+GROUPS = {
+    "Train": {
+        "demo": ("pbt.cli.demo", "Watch a population learn handwritten digits, and see what it found."),
+        "run": ("pbt.cli.run", "Train a population with workers on this machine."),
+        "serve": ("pbt.cli.serve", "Serve populations over HTTP to workers on other machines."),
+        "steer": ("pbt.cli.steer", "Change a population while it trains: pause, set, clone, pin, bound, undo, …"),
+        "fork": ("pbt.cli.fork", "Branch a kept checkpoint onto a member, with hyperparameters of your own."),
+    },
+    "Look": {
+        "ui": ("pbt.cli.ui", "Show populations in the browser."),
+        "status": ("pbt.cli.status", "How a population stands."),
+        "watch": ("pbt.cli.watch", "A population as it trains, live: curves, exploits and their reasons."),
+        "lineage": ("pbt.cli.lineage", "The family tree: who took over whose weights, when and why."),
+        "explain": (
+            "pbt.cli.explain",
+            "What its strategy does and would do better with, or why it decided so.",
+        ),
+        "compare": ("pbt.cli.compare", "Populations side by side: settings, scores, exploits, schedules."),
+        "plot": ("pbt.cli.plot", "Draw scores with the lineage of the best, and the schedule, as a picture."),
+        "doctor": ("pbt.cli.doctor", "What is wrong with a population, and what to do about it."),
+        "journal": ("pbt.cli.journal", "Everything that happened to a population, as JSON lines."),
+    },
+    "Take home": {
+        "schedule": ("pbt.cli.schedule", "The hyperparameters over steps that it found, to take along."),
+        "replay": ("pbt.cli.replay", "Train with that schedule from fresh seeds: how much of the result was luck."),
+        "fetch": ("pbt.cli.fetch", "Copy the best checkpoint, or a member's, into a folder of your own."),
+        "export": ("pbt.cli.export", "All reports and decisions as Parquet, CSV or JSON lines."),
+        "track": ("pbt.cli.track", "A population in MLflow, Weights & Biases or TensorBoard."),
+        "tensorboard": ("pbt.cli.tensorboard", "Write scores and hyperparameters as TensorBoard files."),
+    },
 }
+"""Commands by what they are for: the module of each, and a line on it."""
+COMMANDS = {name: said for commands in GROUPS.values() for name, said in commands.items()}
+_WIDEST = max(map(len, COMMANDS))
 _OUTPUT = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
 """Errors that writing to the output may raise; commands that train or serve never do."""
 
@@ -54,8 +67,9 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """A line each, without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+        for group, commands in GROUPS.items():
+            with formatter.section(group):
+                formatter.write_dl([(name.ljust(_WIDEST), text) for name, (_, text) in commands.items()])
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

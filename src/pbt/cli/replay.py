@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -16,9 +17,13 @@ from pbt.errors import PBTError, SettingsError
 from pbt.opening.opening import Opened, name_of
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
+from pbt.population.recorded import Settings
+from pbt.population.steered import with_bounds
 from pbt.schedules.replay import Replay, replay_of
 from pbt.schedules.replays import place_of, replays_of
+from pbt.schedules.schedule import Schedule
 from pbt.settings import Wanted, wanted
+from pbt.space.domains import Float, Int
 from pbt.views.run import load
 from pbt.views.table import number_text
 
@@ -118,7 +123,7 @@ def _asked(where: str, member: int | None, seeds: int) -> Wanted:
     origin = schedule.origin
     if origin is None or origin.step < 1:
         raise PBTError(f"{where}: member {member} has not been trained yet: there is no schedule to replay")
-    steps = settings.steps or origin.step
+    settings, steps = _wide_enough(run.settings, schedule), settings.steps or origin.step
     goal = None if settings.goal is None else sys.float_info.max * (1 if settings.maximize else -1)
     return wanted(
         space=settings.space, members=seeds, steps=steps, interval=settings.interval, maximize=settings.maximize,
@@ -126,6 +131,16 @@ def _asked(where: str, member: int | None, seeds: int) -> Wanted:
         initial=[], synchronous=False, turn_steps=steps, goal=goal, quorum=settings.quorum,
         barrier_timeout=settings.barrier_timeout, checkpoints=settings.checkpoints,
     ).commanded()  # fmt: skip
+
+
+def _wide_enough(settings: Settings, schedule: Schedule) -> Settings:
+    """The settings with a space that holds the schedule: bounds may have been moved since."""
+    for name, domain in settings.space.domains.items():
+        if isinstance(domain, Float | Int) and name in schedule.names:
+            values: list[Any] = [domain.min, domain.max, *schedule[name].values]
+            if (min(values), max(values)) != (domain.min, domain.max):
+                settings = with_bounds(settings, name, min(values), max(values))
+    return settings
 
 
 def _place(where: str, asked: Wanted, anew: bool) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import time
 from pathlib import Path
 
 import click
 
-from pbt.coordinator.follower import Follower
+from pbt.exports.tensorboard import EventFiles
+from pbt.exports.tracking import track
 from pbt.opening.opening import open_journal
-from pbt.views.tensorboard import EventFiles
 
 
 @click.command("tensorboard")
@@ -20,24 +19,13 @@ from pbt.views.tensorboard import EventFiles
 def command(where: str, logdir: Path, follow: bool) -> int:
     """Write TensorBoard files of the population at WHERE (a folder or a URL), one run a member.
 
-    Each has the score and every hyperparameter over the member's steps. Called again, it goes on where it
-    stopped. Look at them with: tensorboard --logdir DIR
+    Each has the score and every hyperparameter over the member's steps, and of members that are done the last
+    hyperparameters in the tab HPARAMS. Called again, it goes on where it stopped. Look at them with:
+    tensorboard --logdir DIR
     """
-    follower = Follower(open_journal(where))
-    files = EventFiles(logdir)
-    follower.listen(files.hear)
-    try:
-        while True:
-            follower.catch_up()
-            files.flush()
-            if not follow or follower.finished:
-                break
-            time.sleep(2)
-    finally:
-        files.close()
-    reports = follower.population.reports
+    population = track(open_journal(where), EventFiles(logdir), follow)
     click.echo(
-        f"{reports} reports of {len(follower.members)} members; look at them with: "
+        f"{population.reports} reports of {len(population.members)} members; look at them with: "
         + shlex.join(["tensorboard", "--logdir", str(logdir)])
     )
     return 0

@@ -68,7 +68,7 @@ def _lines(seen: Followed, follow: bool, pause: float) -> int:
         if over:
             population = seen.population
             stands = {"entry": seen.entry, "reports": population.reports, "exploits": seen.exploits,
-                      "state": state_of_all(population), "best": top_of(population)}  # fmt: skip
+                      "state": state_of_all(seen), "best": top_of(population)}  # fmt: skip
             click.echo(msgspec.json.encode({"stands": stands}))
             return 0
         time.sleep(pause)

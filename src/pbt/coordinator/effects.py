@@ -32,7 +32,8 @@ def given(population: Population, m: MemberState, source: Checkpoint, values: Va
     whose = "its own earlier" if source.member == m.id else f"member {source.member}'s"
     changed = _changes(source.hyperparameters, values) or "the hyperparameters that came with them"
     lost = f" What it has learnt since step {m.since:,} is lost." if m.step > m.since else ""
-    paused = " It is paused: it trains to its next report that is due, if a worker has it, and waits there."
+    fate = "it trains to its next report that is due, and waits there" if _held(m) else "nobody takes it up until then"
+    paused = f" It is paused, until it is resumed: {fate}."
     return (
         f"{_name(population, m)} takes over {whose} weights (step {source.step:,}, score {_number(source.score)}) with "
         f"{changed}.{lost} {_learns(population, [m])}{paused if m.paused else ''}"
@@ -44,9 +45,10 @@ def stopped(population: Population, members: Sequence[MemberState]) -> str:
     left = population.undone - len(members)
     rest = f"{_count(left)} left to train." if left else "Nothing is left to train: the population is finished."
     one = len(members) == 1
+    learns = f" {_learns(population, members)}" if any(map(_held, members)) else ""
     return (
         f"{_names(population, members)} {'is' if one else 'are'} not trained any further; "
-        f"{'its' if one else 'their'} checkpoints stay. {_learns(population, members)} {rest}"
+        f"{'its' if one else 'their'} checkpoints stay.{learns} {rest}"
     )
 
 
@@ -61,7 +63,7 @@ def revived(population: Population, members: Sequence[MemberState]) -> str:
 def paused(population: Population, members: Sequence[MemberState]) -> str:
     """Members are paused."""
     one = len(members) == 1
-    held = [m for m in members if m.lease is not None and not m.lease.ended and not m.due]
+    held = [m for m in members if _held(m) and not m.due]
     at = f" (from step {members[0].ready:,} on)" if one and held else ""
     where = (
         f"{'trains' if one else 'train'} to {'its' if one else 'their'} next report that is due{at}, and "
@@ -154,14 +156,18 @@ def _names(population: Population, members: Sequence[MemberState]) -> str:
     return f"Members {named}{rest}"
 
 
+def _held(m: MemberState) -> bool:
+    """A worker has it, as far as the journal tells."""
+    return m.lease is not None and not m.lease.ended
+
+
 def _count(n: int) -> str:
     return "1 member is" if n == 1 else f"{n} members are"
 
 
 def _learns(population: Population, members: Sequence[MemberState]) -> str:
     """When workers come to know."""
-    held = any(m.lease is not None and not m.lease.ended for m in members)
-    if not held:
+    if not any(map(_held, members)):
         return "No worker trains it now: the next one begins so." if len(members) == 1 else "No worker trains them now."
     return "Its worker learns of it at its next report." if len(members) == 1 else "Workers learn of it as they report."
 

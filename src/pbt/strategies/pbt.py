@@ -30,7 +30,7 @@ from pbt.space.space import Values
 from pbt.strategies.births import birth
 from pbt.strategies.explore import check_exploration, perturb_or_resample
 from pbt.strategies.selection import Gates, t_test, tournament, truncation
-from pbt.strategies.strategy import Memory, Strategy
+from pbt.strategies.strategy import Memory, Strategy, often
 
 
 class PBT(Strategy, frozen=True):
@@ -104,7 +104,7 @@ class PBT(Strategy, frozen=True):
         else:
             what = f"a member among the last {k} of {n} takes over the weights of one of the first {k}"
         gated = " that is far enough ahead" if self.gap_deviations or self.gap_absolute or self.gap_relative else ""
-        return f"every {every} steps {what}{gated}"
+        return f"{often(every)} {what}{gated}"
 
     def _describe_exploration(self) -> str:
         factors = " or ".join(f"{f:g}" for f in self.factors)

@@ -33,7 +33,7 @@ from pbt.strategies.explore import check_exploration, perturb_or_resample
 from pbt.strategies.scout_panels import panels
 from pbt.strategies.scouting import MODEL, PERTURB, Probe, Scouted, distance
 from pbt.strategies.shown import Table
-from pbt.strategies.strategy import Strategy
+from pbt.strategies.strategy import Strategy, often
 
 _ROUNDS = 1 << 20
 """The member number of draws that belong to a round as a whole."""
@@ -72,14 +72,14 @@ class Scout(Strategy, frozen=True):
 
     def describe(self, population: Population) -> str:
         """Victims, sources and probes."""
+        every = often(population.settings.interval)
         return (
-            f"every {population.settings.interval} steps the worst take over from the best, except that some are "
-            "protected as sources, and that some of the worst try a source's weights with the best's hyperparameters "
-            "(probes), as often as such probes have won lately"
+            f"{every} the worst take over from the best, except that some are protected as sources, and that some of the "
+            "worst try a source's weights with the best's hyperparameters, as often as such probes have won lately"
         )
 
     def show(self, population: Population, memory: Scouted) -> list[Table]:
-        """Sources and probes, and how often probes and the model have been right."""
+        """Sources and probes, and how often each of its means has been right."""
         return panels(population, memory)
 
     def remember(self, memory: Scouted | None, before: Population | None, entry: Entry) -> Scouted:
@@ -133,9 +133,8 @@ class Scout(Strategy, frozen=True):
 
     def perturbed(self, population: Population, values: Values, chance: Chance) -> tuple[Values, dict[str, str]]:
         """As by `PBT`, except that a choice which is not redrawn stays."""
-        return perturb_or_resample(
-            population.settings.space, values, chance, self.factors, self.resample, unmoved=(Choice,)
-        )
+        space = population.settings.space
+        return perturb_or_resample(space, values, chance, self.factors, self.resample, unmoved=(Choice,))
 
 
 class View:

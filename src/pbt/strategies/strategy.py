@@ -121,6 +121,11 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         raise NotImplementedError
 
 
+def often(interval: int) -> str:
+    """How often something is decided, in words."""
+    return "every step" if interval == 1 else f"every {interval} steps"
+
+
 class Wrapper(Strategy, frozen=True):
     """A strategy around another, which remembers and explores as that one does."""
 

@@ -14,6 +14,7 @@ from pbt.space.domains import Float, Int
 from pbt.space.numbers import real
 from pbt.space.space import Values
 from pbt.space.values import Value
+from pbt.strategies.strategy import often
 from pbt.views.finding import Finding
 from pbt.views.run import Run
 from pbt.views.table import number_text
@@ -61,7 +62,7 @@ def _few_decisions(run: Run) -> Iterator[Finding]:
     s = run.settings
     if s.steps is not None and s.steps / s.interval < FEW_DECISIONS:
         yield Finding(
-            "warning", f"each member is decided on {s.steps // s.interval} times in all (every {s.interval} steps)",
+            "warning", f"each member is decided on {s.steps // s.interval} times in all ({often(s.interval)})",
             f"decide more often: interval={max(1, s.steps // 40)}",
         )  # fmt: skip
 

@@ -17,6 +17,9 @@ except ImportError:  # an installation without the extra "page"
     np = None  # type: ignore[assignment]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+FAR = 6
+"""Times the spread of most values, beyond which the outermost ones are not drawn: one model that diverged."""
+_FEW = 0.01
 NAN = math.nan
 
 
@@ -127,9 +130,23 @@ class Binned:
         return found
 
     def extent(self, values: array[float]) -> tuple[float, float] | None:
-        """The least and the greatest finite value; None: there is none."""
-        found = [(min(group), max(group)) for group in self._groups(values) if len(group)]
-        return (float(min(a for a, _ in found)), float(max(b for _, b in found))) if found else None
+        """The least and the greatest finite value; None: there is none.
+
+        Where few values lie so far out that all others would be in one row, those are left out: see `FAR`.
+        """
+        found = [group for group in self._groups(values) if len(group)]
+        if not found:
+            return None
+        last = sum(map(len, found)) - 1
+        places = [0, round(_FEW * last), round((1 - _FEW) * last), last]
+        ordered: Any
+        if self._numpy:
+            ordered = np.partition(np.concatenate(found), places)
+        else:
+            ordered = sorted(value for group in found for value in group)
+        low, inner, outer, high = (float(ordered[place]) for place in places)
+        far = FAR * (outer - inner)
+        return inner if inner - low > far > 0 else low, outer if high - outer > far > 0 else high
 
     def _groups(self, values: array[float]) -> Sequence[Any]:
         """The finite values of each bin."""

@@ -18,7 +18,8 @@ TALLEST, LARGEST, MOST = 1000, 500_000, 65_535
 def density(followed: Followed, asked: Asked) -> bytes:
     """A column of counts, row by row, the lowest scores first; a count beyond 65,535 is told as that.
 
-    ``low`` and ``high`` of the rows are the least and the greatest finite score in the window.
+    ``low`` and ``high`` of the rows are the least and the greatest finite score in the window, unless a few lie far
+    from all others, which then count to the outermost row.
     """
     window = window_of(followed, asked)
     rows = asked.number("height", 200, 1, min(TALLEST, max(1, LARGEST // window.n)))

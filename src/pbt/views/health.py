@@ -59,12 +59,14 @@ def _waiting(population: Population) -> Iterable[Waiting]:
     if population.finished:
         return
     states = states_of(population)
-    due = [m.id for m in population.members if not m.done and m.due and not m.owed]
+    paused = [m.id for m, state in zip(population.members, states, strict=True) if state == "paused"]
+    due = [m.id for m in population.members if not (m.done or m.paused or m.owed) and m.due]
     owed = [m.id for m in population.members if not m.done and m.owed]
     free = lacking_a_worker(population, states)
     training = sum(state == "training" for state in states)
     barrier = f"a decision, until {training} still training have reported" if training else "a decision"
-    for what, ids in ((barrier, due), ("hyperparameters, which are being computed", owed), ("a worker", free)):
+    computed, resumed = "hyperparameters, which are being computed", "somebody to resume them: they are paused"
+    for what, ids in ((barrier, due), (computed, owed), ("a worker", free), (resumed, paused)):
         if ids:
             yield Waiting(what, len(ids), ids[:NAMED])
 
@@ -133,4 +135,4 @@ def _waits(followed: Followed) -> Waits:
 
 
 def _checkpoints(population: Population) -> Checkpoints:
-    return Checkpoints(len(population.referenced()), _COPIES * len(population.members) + 1)
+    return Checkpoints(len(population.referenced()), _COPIES * len(population.members) + 1 + len(population.pins))

@@ -15,6 +15,8 @@ from pbt.views.reasons import operation_words
 from pbt.views.shapes import Reason
 from pbt.views.table import number_text
 
+_WHOLE = 16
+"""Members of a ranking that is shown whole."""
 _FIRST, _AROUND = 5, 2
 """Of a long ranking, how many of the first are shown, and how many on either side of the member and its parent."""
 
@@ -83,6 +85,8 @@ def _ranking(found: Reason) -> Iterator[str]:
 
 
 def _shown(ids: list[int], marked: list[int]) -> list[int]:
+    if len(ids) <= _WHOLE:
+        return list(range(len(ids)))
     places = [ids.index(id) for id in marked if id in ids]
     near = {at + off for at in places for off in range(-_AROUND, _AROUND + 1)}
     return sorted(at for at in {*range(_FIRST), *near} if 0 <= at < len(ids))

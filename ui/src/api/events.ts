@@ -8,6 +8,8 @@ export type Link = "connecting" | "live" | "gone" | "hidden";
 
 /** How the page stands with its server. */
 export const link = signal<Link>("connecting");
+/** Why there is no stream, where the server says so: it has too many, say. */
+export const refused = signal("");
 /** How often the server was gone and came back: what was read before may be of another journal. */
 export const returns = signal(0);
 /** The newest event of each population. */
@@ -57,7 +59,11 @@ export function connect(): void {
   if (link.value === "hidden") link.value = "connecting";
   const control = new AbortController();
   current = control;
-  read(control).catch(() => control === current && again());
+  read(control).catch((error: unknown) => {
+    if (control !== current) return;
+    refused.value = error instanceof Failure && error.status > 0 ? error.message : "";
+    again();
+  });
 }
 
 function cut(): void {

@@ -171,6 +171,12 @@ export function valueIn(xs: Column, ys: ArrayLike<number>, step: number, width: 
   return Math.abs((xs[at] ?? Number.NaN) - step) <= width / 2 ? (ys[at] as number) : Number.NaN;
 }
 
+/** The last value that is finite; nan where none is. */
+export function lastOf(values: ArrayLike<number>): number {
+  for (let i = values.length - 1; i >= 0; i -= 1) if (Number.isFinite(values[i])) return values[i] as number;
+  return Number.NaN;
+}
+
 /** The value of stairs at a step. */
 export function heldAt(xs: Column, ys: ArrayLike<number>, step: number): number {
   let found = Number.NaN;

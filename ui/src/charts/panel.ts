@@ -7,7 +7,7 @@ import type { Key } from "../parts/legend";
 import type { Cell, Table } from "../parts/table";
 import type { Theme } from "../state/theme";
 import { type Area, crisp } from "./axes";
-import { drawBand, drawLine, drawStairs, heldAt, valueAt } from "./curves";
+import { drawBand, drawLine, drawStairs, heldAt, lastOf, valueAt } from "./curves";
 import type { Pen } from "./pen";
 import { css, shade } from "./ramp";
 import { linear, padded, ranged, type Scale } from "./scale";
@@ -189,9 +189,4 @@ function stacked(step: Column, parts: Column[]): Float64Array[] {
 
 function cells(columns: Column[], i: number): Cell[] {
   return columns.map((values) => values[i] ?? null);
-}
-
-function lastOf(values: Column): number {
-  for (let i = values.length - 1; i >= 0; i -= 1) if (Number.isFinite(values[i])) return values[i] as number;
-  return Number.NaN;
 }

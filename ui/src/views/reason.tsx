@@ -81,12 +81,10 @@ function Content({ reason, summary }: { reason: Reason; summary: Summary }) {
         {parent !== undefined && (
           <Link to={{ view: "member", query: { member: String(parent) } }}>Member {parent}, the parent</Link>
         )}
+        {source && (
+          <ChangeButton begun={{ kind: "fork", checkpoint: source.id }} text={`Fork checkpoint ${source.id}…`} plain />
+        )}
       </p>
-      {source && (
-        <p>
-          <ChangeButton begun={{ kind: "fork", checkpoint: source.id }} text={`Fork checkpoint ${source.id}…`} />
-        </p>
-      )}
       {reason.seen.ids.length > 0 && <RankStrip seen={reason.seen} member={reason.member} parent={parent} />}
       {summary.settings && reason.after && (
         <Changes

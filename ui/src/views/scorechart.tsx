@@ -5,7 +5,7 @@ import { useMemo } from "preact/hooks";
 import type { Columns } from "../api/columns";
 import { areaOf, drawCursor, drawSteps, drawValues } from "../charts/axes";
 import { Chart } from "../charts/chart";
-import { type Curve, drawLine, exploitAt, nearest } from "../charts/curves";
+import { type Curve, drawLine, exploitAt, lastOf, nearest } from "../charts/curves";
 import { type At, stepScale } from "../charts/gestures";
 import type { Pen } from "../charts/pen";
 import { rasterOf } from "../charts/raster";
@@ -104,7 +104,7 @@ export function ScoreChart({ name, data, density, faint, curves, maximize, own }
         </>
       }
       file={`${name}-score`}
-      sentence={`Scores of all members from step ${count(from)} to ${count(to)}. Median at the end ${number(lastFinite(scores.bands[2]))}${best === undefined ? "" : `, best lineage ${number(best)}`}. Arrow keys move along the steps, plus and minus zoom, 0 shows all.`}
+      sentence={`Scores of all members from step ${count(from)} to ${count(to)}. Median at the end ${number(lastOf(scores.bands[2]))}${best === undefined ? "" : `, best lineage ${number(best)}`}. Arrow keys move along the steps, plus and minus zoom, 0 shows all.`}
       table={() => scoreTable(scores, shown)}
       height={HEIGHT}
       draw={draw}
@@ -121,9 +121,4 @@ export function ScoreChart({ name, data, density, faint, curves, maximize, own }
 function Near() {
   const member = useComputed(() => hovered.value.member).value;
   return member === null ? null : <strong> member {member}</strong>;
-}
-
-function lastFinite(values: { [i: number]: number; length: number }): number {
-  for (let i = values.length - 1; i >= 0; i -= 1) if (Number.isFinite(values[i])) return values[i] as number;
-  return Number.NaN;
 }

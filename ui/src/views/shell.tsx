@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
-import { connect, follow, link, unfollow } from "../api/events";
+import { connect, follow, link, refused, unfollow } from "../api/events";
 import { signOut } from "../api/session";
 import type { Summary } from "../api/shapes";
 import { useView } from "../api/view";
@@ -62,6 +62,9 @@ function Population({ name }: { name: string }) {
     lastStep.value = summary?.furthest ?? 0;
   }, [summary]);
   const tab = spec?.under ?? spec?.id;
+  useEffect(() => {
+    document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [tab]);
   const tabs = (
     <nav class="tabs" aria-label="Views">
       {VIEWS.filter((one) => one.under === undefined).map((one) => (
@@ -131,7 +134,8 @@ function Frame({ name, state, tabs, summary, children }: FrameProps) {
       </header>
       {link.value === "gone" && access.value !== "unknown" && (
         <p class="gone" role="status">
-          The server does not answer. What is shown is as it was; the page goes on by itself once it is back.
+          {refused.value ? `The server gives no news: ${refused.value}.` : "The server does not answer."} What is shown
+          is as it was; the page goes on by itself.
           <button type="button" class="plain" onClick={connect}>
             Try now
           </button>

@@ -1,4 +1,4 @@
-"""TensorBoard event files from a journal: score and every hyperparameter of every member over steps.
+"""TensorBoard event files from a journal: score and every hyperparameter of every member over steps, and HPARAMS.
 
 Needs tensorboardX, which needs neither TensorFlow nor torch.
 """
@@ -12,10 +12,10 @@ import msgspec
 
 from pbt.disk.whole import replace
 from pbt.errors import PBTError
+from pbt.exports.tracking import ended, height
 from pbt.population.entries import Entry, Reported, real, score_of
+from pbt.population.member import MemberState
 from pbt.population.population import Population
-from pbt.space.domains import Choice, Ordinal
-from pbt.space.values import Value
 
 MARK = "pbt-tensorboard.json"
 
@@ -62,9 +62,18 @@ class EventFiles:
                     writer.add_scalar("score", real(score_of(past)), past.step, entry.time)
                 writer.add_scalar("score", real(score_of(report)), report.step, entry.time)
                 for name, value in (m.hyperparameters or {}).items():
-                    height = _height(before, name, value)
-                    writer.add_scalar(f"hyperparameters/{name}", height, report.step, entry.time)
+                    at = height(before.settings, name, value)
+                    writer.add_scalar(f"hyperparameters/{name}", at, report.step, entry.time)
+        for m in ended(before, entry, after):
+            self._conclude(m)
         self._mark.written = self._count
+
+    def _conclude(self, m: MemberState) -> None:
+        """Write the hyperparameters with which a member ended, which TensorBoard reads once a run."""
+        from tensorboardX.summary import hparams
+
+        for summary in hparams(dict(m.hyperparameters or {}), {"score": None}):
+            self._writer(m.id).file_writer.add_summary(summary)
 
     def _begin(self, entry: Entry) -> None:
         seed = entry.event.settings.seed  # type: ignore[union-attr]
@@ -91,11 +100,3 @@ class EventFiles:
         self.flush()
         for writer in self._writers.values():
             writer.close()
-
-
-def _height(population: Population, name: str, value: Value) -> float:
-    """A number for the axis: the value, or its place among a choice's values."""
-    domain = population.settings.space.domains.get(name)
-    if isinstance(domain, Choice | Ordinal) and not all(type(v) in (int, float) for v in domain.values):
-        return float(domain.values.index(value))
-    return float(value) if type(value) in (bool, int, float) else float("nan")  # type: ignore[arg-type]
