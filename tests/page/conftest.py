@@ -35,11 +35,12 @@ class Look:
     """A server with a population, digits, whose script goes on as the test says."""
 
     def __init__(
-        self, folder: Path, running: Any, key: str | None = None, members: int = MEMBERS, rounds: int = ROUNDS
-    ) -> None:
+        self, folder: Path, running: Any, key: str | None = None, members: int = MEMBERS, rounds: int = ROUNDS,
+        strategy: str = "pbt",
+    ) -> None:  # fmt: skip
         self.world = ServerWorld(folder, key=key)
         self.base = f"http://127.0.0.1:{self.world.port}"
-        self.script = Script(self.world, space=SPACE, members=members, steps=1000, maximize=True)
+        self.script = Script(self.world, space=SPACE, members=members, steps=1000, strategy=strategy)
         self._running = running
         self._chance = random.Random(0)
         self.tabs: list[Tab] = []

@@ -51,7 +51,7 @@ def test_a_page_asks_for_each_view_once_and_rests_while_nothing_happens(look: Lo
     tab.page.get_by_text("live").wait_for()
     tab.page.wait_for_timeout(2500)
     views = [one.partition("?")[0] for one in asked if one]
-    assert sorted(views) == ["views/lines", "views/series", "views/summary"]
+    assert sorted(views) == ["views/lines", "views/memory", "views/series", "views/summary"]
 
 
 def test_a_stale_view_is_asked_for_once_a_second_however_much_happens(look: Look) -> None:

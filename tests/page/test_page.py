@@ -214,6 +214,18 @@ def test_a_members_page_has_its_curve_its_schedule_and_every_decision(look: Look
     tab.page.get_by_text("There is no such member").wait_for()
 
 
+def test_what_a_strategy_remembers_is_shown(looking: Callable[..., Look]) -> None:
+    look = looking(strategy="scout")
+    tab = look.tab("/digits")
+    card = tab.page.get_by_role("region", name="Sources and probes", exact=True)
+    card.scroll_into_view_if_needed()
+    assert card.get_by_role("heading").inner_text() == "Sources and probes"
+    learnt = tab.page.get_by_role("region", name="What has been learnt, as a table")
+    assert re.search(r"a probe wins.*\d", learnt.inner_text(), re.S)
+    tab.picture("memory")
+    assert tab.axe() == []
+
+
 def test_text_of_users_is_shown_and_never_run(look: Look) -> None:
     entry, member = look.exploit()
     for path in ("/digits", "/digits?view=members", f"/digits?why={entry}.{member}", "/digits?view=member&member=3"):

@@ -206,7 +206,8 @@ def test_health_counts_what_happened(history: list[Any], strategy: pbt.PBT) -> N
     assert [h["entry"] for h in found["incidents"]] == sorted((h["entry"] for h in found["incidents"]), reverse=True)
     p = played.population
     if not p.finished:
-        waiting = {m.id for m in p.members if not m.done and m.waits}
+        idle = {m.id for m in p.members if m.lease is None or m.lease.ended}
+        waiting = {m.id for m in p.members if not m.done and (m.waits or (m.paused and m.id in idle))}
         told = {m for w in found["waiting"] if w["what"] != "a worker" for m in w["members"]}
         assert told == waiting
     held = [m.id for m in p.members if m.lease is not None and not m.lease.ended and not m.done]

@@ -74,7 +74,7 @@ class Scout(Strategy, frozen=True):
         """Victims, sources and probes."""
         every = often(population.settings.interval)
         return (
-            f"{every} the worst take over from the best, except that some are protected as sources, and that some of the "
+            f"{every} the worst take over from the best, except that some are protected as sources, and some of the "
             "worst try a source's weights with the best's hyperparameters, as often as such probes have won lately"
         )
 

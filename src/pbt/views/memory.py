@@ -7,6 +7,7 @@ import math
 from msgspec.structs import replace
 
 from pbt.errors import PBTError
+from pbt.strategies.registry import bare
 from pbt.strategies.shown import Cell, Table
 from pbt.views.followed import Followed
 from pbt.views.shapes import Memory
@@ -23,7 +24,9 @@ def memory(followed: Followed, strategies: frozenset[str]) -> Memory:
     if name not in strategies:
         return Memory(followed.entry, name, note=f"pbt serve --strategy {name} lets its page show what it remembers")
     try:
-        shown = followed.recalled.shown(settings)
+        strategy = bare(settings.strategy)
+        remembered = strategy.remembers
+        shown = followed.recalled.shown(settings) if remembered else strategy.show(followed.population, None)
     except PBTError as error:
         return Memory(followed.entry, name, note=str(error))
     return Memory(followed.entry, name, [_finite(table) for table in shown])
