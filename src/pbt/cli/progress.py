@@ -25,11 +25,16 @@ def followed(where: str) -> Followed:
         Unreachable: no server answers.
     """
     found = Followed(open_journal(where))
+    catch_up(found)
+    _ = found.population
+    return found
+
+
+def catch_up(found: Followed) -> None:
+    """Read what there is, with progress on standard error where that takes long."""
     with Telling(Console(stderr=True)) as telling:
         while found.catch_up(_PIECE) == _PIECE:
             telling.tell(found.entry)
-    _ = found.population
-    return found
 
 
 class Telling:

@@ -8,6 +8,7 @@ import click
 import msgspec
 from rich.console import Console
 
+from pbt.cli.progress import catch_up
 from pbt.disk import stdio
 from pbt.errors import SettingsError
 from pbt.opening.opening import names_server, open_journal
@@ -34,11 +35,11 @@ def command(where: str, show: tuple[str, ...], follow: bool, plain: bool, as_jso
     """
     seen = Followed(open_journal(where))
     pause = _EVERY_AFAR if names_server(where) else _EVERY
+    catch_up(seen)
     if as_json:
         return _lines(seen, follow, pause)
     stdio.forgive("stdout")
     watching = Watching(Console(markup=False, emoji=False), seen, show, plain)
-    seen.catch_up()
     if seen.exists:
         _check(seen, show)
     with watching:

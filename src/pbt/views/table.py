@@ -136,7 +136,8 @@ def _progress(population: Population, width: int) -> Text:
     steps = population.settings.steps
     if steps is None:
         return Text(f"step {max((m.step for m in population.members), default=0)}")
-    done = sum(min(m.step, steps) for m in population.members) / (steps * max(1, len(population.members)))
+    trained = sum(steps if m.done else min(m.step, steps) for m in population.members)
+    done = trained / (steps * max(1, len(population.members)))
     bar = max(1, min(_BAR, width - 6))
     filled = int(bar * done)
     return Text.assemble(("━" * filled, "green"), ("━" * (bar - filled), "dim"), f" {math.floor(100 * done):3}%")
