@@ -392,7 +392,9 @@ def test_forgotten_checkpoints_are_never_asked_for(monkeypatch: pytest.MonkeyPat
     assert len(pruned.lineage.wrote) <= 2 * 6 + 1 < len(whole.lineage.wrote)
 
 
-@pytest.mark.parametrize("members", [1, 8, 70, 400])
+@pytest.mark.parametrize(
+    "members", [1, 8, pytest.param(70, marks=pytest.mark.slow), pytest.param(400, marks=pytest.mark.slow)]
+)
 def test_the_family_is_drawn_whatever_its_size(tmp_path: Path, members: int) -> None:
     said = drawn(tmp_path, trained(members=members, rounds=9 if members > 9 else 30), parts=FAMILY)
     assert "Family of the living members" in said
@@ -425,7 +427,7 @@ def test_the_command_names_the_familys_file(tmp_path: Path) -> None:
 
 
 def test_a_notebook_shows_what_plot_gives(tmp_path: Path) -> None:
-    run = pbt.load(folder_of(trained(), tmp_path / "first"))
+    run = pbt.load(folder_of(trained(members=3, rounds=4), tmp_path / "first"))
     pictures = [run.plot(), run.lineage.plot(tmp_path / "family.svg")]
     for picture in pictures:
         assert picture.png.startswith(b"\x89PNG")

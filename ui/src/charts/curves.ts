@@ -59,7 +59,7 @@ export function drawLine(pen: Pen, xs: Column, ys: Column, x: Scale, y: Scale, s
     if (Number.isFinite(value)) {
       [px, py] = [x.of(xs[i] as number), y.of(value)];
       if (points > 0) pen.line(px, py);
-      else pen.move(px - (i + 1 === xs.length || !Number.isFinite(ys[i + 1]) ? DASH : 0), py);
+      else pen.move(bridged || Number.isFinite(ys[i + 1]) ? px : px - DASH, py);
       points += 1;
     } else if (!bridged) end();
   }

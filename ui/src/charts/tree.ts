@@ -253,7 +253,7 @@ function drawMarks(pen: Pen, tree: Tree, rows: Rows, x: Scale, paper: string, in
   pen.stroke({ color: ink, width: 1.1 });
 }
 
-/** A record's lineage, over all else. */
+/** A record's lineage, over all else. `aside`: but not over the lineage on top. */
 export function drawLineage(
   pen: Pen,
   tree: Tree,
@@ -263,11 +263,13 @@ export function drawLineage(
   at: number,
   color: string,
   width = 2.4,
+  aside = false,
 ) {
   pen.clip(area.left - 3, area.top - 4, area.right - area.left + 6, area.bottom - area.top + 8, () => {
     pen.begin();
     let end = tree.end[at] as number;
     for (const i of ancestry(tree, at)) {
+      if (aside && (tree.kind[i] as number) & KIND.top) break;
       const y = rows.of(tree.row[i] as number);
       pen.move(x.of(end), y);
       pen.line(x.of(tree.begin[i] as number), y);

@@ -96,8 +96,9 @@ function Whose({ chosen, members, best }: { chosen: string; members: number; bes
       <label class="pick">
         <span class="soft">or member</span>
         <input
+          key={number}
           inputMode="numeric"
-          value={number}
+          defaultValue={number}
           size={5}
           placeholder="number"
           onChange={(event) => set(event.currentTarget.value.trim())}

@@ -88,7 +88,7 @@ function TreeChart({ name, summary, data, by, domains }: TreeChartProps) {
     for (const { id, colour } of lit.value) {
       const leaf = tree.leafOf.get(id);
       const hue = theme.value.hues[colour] ?? theme.value.colours.ink;
-      if (leaf !== undefined) drawLineage(pen, tree, rows, x, area, leaf, hue, 2);
+      if (leaf !== undefined) drawLineage(pen, tree, rows, x, area, leaf, hue, 2, true);
     }
     drawNames(pen, tree, rows, x, area, theme.value);
     drawExtinct(pen, tree, x, strip, theme.value);
