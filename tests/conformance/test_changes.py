@@ -529,3 +529,15 @@ def test_a_paused_member_that_is_revived_is_said_to_wait() -> None:
     told(s, Pause((0,)))
     told(s, Stop((0,)))
     assert "1 member is paused, and taken up only once resumed" in told(s, Revive((0,))).effect
+
+
+def test_who_deletes_what_is_unpinned_is_said() -> None:
+    s = Script(members=2, steps=3)
+    s.round(0.1, 0.2)
+    told(s, Pin("0"))
+    for score in (0.3, 0.4):
+        s.report(0, score)
+    assert "deleted once all members are done" in shown(s, Unpin("0/1-1")).effect
+    for score in (0.3, 0.4):
+        s.report(1, score)
+    assert "the next pbt run deletes it" in told(s, Unpin("0/1-1")).effect

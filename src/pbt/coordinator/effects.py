@@ -96,7 +96,13 @@ def unpinned(population: Population, source: Checkpoint) -> str:
     """A checkpoint is unpinned."""
     needed = any(c.id == source.id for m in population.members for c in m.holds)
     best = population.best is not None and population.best.id == source.id
-    fate = "it stays as long as it is needed" if needed or best else "nobody needs it, so it is deleted"
+    nobody = "nobody needs it, so it is deleted"
+    # A worker of its member deletes it; of one that is done there is none any longer.
+    if population.finished:
+        nobody = "nobody needs it: the next pbt run deletes it"
+    elif population.members[source.member].done:
+        nobody = "nobody needs it: it is deleted once all members are done"
+    fate = "it stays as long as it is needed" if needed or best else nobody
     return f"Checkpoint {source.id} (step {source.step:,}, score {_number(source.score)}) is pinned no longer: {fate}."
 
 
