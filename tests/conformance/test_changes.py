@@ -8,6 +8,7 @@ import pytest
 
 import pbt
 import pbt.server.served
+from pbt.coordinator.commands import ReportCommand
 from pbt.population.changes import (
     Assign,
     Bound,
@@ -24,7 +25,8 @@ from pbt.population.changes import (
     Stop,
     Unpin,
 )
-from pbt.population.entries import Decision, Lost, Released, Steered
+from pbt.population.entries import Decision, Entry, Lost, Released, Steered
+from pbt.population.fold import apply
 from pbt.worker.waits import for_a_decision, for_a_member
 from tests.support.population import Script
 from tests.support.worlds import MemoryWorld, World
@@ -449,3 +451,93 @@ def test_an_open_population_is_steered_like_any(world: World) -> None:
     told(s, Pause((1,)))
     assert "paused, until it is resumed" in shown(s, Clone(2, 1)).effect
     assert s.join(None).member == 3, "every join makes a member"
+
+
+def test_a_clone_has_what_its_parent_trains_with_now(world: World) -> None:
+    s = begun(world)
+    told(s, Assign((3,), {"lr": 0.5}))
+    seen = shown(s, Clone(3, 0)).seen
+    told(s, Clone(3, 0))
+    m, parent = s.population.members[0], s.population.members[3]
+    assert m.hyperparameters == parent.hyperparameters and m.hyperparameters["lr"] == 0.5
+    told(s, Assign((3,), {"lr": 0.6}))
+    with pytest.raises(pbt.errors.Conflict, match="decided on since"):
+        told(s, Clone(3, 0), seen=seen)
+
+
+def test_a_sick_member_fails_though_the_healthy_ones_are_paused() -> None:
+    s = Script(members=2, interval=2)
+    s.round(0.1, 0.2)
+    told(s, Clone(1, 0))
+    for m in (0, 1):
+        s.coordinator.tell(Released(m, 1, failed=m == 0))
+    told(s, Pause((1,)))
+    for _ in range(7):
+        answer = s.join(0)
+        if not answer.stop:
+            s.coordinator.tell(Released(0, answer.lease, failed=True))
+    assert s.population.members[0].failed
+
+
+def owing() -> tuple[Script, int]:
+    """A population in which a member's hyperparameters are owed, and its id."""
+    s = Script(strategy={"name": "pb2", "quantile": 0.5}, space={"lr": pbt.Float(1e-4, 1.0, log=True)}, members=2)
+    s.join(0)
+    s.join(1)
+    for member in (1, 0):
+        # Recorded as by a server, which works out what is owed afterwards.
+        s.coordinator.serve([ReportCommand([s.draft(member, member)], s.coordinator.alive)])
+    (m,) = (m for m in s.population.members if m.owed)
+    return s, m.id
+
+
+def test_hyperparameters_that_are_being_computed_while_bounds_move_lie_inside() -> None:
+    s, member = owing()
+    m = s.population.members[member]
+    low = 0.999
+    told(s, Bound("lr", low))
+    s.coordinator.report(m.last)
+    assert not s.population.members[member].owed
+    assert s.population.members[member].hyperparameters["lr"] >= low
+
+
+def test_a_member_that_is_stopped_owes_nothing() -> None:
+    s, member = owing()
+    told(s, Stop((member,)))
+    assert not list(s.population.owing())
+    told(s, Revive((member,)))
+    assert s.population.members[member].hyperparameters is not None
+
+
+def test_words_that_are_too_long_are_refused(world: World) -> None:
+    s = begun(world)
+    with pytest.raises(pbt.errors.Invalid, match="by must be text of length <= 200"):
+        told(s, Pause((0,)), by="b" * 201)
+    with pytest.raises(pbt.errors.Invalid, match="why must be text of length <= 1000"):
+        told(s, Pause((0,)), why="w" * 1001)
+    assert told(s, Pause((0,)), by="b" * 200, why="w" * 1000).entry
+
+
+def test_a_change_of_an_unknown_kind_is_never_skipped() -> None:
+    s = begun()
+    with pytest.raises(pbt.errors.JournalError, match="does not know, 'freeze'"):
+        apply(s.population, Entry(0.0, Steered({"freeze": [0]})))
+
+
+def test_a_paused_member_that_is_revived_is_said_to_wait() -> None:
+    s = begun()
+    told(s, Pause((0,)))
+    told(s, Stop((0,)))
+    assert "1 member is paused, and taken up only once resumed" in told(s, Revive((0,))).effect
+
+
+def test_who_deletes_what_is_unpinned_is_said() -> None:
+    s = Script(members=2, steps=3)
+    s.round(0.1, 0.2)
+    told(s, Pin("0"))
+    for score in (0.3, 0.4):
+        s.report(0, score)
+    assert "deleted once all members are done" in shown(s, Unpin("0/1-1")).effect
+    for score in (0.3, 0.4):
+        s.report(1, score)
+    assert "the next pbt run deletes it" in told(s, Unpin("0/1-1")).effect

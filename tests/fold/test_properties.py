@@ -91,7 +91,7 @@ def counted_afresh(p: Population) -> None:
     assert p.living == sum(m.living for m in p.members)
     assert p.undone == sum(not m.done for m in p.members)
     assert p.showed == sum(m.key is not None for m in p.members)
-    assert p.telling == sum(m.standing and not (m.done or m.due or m.owed or m.losses) for m in p.members)
+    assert p.telling == sum(m.standing and not (m.done or m.due or m.owed or m.losses or m.paused) for m in p.members)
     if not p.reached:
         assert p.due == tuple(m.id for m in p.members if m.due)
     expected = sorted((m.key, m.id) for m in p.members if m.living and m.key is not None)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import threading
 import time
 from typing import Any
 
+import msgspec
 import pytest
+from starlette.requests import Request
 
+import pbt.errors
 import pbt.server.sessions
 import pbt.server.signing
+from pbt.server.access import RequestCheck
 from pbt.server.keys import Key
 from pbt.server.routes import FILE, ROUTES, Route
-from pbt.server.signing import Codes
+from pbt.server.signing import Codes, SigningIn
 from pbt.wire.addresses import SESSION
 from tests.security import READ
 from tests.support.requests import request
@@ -145,6 +150,35 @@ def test_wrong_keys_are_slowed_and_refused_with_a_sentence(
     code, said = Browser(reading).sign_in(key="wrong")
     assert (code, said["code"]) == (403, "wrong-key") and "key.read" in said["error"]
     assert Browser(reading).sign_in(key=KEY)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "one"),
+    [
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("2001:db8::1", "2001:db8::2", True),
+    ],
+)
+def test_a_wrong_key_slows_its_own_address_alone(quick: None, first: str, second: str, one: bool) -> None:
+    signing = SigningIn(RequestCheck(Key(KEY)))
+
+    async def both() -> list[Any]:
+        asked = [signing.post_session(sign_in(place, key)) for place, key in ((first, "wrong"), (second, KEY))]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    wrong, right = asyncio.run(both())
+    assert isinstance(wrong, pbt.errors.WrongKey)
+    assert isinstance(right, pbt.errors.WrongKey) == one
+
+
+def sign_in(place: str, key: str) -> Request:
+    """A request for a session that comes from an address."""
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": msgspec.json.encode({"key": key})}
+
+    return Request({"type": "http", "scheme": "http", "method": "POST", "headers": [], "client": (place, 1)}, receive)
 
 
 @pytest.mark.parametrize("body", [{}, {"key": KEY, "code": "x"}, {"key": 3}, [], {"key": "x" * 2000}, "x" * 70_000])

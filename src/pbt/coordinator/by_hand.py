@@ -47,14 +47,14 @@ def clone(population: Population, change: Clone) -> Plan:
     if m is parent:
         raise Invalid(f"member {m.id} can not be cloned into itself: name another one, or fork one of its checkpoints")
     source = source_of(population, str(parent.id))
-    values, why = source.hyperparameters, Why()
+    values, why = parent.hyperparameters or source.hyperparameters, Why()
     if change.explore:
         space = population.settings.space
         values, operations = perturb_or_resample(space, values, population.chance(m.id), FACTORS, RESAMPLE)
         if not space.holds(values):
             raise Conflict("no values near the parent's satisfy the constraints of the space: clone without exploring")
         why = Why(operations=operations)
-    return _given(population, m, source, values, why)
+    return _given(population, m, source, values, why, parent)
 
 
 def fork(population: Population, change: Fork) -> Plan:
@@ -64,8 +64,10 @@ def fork(population: Population, change: Fork) -> Plan:
     return _given(population, m, source, values, _operations(change.values))
 
 
-def _given(population: Population, m: MemberState, source: Checkpoint, values: Values, why: Why) -> Plan:
-    """The plan that gives a member the weights of a checkpoint."""
+def _given(
+    population: Population, m: MemberState, source: Checkpoint, values: Values, why: Why, *seen_too: MemberState
+) -> Plan:
+    """The plan that gives a member the weights of a checkpoint; `seen_too`: on whom it depends besides."""
     if population.reached:
         raise Conflict("the goal is reached: nothing is trained any longer")
     steps = population.settings.steps
@@ -77,7 +79,7 @@ def _given(population: Population, m: MemberState, source: Checkpoint, values: V
     decision = _decision(
         m, source.step + population.settings.interval, start="copy", parents=(source,), hyperparameters=values, why=why
     )
-    seen = {**decided_of([m]), "checkpoint": source.id}
+    seen = {**decided_of([m, *seen_too]), "checkpoint": source.id}
     return Plan({"set": [m.id]}, effects.given(population, m, source, values), seen, (decision,))
 
 

@@ -20,8 +20,9 @@ from pbt.coordinator.plan import Plan
 from pbt.errors import Conflict, Invalid
 from pbt.population import changes
 from pbt.population.changes import Change, Steer, Steering
-from pbt.population.entries import Steered
+from pbt.population.entries import LONGEST_REASON, Steered
 from pbt.population.population import Population
+from pbt.population.recorded import LONGEST_WORD
 from pbt.space.numbers import short
 from pbt.strategies.registry import ORIGINAL
 
@@ -84,7 +85,9 @@ def planned(population: Population, asked: Steer) -> Steering:
         Invalid, UnknownMember: it can not be done.
         Conflict: there is nothing to do, or something stands in the way now.
     """
-    for name, text in (("by", asked.by), ("why", asked.why)):
+    for name, text, most in (("by", asked.by, LONGEST_WORD), ("why", asked.why, LONGEST_REASON)):
+        if len(text) > most:
+            raise Invalid(f"{name} must be text of length <= {most}, not {len(text)}")
         if not text.isprintable():
             raise Invalid(f"{name} is one line of text, without control characters; not {short(text)}")
     if population.settings.strategy.name == ORIGINAL:

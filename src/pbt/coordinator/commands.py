@@ -279,7 +279,9 @@ class ExploredCommand:
         """The values, if any member still owes for that entry."""
         if not any(m.owed == self._entry for m in population.owing()):
             return None
-        return Proposal(Explored(self._entry, self._values, self._why))
+        # Somebody may have moved the bounds while this was computed.
+        space = population.settings.space
+        return Proposal(Explored(self._entry, {id: space.clip(v) for id, v in self._values.items()}, self._why))
 
     def answers(self, population: Population) -> list[Answer]:
         """No worker asked: the answer is the same as without a member."""

@@ -57,7 +57,9 @@ def revived(population: Population, members: Sequence[MemberState]) -> str:
     failed, rest = [m for m in members if m.failed], [m for m in members if not m.failed]
     said = [f"{_names(population, failed)}: another beginning, with hyperparameters drawn anew"] if failed else []
     said += [f"{_names(population, rest)}: trained on from where it was stopped"] if rest else []
-    return f"{'; '.join(said)}. The next worker that is free takes it up; pbt run starts workers."
+    waiting = [m for m in members if m.paused]
+    paused = f" {_count(len(waiting))} paused, and taken up only once resumed." if waiting else ""
+    return f"{'; '.join(said)}. The next worker that is free takes it up; pbt run starts workers.{paused}"
 
 
 def paused(population: Population, members: Sequence[MemberState]) -> str:
@@ -94,7 +96,13 @@ def unpinned(population: Population, source: Checkpoint) -> str:
     """A checkpoint is unpinned."""
     needed = any(c.id == source.id for m in population.members for c in m.holds)
     best = population.best is not None and population.best.id == source.id
-    fate = "it stays as long as it is needed" if needed or best else "nobody needs it, so it is deleted"
+    nobody = "nobody needs it, so it is deleted"
+    # A worker of its member deletes it; of one that is done there is none any longer.
+    if population.finished:
+        nobody = "nobody needs it: the next pbt run deletes it"
+    elif population.members[source.member].done:
+        nobody = "nobody needs it: it is deleted once all members are done"
+    fate = "it stays as long as it is needed" if needed or best else nobody
     return f"Checkpoint {source.id} (step {source.step:,}, score {_number(source.score)}) is pinned no longer: {fate}."
 
 
@@ -124,13 +132,13 @@ def moved(population: Population, shown: dict[str, Any], now: dict[str, Any]) ->
     """What is not as it was shown any longer; "" if everything is."""
     if shown == now:
         return ""
+    if shown.get("checkpoint") != now.get("checkpoint"):
+        return f"the checkpoint is another one by now, {now.get('checkpoint')}"
     was = shown.get("decided")
     for id, decided in (now.get("decided") or {}).items():
         if not isinstance(was, dict) or was.get(id) != decided:
             m = population.member(int(id))
             return f"member {id} has been decided on since: it stands at step {m.step:,}, score {_number(m.score)}"
-    if shown.get("checkpoint") != now.get("checkpoint"):
-        return f"the checkpoint is another one by now, {now.get('checkpoint')}"
     for name, (low, high) in (now.get("bounds") or {}).items():
         return f"the bounds of {name} are {_number(low)} and {_number(high)} by now"
     if "steps" in now:

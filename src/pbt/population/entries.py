@@ -22,7 +22,8 @@ from pbt.space.values import Value
 FORMAT = 1
 """Version of the entries that this code writes; it opens every earlier one."""
 
-Reason = Annotated[str, msgspec.Meta(max_length=1000)]
+LONGEST_REASON = 1000
+Reason = Annotated[str, msgspec.Meta(max_length=LONGEST_REASON)]
 """Why somebody changed something, in his own words."""
 
 Ready = Annotated[int, msgspec.Meta(ge=-LARGEST, le=2 * LARGEST)]

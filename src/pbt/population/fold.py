@@ -160,7 +160,7 @@ def _decide(draft: Draft, decision: Decision, entry: int) -> None:
         common["given"] = count
     if decision.stop:
         # The first entries of format 1 said it in the note alone.
-        common.update(stopped=True, failed=decision.failed or decision.why.note.startswith("failed: "))
+        common.update(stopped=True, owed=0, failed=decision.failed or decision.why.note.startswith("failed: "))
     draft.put(replace(m, **common))
 
 

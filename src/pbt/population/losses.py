@@ -44,14 +44,14 @@ def is_suspect(m: MemberState) -> bool:
 
 def can_tell(m: MemberState) -> bool:
     """It can be trained, and nothing speaks against it: if it has nothing to show either, the script is broken."""
-    return not (is_suspect(m) or m.done or m.waits)
+    return not (is_suspect(m) or m.done or m.waits or m.paused)
 
 
 def against(evidence: Evidence, m: MemberState) -> bool:
     """Whether the member's newest lease, which is over, is a loss.
 
     Either another member had something to show while it ran or since; or none is left that could: every other
-    one is done, waits for this one, or is suspect itself, this one is suspect, and the script was well once.
+    one is done, paused, waits for this one, or is suspect itself, this one is suspect, and the script was well once.
     """
     if not nothing_to_show(m):
         return False

@@ -12,7 +12,8 @@ from pbt.space.space import Space, Values
 Count = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
 """Below 0 is refused where it is understood, with a sentence that says more."""
 
-Word = Annotated[str, msgspec.Meta(max_length=200)]
+LONGEST_WORD = 200
+Word = Annotated[str, msgspec.Meta(max_length=LONGEST_WORD)]
 """A short text from a user or a client."""
 
 

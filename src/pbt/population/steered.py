@@ -8,24 +8,33 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from pbt.errors import JournalError
 from pbt.population.draft import Draft
 from pbt.population.entries import Checkpoint, Steered
 from pbt.population.population import Population
 from pbt.population.recorded import Settings
 from pbt.space.domains import Float, Int
 
+_BY_DECISIONS = ("set", "again", "finish")
+"""Changes that are nothing besides the decisions that they bring."""
 REMEMBERED = 32
 """Changes whose nonces are remembered, so that one that is told again is known."""
 
 
 def steer(draft: Draft, event: Steered) -> None:
-    """Apply a change."""
+    """Apply a change.
+
+    Raises:
+        JournalError: it is of a kind that this version does not know.
+    """
     if event.nonce:
         known = {**draft.steered, event.nonce: draft.count + 1}
         draft.steered = dict(islice(known.items(), max(0, len(known) - REMEMBERED), None))
     for name, value in event.change.items():
         if name in _CHANGES:
             _CHANGES[name](draft, value)
+        elif name not in _BY_DECISIONS:
+            raise JournalError(f"the journal has a change that this pbt does not know, {name[:80]!r}: update pbtrain")
 
 
 def find(population: Population | Draft, checkpoint: str) -> Checkpoint | None:
