@@ -145,7 +145,8 @@ def test_watch_ends_with_the_population_and_tells_each_exploit_once(folder: Path
     exploits = [d for d in run.decisions if d.exploits]
     said = say("watch", folder).splitlines()
     assert len([line for line in said if "took over" in line]) == len(exploits) > 0
-    assert said[-1].startswith(f"step 12–12 · {len(run.reports)} reports")
+    assert said[-1].startswith(f"step 12 · {len(run.reports)} reports")
+    assert said[-1].endswith(f"{len(exploits)} exploits")
     lines = [json.loads(line) for line in say("watch", folder, "--json").splitlines()]
     assert [(o["exploit"]["entry"], o["exploit"]["member"]) for o in lines[:-1]] == [
         (d.entry, d.member) for d in exploits

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from pbt.cli.options import Whole, assigned
+from pbt.cli.options import MemberId, Whole, assigned
 from pbt.cli.steering import former, told
 from pbt.population import changes
 
-_MEMBERS = click.argument("members", nargs=-1, type=click.IntRange(min=0), metavar="[MEMBER]…")
+_MEMBERS = click.argument("members", nargs=-1, type=MemberId(), metavar="[MEMBER]…")
 
 
 @click.group("steer", context_settings={"max_content_width": 110})
@@ -50,8 +50,8 @@ def set_(words: tuple[str, ...]) -> changes.Change:
 
 
 @command.command("clone")
-@click.argument("parent", type=click.IntRange(min=0))
-@click.option("--into", "member", type=click.IntRange(min=0), required=True, help="The member that is replaced.")
+@click.argument("parent", type=MemberId())
+@click.option("--into", "member", type=MemberId(), required=True, help="The member that is replaced.")
 @click.option("--explore", is_flag=True, help="Perturb the hyperparameters, as in an exploit.")
 @told
 def clone(parent: int, member: int, explore: bool) -> changes.Change:
@@ -123,6 +123,8 @@ def bound(name: str, low: float | None, high: float | None) -> changes.Change:
 
     Members keep the values that they have; what is explored from then on lies inside.
     """
+    if low is None and high is None:
+        raise click.UsageError("say --low, --high, or both")
     return changes.Bound(name, low, high)
 
 
