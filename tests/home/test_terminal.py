@@ -229,6 +229,9 @@ def test_populations_are_compared_by_what_differs(folder: Path, tmp_path: Path) 
     assert "★" in say("compare", folder, world.folder)
     assert "members\n  " in say("compare", folder, world.folder, columns=24)
     assert "at least two" in pbt_run(["compare", folder], tmp_path).stderr
+    empty = FolderWorld(tmp_path / "empty")
+    empty.close()
+    assert f"{empty.folder}: nothing was created" in pbt_run(["compare", folder, empty.folder], tmp_path).stderr
 
 
 @pytest.mark.slow
