@@ -192,7 +192,9 @@ def test_tensorboard_files_of_another_population_are_not_mixed(trained: Path, tm
         (["serve", "f", "--key-file", "none"], "No such file"),
         (["serve", "space.toml/f"], "can not be made"),
         (["run", "space.toml/p", "--", "true"], "can not hold a population"),
-        (["nonsense"], "No such command"),
+        (["nonsense"], "No such command 'nonsense': pbt --help"),
+        (["statsu"], "did you mean status"),
+        (["run", "p", "true", "--data", "x"], "An option of COMMAND stands after --"),
     ],
 )
 def test_wrong_input_gets_a_sentence_and_no_traceback(tmp_path: Path, arguments: list[str], says: str) -> None:

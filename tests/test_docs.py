@@ -328,7 +328,7 @@ def test_the_walk_is_walked(tmp_path: Path, commands: tuple[str, ...]) -> None:
     (tmp_path / "examples" / "digits_numpy.py").write_text((ROOT / "examples" / "digits_numpy.py").read_text())
     told = {command: ended(shell(command.replace("--steps 40", "--steps 9"), tmp_path)) for command in commands}
     for command, words in {
-        "pbt watch runs/digits": "step 9–9", "pbt lineage runs/digits": "8 members",
+        "pbt watch runs/digits": "step 9 ·", "pbt lineage runs/digits": "8 members",
         "pbt explain runs/digits 3": "Member 3", "pbt compare runs/digits runs/greedy": "strategy.quantile",
         "pbt replay runs/digits --seeds 3 -- python examples/digits_numpy.py": "replay gap",
         "pbt schedule runs/digits --format python": "SCHEDULE = [",

@@ -103,7 +103,7 @@ def test_the_command_tells_people_and_programs(tmp_path: Path) -> None:
     played(tmp_path / "a run #1", near, members=4)
     text = pbt_run(["explain", "a run #1/population"], tmp_path)
     assert text.returncode == 0, text.stderr
-    assert text.stdout.startswith("pbt: every step")
+    assert text.stdout.startswith("strategy pbt: every step")
     assert "from a single parent" in text.stdout
     found = json.loads(pbt_run(["explain", "a run #1/population", "--json"], tmp_path).stdout)
     assert found["strategy"] == "pbt"

@@ -138,4 +138,4 @@ def test_a_terminal_that_can_not_move_its_cursor_gets_lines(monkeypatch: pytest.
         watched.round(1.0)
     (line,) = out.getvalue().splitlines()
     assert "\x1b" not in line
-    assert line.startswith("step 1–1 · 4 reports · best 1000 · no workers · 0:00 elapsed")
+    assert line.startswith("step 1 · 4 reports · best 1000 · no workers · 0:00 elapsed")

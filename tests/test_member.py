@@ -373,6 +373,21 @@ def test_pbt_url_names_the_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert (tmp_path / "p" / "population.json").exists()
 
 
+def test_an_empty_pbt_url_names_none_and_one_without_its_beginning_is_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PBT_URL", "")
+    pbt.join(**SETTINGS).close()
+    assert [path.name for path in tmp_path.iterdir()] == ["pbt-runs"]
+    monkeypatch.setenv("PBT_URL", "host:7777/digits")
+    with pytest.raises(pbt.SettingsError, match="as in http://host:7777/digits"):
+        pbt.join(**SETTINGS)
+    monkeypatch.setenv("PBT_URL", "./host:7777/digits")
+    pbt.join(**SETTINGS).close()
+    assert (tmp_path / "host:7777" / "digits" / "population.json").exists()
+
+
 def test_sigterm_saves_gives_back_and_ends(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
     turns = pbt.turns(tmp_path / "p", **(SETTINGS | {"members": 1}))

@@ -304,7 +304,7 @@ def test_a_script_with_the_old_space_still_joins(world: World) -> None:
         (Bound("speed", 0, 1), "no hyperparameter"),
         (Bound("act", 0, 1), "has no bounds"),
         (Bound("lr", 0.0, 0.1), "a log scale needs a min above 0"),
-        (Bound("lr", 0.1, 0.01), "swap them"),
+        (Bound("lr", 0.1, 0.01), "must not be above"),
         (Bound("layers", 1.5), "integers"),
         (Bound("lr", 1e-4, 1.0), "already"),
         (Steps(100), "can be raised from 100"),

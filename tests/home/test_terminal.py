@@ -145,7 +145,8 @@ def test_watch_ends_with_the_population_and_tells_each_exploit_once(folder: Path
     exploits = [d for d in run.decisions if d.exploits]
     said = say("watch", folder).splitlines()
     assert len([line for line in said if "took over" in line]) == len(exploits) > 0
-    assert said[-1].startswith(f"step 12–12 · {len(run.reports)} reports")
+    assert said[-1].startswith(f"step 12 · {len(run.reports)} reports")
+    assert said[-1].endswith(f"{len(exploits)} exploits")
     lines = [json.loads(line) for line in say("watch", folder, "--json").splitlines()]
     assert [(o["exploit"]["entry"], o["exploit"]["member"]) for o in lines[:-1]] == [
         (d.entry, d.member) for d in exploits
@@ -228,6 +229,9 @@ def test_populations_are_compared_by_what_differs(folder: Path, tmp_path: Path) 
     assert "★" in say("compare", folder, world.folder)
     assert "members\n  " in say("compare", folder, world.folder, columns=24)
     assert "at least two" in pbt_run(["compare", folder], tmp_path).stderr
+    empty = FolderWorld(tmp_path / "empty")
+    empty.close()
+    assert f"{empty.folder}: nothing was created" in pbt_run(["compare", folder, empty.folder], tmp_path).stderr
 
 
 @pytest.mark.slow

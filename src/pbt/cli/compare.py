@@ -9,6 +9,7 @@ from rich.console import Console
 from pbt.cli.progress import Telling
 from pbt.coordinator.follower import Follower
 from pbt.disk import stdio
+from pbt.errors import Uncreated
 from pbt.opening.opening import open_journal
 from pbt.views.comparison import Side, comparison, comparison_lines
 
@@ -34,7 +35,8 @@ def command(wheres: tuple[str, ...], as_json: bool) -> int:
             follower.listen(side.hear)
             while follower.catch_up(1000) == 1000:
                 telling.tell(follower.population.count)
-            _ = follower.population
+            if not follower.exists:
+                raise Uncreated(f"{side.where}: nothing was created here yet: there is nothing to compare")
     if as_json:
         click.echo(msgspec.json.encode(comparison(sides)))
         return 0

@@ -65,7 +65,7 @@ def _decision(where: str, member: int, step: int | None, as_json: bool) -> int:
 def _lines(found: Explanation) -> list[str]:
     chosen = ", ".join(f"{p.name}={_short(p.value)}" for p in found.parameters if not p.default)
     rest = ", ".join(f"{p.name}={_short(p.value)}" for p in found.parameters if p.default)
-    lines = [f"{found.strategy}: {found.does}"]
+    lines = [f"strategy {found.strategy}: {found.does}"]
     lines += [f"  chosen: {chosen}"] if chosen else []
     lines += [f"  default: {rest}"] if rest else []
     lines += ["", "so far"] + [f"  {line}" for line in found.done]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from pbt.cli.options import assigned
+from pbt.cli.options import MemberId, assigned
 from pbt.cli.steering import told
 from pbt.population.changes import Change, Fork
 
@@ -12,7 +12,7 @@ from pbt.population.changes import Change, Fork
 @click.command("fork")
 @click.argument("where", metavar="WHERE")
 @click.argument("checkpoint")
-@click.option("--into", "member", type=click.IntRange(min=0), required=True, help="The member that is replaced.")
+@click.option("--into", "member", type=MemberId(), required=True, help="The member that is replaced.")
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="A hyperparameter (repeat for more).")
 @told
 def command(checkpoint: str, member: int, values: tuple[str, ...]) -> Change:

@@ -39,6 +39,18 @@ class Whole(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{value} is no whole number up to 2**53: write one such as 1000000 or 1e6", param, ctx)
 
 
+class MemberId(click.ParamType):  # type: ignore[type-arg]
+    """A member's id: a whole number from 0 on."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The id, or a usage error; whether there is such a member is the population's to say."""
+        if not isinstance(value, int) and not (value.isascii() and value.isdigit()):
+            self.fail(f"{value} is no member: write its number, such as 0 or 3", param, ctx)
+        return int(value)
+
+
 OPTIONS = [
     click.option("--members", type=Whole(), help="How many models the population has."),
     click.option("--steps", type=Whole(), help="Steps that each member is to do; larger than before: train on."),

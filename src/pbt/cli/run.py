@@ -13,11 +13,23 @@ from pbt.opening.folder import KINDS
 
 
 class _Run(click.Command):
-    """Without it, `pbt run -- python train.py` would train `train.py` in a folder named `python`."""
+    """Says what is wrong about ``--``, which divides FOLDER from COMMAND.
+
+    Without it, `pbt run -- python train.py` would train `train.py` in a folder named `python`.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         before = args[: args.index("--")] if "--" in args else None
-        rest = super().parse_args(ctx, args)
+        try:
+            rest = super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if before is not None:
+                raise
+            raise click.UsageError(
+                f"{error.format_message()} An option of COMMAND stands after --: pbt run runs/mine -- python train.py "
+                f"{error.option_name} …",
+                ctx,
+            ) from None
         if before is not None and not ctx.resilient_parsing and ctx.params["where"] not in before:
             raise click.UsageError(
                 "no FOLDER before --; name the one in which to train: pbt run runs/mine -- python train.py", ctx

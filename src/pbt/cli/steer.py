@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from pbt.cli.options import Whole, assigned
+from pbt.cli.options import MemberId, Whole, assigned
 from pbt.cli.steering import former, told
 from pbt.population import changes
 
-_MEMBERS = click.argument("members", nargs=-1, type=click.IntRange(min=0), metavar="[MEMBER]…")
+_MEMBERS = click.argument("members", nargs=-1, type=MemberId(), metavar="[MEMBER]…")
 
 
 @click.group("steer", context_settings={"max_content_width": 110})
@@ -32,7 +32,7 @@ def command(context: click.Context, where: str) -> None:
     context.obj = where
 
 
-@command.command("set")
+@command.command("set", short_help="Set hyperparameters of members.")
 @click.argument("words", nargs=-1, required=True, metavar="MEMBER… NAME=VALUE…")
 @told
 def set_(words: tuple[str, ...]) -> changes.Change:
@@ -49,9 +49,9 @@ def set_(words: tuple[str, ...]) -> changes.Change:
     return changes.Assign(tuple(map(int, members)), values)
 
 
-@command.command("clone")
-@click.argument("parent", type=click.IntRange(min=0))
-@click.option("--into", "member", type=click.IntRange(min=0), required=True, help="The member that is replaced.")
+@command.command("clone", short_help="Give a member another one's weights and hyperparameters, now.")
+@click.argument("parent", type=MemberId())
+@click.option("--into", "member", type=MemberId(), required=True, help="The member that is replaced.")
 @click.option("--explore", is_flag=True, help="Perturb the hyperparameters, as in an exploit.")
 @told
 def clone(parent: int, member: int, explore: bool) -> changes.Change:
@@ -59,7 +59,7 @@ def clone(parent: int, member: int, explore: bool) -> changes.Change:
     return changes.Clone(parent, member, explore)
 
 
-@command.command("stop")
+@command.command("stop", short_help="Train members no further.")
 @_MEMBERS
 @click.option("--all", "every", is_flag=True, help="All members: the population is finished then.")
 @told
@@ -70,7 +70,7 @@ def stop(members: tuple[int, ...], every: bool) -> changes.Change:
     return changes.Stop(members)
 
 
-@command.command("pause")
+@command.command("pause", short_help="Have members wait at their next report that is due.")
 @_MEMBERS
 @told
 def pause(members: tuple[int, ...]) -> changes.Change:
@@ -81,7 +81,7 @@ def pause(members: tuple[int, ...]) -> changes.Change:
     return changes.Pause(members)
 
 
-@command.command("resume")
+@command.command("resume", short_help="Have paused members go on.")
 @_MEMBERS
 @told
 def resume(members: tuple[int, ...]) -> changes.Change:
@@ -89,7 +89,7 @@ def resume(members: tuple[int, ...]) -> changes.Change:
     return changes.Resume(members)
 
 
-@command.command("revive")
+@command.command("revive", short_help="Train stopped or failed members again.")
 @_MEMBERS
 @told
 def revive(members: tuple[int, ...]) -> changes.Change:
@@ -97,7 +97,7 @@ def revive(members: tuple[int, ...]) -> changes.Change:
     return changes.Revive(members)
 
 
-@command.command("pin")
+@command.command("pin", short_help="Keep a checkpoint until it is unpinned.")
 @click.argument("checkpoint")
 @told
 def pin(checkpoint: str) -> changes.Change:
@@ -123,6 +123,8 @@ def bound(name: str, low: float | None, high: float | None) -> changes.Change:
 
     Members keep the values that they have; what is explored from then on lies inside.
     """
+    if low is None and high is None:
+        raise click.UsageError("say --low, --high, or both")
     return changes.Bound(name, low, high)
 
 
@@ -134,7 +136,7 @@ def steps(steps: int) -> changes.Change:
     return changes.Steps(steps)
 
 
-@command.command("undo")
+@command.command("undo", short_help="Take back what an entry of the journal changed.")
 @click.argument("entry", type=click.IntRange(min=1))
 @told
 def undo(entry: int) -> changes.Change:

@@ -104,7 +104,9 @@ def former(where: str, number: int) -> Change:
 
     follower = Follower(open_journal(where))
     follower.listen(hear)
-    follower.catch_up(number)
+    read = follower.catch_up(number)
+    if read < number:
+        raise SettingsError(f"there is no entry {number}: the journal has {read}")
     change = found[0] if found else None
     if change is None:
         raise SettingsError(

@@ -15,7 +15,7 @@ _KINDS = ("mlflow", "wandb", "tensorboard")
 
 @click.command("track")
 @click.argument("where", metavar="WHERE")
-@click.option("--to", required=True, metavar="KIND://PLACE", help="Where to: see below.")
+@click.option("--to", required=True, metavar="KIND://PLACE", help="Where to, as above.")
 @click.option("--name", help="Of the experiment or group.  [default: the population's, the last part of WHERE]")
 @click.option("--follow", is_flag=True, help="Go on while the population trains; ends with it.")
 def command(where: str, to: str, name: str | None, follow: bool) -> int:
@@ -26,7 +26,7 @@ def command(where: str, to: str, name: str | None, follow: bool) -> int:
 
     \b
     --to mlflow://host:5000         an MLflow server; mlflow:///tmp/ml.db: a database file;
-                                    mlflow://: $MLFLOW_TRACKING_URI
+                                    mlflow://: $MLFLOW_TRACKING_URI, else MLflow's own default
     --to wandb://entity/project     Weights & Biases; WANDB_MODE=offline writes below ./wandb
     --to tensorboard://FOLDER       event files, with the final hyperparameters as HPARAMS
     """  # noqa: D301

@@ -35,11 +35,12 @@ def command(where: str, show: tuple[str, ...], follow: bool, plain: bool, as_jso
     """
     seen = Followed(open_journal(where))
     pause = _EVERY_AFAR if names_server(where) else _EVERY
-    catch_up(seen)
     if as_json:
+        catch_up(seen)
         return _lines(seen, follow, pause)
     stdio.forgive("stdout")
     watching = Watching(Console(markup=False, emoji=False), seen, show, plain)
+    catch_up(seen)  # which it hears, so that it counts all exploits
     if seen.exists:
         _check(seen, show)
     with watching:

@@ -74,6 +74,8 @@ def bound(population: Population, change: Bound) -> Plan:
         low, high = int(low), int(high)
     if (low, high) == (domain.min, domain.max):
         raise Conflict(f"the bounds of {name} are {low:g} and {high:g} already")
+    if low > high:
+        raise Invalid(f"{name} would go from {low:g} to {high:g}: the lower bound must not be above the upper one")
     if isinstance(domain, Float) and domain.step is not None and not _on_grid(domain, low, high):
         raise Invalid(f"{name} goes in steps of {domain.step:g} from {domain.min:g}: bounds must be among its values")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +16,9 @@ from pbt.population.recorded import FOREIGN, OWN
 
 if TYPE_CHECKING:
     from pbt.client.remote import Remote
+
+_HOST = re.compile(r"[\w.-]+:[0-9]{4,5}(/.*)?")
+"""A host with a port: a URL whose beginning was forgotten, rather than the name of a folder."""
 
 
 class Opened(NamedTuple):
@@ -88,6 +92,8 @@ def open_population(where: str, kind: str | None = None) -> Opened:
     from pbt.opening import folder as folders
 
     folder = folders.path_of(where)
+    if _HOST.fullmatch(where) and not folder.exists():
+        raise SettingsError(f"{where}: a server's URL begins with http://, as in http://{where}; a folder is ./{where}")
     coordinator = folders.coordinator(folder, kind)
     return Opened(str(folder), coordinator, coordinator.journal, lambda: FolderStore(folder), folder / "logs")
 

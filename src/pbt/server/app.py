@@ -58,6 +58,7 @@ _log = logging.getLogger("pbt.server")
 _encode = msgspec.json.Encoder().encode
 _JSON = (b"content-type", JSON.encode())
 _BEFORE = f"{POPULATIONS}/"
+_KNOWN = f"GET {API}/openapi.json lists the addresses that there are"
 Header = tuple[bytes, bytes]
 
 Handler = Callable[[ServedPopulation, Any, object], Awaitable[Any]]
@@ -98,7 +99,7 @@ class App:
         self._verbose = verbose
         self.uploads = ReceivedCheckpoints(populations, file_limit)
         self.signing_in = SigningIn(request_check)
-        self.watching = Watching(populations, self._check_exists)
+        self.watching = Watching(populations)
         self._verbs = {
             route.name: Verb(msgspec.json.Decoder(route.asked).decode, self._handler(route), route.begins)
             for route in ROUTES
@@ -170,14 +171,10 @@ class App:
     async def _answer(self, verb: Verb, name: str, receive: Receive, asker: object) -> Any:
         """Answer a POST request; only a readable request of a verb that begins a population makes a folder."""
         if not verb.begins:
-            await self._check_exists(name)
+            await self.populations.check_exists(name)
         asked = verb.read(await _body(receive))
         with self.populations.served(name).in_use() as served:
             return await verb.answer(served, asked, asker)
-
-    async def _check_exists(self, name: str) -> None:
-        if not await self.populations.exists(name):
-            raise NotFound(f"no population {name[:80]!r} on this server")
 
     async def _report(self, served: ServedPopulation, reports: tuple[Report, ...], asker: object) -> list[Answer]:
         if not reports:
@@ -262,7 +259,7 @@ class App:
 
     async def _journal(self, request: Request) -> Response:
         name = request.path_params["name"]
-        await self._check_exists(name)
+        await self.populations.check_exists(name)
         after = request.query_params.get("after", "0")
         if not (after.isascii() and after.isdigit() and len(after) < 19):
             raise Invalid(f"after={after[:20]!r}: a number of entries")
@@ -329,8 +326,7 @@ async def _elsewhere(request: Request) -> Response:
 
 def _refused(error: HTTPException, scope: Scope) -> PBTError:
     what = f"{scope['method'][:10]} {scope['path'][:80]}"
-    known = ", ".join(f"{route.method} {route.path}" for route in ROUTES)
     if error.status_code == 405:
-        return WrongMethod(f"{what}: this address does not take that; known are {known}")
+        return WrongMethod(f"{what}: this address does not take that; {_KNOWN}")
     hint = "" if scope["path"].startswith(API) else f": addresses for programs begin with {API}; is that client older?"
-    return NotFound(f"there is nothing at {what}{hint}; known are {known}")
+    return NotFound(f"there is nothing at {what}{hint}; {_KNOWN}")

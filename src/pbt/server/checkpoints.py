@@ -32,7 +32,6 @@ from pbt.errors import (
     Conflict,
     Invalid,
     LeaseLost,
-    NotFound,
     OutOfReach,
     PBTError,
     TooLarge,
@@ -93,8 +92,7 @@ class ReceivedCheckpoints:
     async def _file(self, request: Request) -> Response:
         given = request.path_params
         population = given["name"]
-        if not await self._populations.exists(population):
-            raise NotFound(f"no population {population[:80]!r} on this server")
+        await self._populations.check_exists(population)
         id, name = f"{given['member']}/{given['version']}", checked(given["file"])
         parsed(id)
         if request.method != "PUT" and "upload" not in request.query_params:

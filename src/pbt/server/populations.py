@@ -16,7 +16,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from pbt.errors import Invalid, SettingsError
+from pbt.errors import Invalid, NotFound, SettingsError
 from pbt.server.backends import Backend, FolderBackend
 from pbt.server.limits import MOST_OPEN, limits
 from pbt.server.reader import Reader
@@ -30,6 +30,8 @@ from pbt.wire.keys import KEY_FILE, READ_KEY_FILE
 _log = logging.getLogger("pbt.server")
 _RESERVED = frozenset((KEY_FILE, READ_KEY_FILE, OWN))
 """Files of the server's own, beside the populations."""
+_NAMED = 10
+"""Populations that are named to who asks for one that is not there."""
 IDLE = 600.0
 """Seconds without training or requests after which a population is closed."""
 _TICK = 1.0
@@ -94,6 +96,14 @@ class Populations:
     async def exists(self, name: str) -> bool:
         """Whether there is a population of this name; asking opens nothing."""
         return name in self._populations or (is_name(name) and await asyncio.to_thread(self._backing.has, name))
+
+    async def check_exists(self, name: str) -> None:
+        """Raises: NotFound: there is no population of this name; those that there are are named."""
+        if not await self.exists(name):
+            there = await asyncio.to_thread(self.names)
+            more = f" and {len(there) - _NAMED} more" if len(there) > _NAMED else ""
+            known = f"it has {', '.join(there[:_NAMED])}{more}: name one in the URL" if there else "it has none yet"
+            raise NotFound(f"no population {name[:80]!r} on this server; {known}")
 
     def read(self, name: str, after: int, limit: int) -> list[bytes]:
         """Entries of a population that is not open, which stays so: reading takes nothing that it does not give back.

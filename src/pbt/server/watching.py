@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -28,20 +27,15 @@ _HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
 class Watching:
-    """Answers to requests of pages; nothing here computes.
+    """Answers to requests of pages; nothing here computes."""
 
-    Args:
-        check_exists: raises `NotFound` for a population that is not there.
-    """
-
-    def __init__(self, populations: Populations, check_exists: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, populations: Populations) -> None:
         self._populations = populations
-        self._check_exists = check_exists
 
     async def view(self, request: Request) -> Response:
         """A view, or that it is as the asker has it."""
         name = request.path_params["name"]
-        await self._check_exists(name)
+        await self._populations.check_exists(name)
         told = await self._reader.ask(name, request.url.path.rpartition("/")[2], request.url.query, _known(request))
         headers = {**_HEADERS, "cache-control": "no-cache", "etag": f'"{told.entry}"'}
         if told.status == 304:
@@ -64,7 +58,7 @@ class Watching:
         if len(names) > _MOST_NAMES or not all(map(is_name, names)):
             raise Invalid(f"population: up to {_MOST_NAMES} names of populations")
         for name in names:
-            await self._check_exists(name)
+            await self._populations.check_exists(name)
         most = limits().connections // 2
         if self._reader.streams >= most:
             raise Unavailable(f"{most} streams are open, half of the connections that this server may have")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pbt.population.entries import Entry, Steered
+from pbt.population.entries import Decision, Entry, Steered
 from pbt.population.population import Population
 from pbt.population.undo import undone
 from pbt.views.reasons import sentence
@@ -43,14 +43,27 @@ def what_changed(before: Population, entry: Entry, event: Steered) -> str:
         return f"Each member is to do {change['steps']:,} steps"
     if "bound" in change:
         ((name, (low, high)),) = change["bound"].items()
-        return f"{name} is explored from {number_text(low)} to {number_text(high)}"
+        return f"Bounds of {name} moved to {number_text(low)} and {number_text(high)}"
     for word, done in (("unpin", "unpinned"), ("pin", "pinned")):
         if word in change:
             return f"Checkpoint {', '.join(change[word])} {done}"
     told = [d for d in entry.decisions if d.decided is not None]
     if len(told) > 1:
-        return f"{_members([d.member for d in told])} {'stopped' if told[0].stop else 'changed'}"
+        done = "stopped" if told[0].stop else "changed"
+        return f"{_members([d.member for d in told])} {'trained again' if _revived(before, told) else done}"
+    if told and _revived(before, told):
+        return f"{_members([told[0].member])} trained again, from step {before.members[told[0].member].saved_step:,}"
     return _decided(before, entry) if told else "Something changed"
+
+
+def _revived(before: Population, told: list[Decision]) -> bool:
+    """Whether members that were stopped go on as they stood; a fork of just that checkpoint is no other thing."""
+    members = [before.members[d.member] for d in told]
+    return all(
+        m.stopped and m.checkpoint is not None and d.source is not None and d.source.id == m.checkpoint.id
+        and d.hyperparameters == m.hyperparameters
+        for m, d in zip(members, told, strict=True)
+    )  # fmt: skip
 
 
 def _decided(before: Population, entry: Entry) -> str:

@@ -125,9 +125,10 @@ def live(
 
 def headline(population: Population) -> str:
     """How a population stands, on a line."""
-    best, steps = population.best, [m.step for m in population.members]
+    best, steps = population.best, [m.step for m in population.members] or [0]
+    first, last = min(steps), max(steps)
     return (
-        f"step {min(steps, default=0)}–{max(steps, default=0)} · {population.reports} reports · "
+        f"step {first if first == last else f'{first}–{last}'} · {population.reports} reports · "
         f"best {number_text(best.score if best else None)}"
     )
 

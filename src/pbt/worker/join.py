@@ -154,7 +154,7 @@ class _Worker:
         asked = said = wanted(space=space, **settings)
         if orders is not None:
             where, asked = orders.applied(where, asked)
-        place = where or os.environ.get("PBT_URL")
+        place = where or os.environ.get("PBT_URL") or None
         alone = place is None
         if place is None:
             place, asked = _alone(), asked.over(Wanted(members=None if asked.open else 1))

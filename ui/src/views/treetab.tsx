@@ -171,7 +171,7 @@ function TreeChart({ name, summary, data, by, domains }: TreeChartProps) {
         {spoken}
       </p>
       <p class="soft help">
-        A line is a member between two takeovers; a click on it opens the reason of its beginning. Width: living
+        A line is a member between two take-overs; a click on it opens the reason of its beginning. Width: living
         descendants. {tree.rows < tree.leaves && "A wedge holds several lineages; a click on it zooms in. "}
         Arrow keys walk the tree, Enter opens, L lights the member.
       </p>
