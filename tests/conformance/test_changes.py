@@ -424,6 +424,24 @@ def test_the_original_and_what_is_kept_elsewhere_are_refused_with_a_sentence() -
     assert s.population.members[1].checkpoint.id == "mine"
 
 
+@pytest.mark.parametrize(
+    ("strategy", "free"),
+    [
+        ("plans", None), ({"name": "follow", "schedule": [(0, {"lr": 0.5})]}, None),
+        ({"name": "follow", "schedule": [(0, {"lr": 0.5})], "followers": 2}, 3), ("pbt", 0),
+    ],
+)  # fmt: skip
+def test_values_that_a_schedule_would_put_back_are_refused(strategy: Any, free: int | None) -> None:
+    s = begun(strategy=strategy)
+    if free is not None:
+        assert "→ 0.25" in told(s, Assign((free,), {"lr": 0.25})).effect
+    if strategy != "pbt":
+        with pytest.raises(pbt.Invalid, match="follows a schedule"):
+            told(s, Assign((0,), {"lr": 0.25}))
+        with pytest.raises(pbt.Invalid, match="a schedule, says what it may be"):
+            told(s, Bound("lr", 0.1, 0.9))
+
+
 def test_no_more_than_32_checkpoints_are_pinned() -> None:
     s = Script(members=33)
     s.round(*([0.1] * 33))

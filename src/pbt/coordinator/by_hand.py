@@ -16,6 +16,7 @@ from pbt.population.population import Population
 from pbt.space.space import Values
 from pbt.strategies.cure import again
 from pbt.strategies.explore import perturb_or_resample
+from pbt.strategies.registry import bare
 
 FACTORS, RESAMPLE = (0.8, 1.25), 0.25
 """With which a clone explores, whatever the strategy does."""
@@ -28,9 +29,11 @@ def assign(population: Population, change: Assign) -> Plan:
     members = named(population, change.members)
     if not change.values:
         raise Invalid("say which hyperparameters to set, and to what")
-    decisions = []
+    strategy, decisions = bare(population.settings.strategy), []
     for m in members:
         _check_trained(population, m)
+        if strategy.schedules(m):
+            raise Invalid(f"member {m.id} follows a schedule, which would put its own values back at once")
         if m.hyperparameters is None:
             raise Conflict(f"the hyperparameters of member {m.id} are being computed: try again in a moment")
         values = _with(population, m.hyperparameters, change.values)

@@ -24,7 +24,7 @@ from pbt.population.entries import LONGEST_REASON, Steered
 from pbt.population.population import Population
 from pbt.population.recorded import LONGEST_WORD
 from pbt.space.numbers import short
-from pbt.strategies.registry import ORIGINAL
+from pbt.strategies.registry import bare
 
 _PLANS: dict[type[Change], Callable[[Population, Any], Plan]] = {
     changes.Assign: by_hand.assign,
@@ -90,7 +90,7 @@ def planned(population: Population, asked: Steer) -> Steering:
             raise Invalid(f"{name} must be text of length <= {most}, not {len(text)}")
         if not text.isprintable():
             raise Invalid(f"{name} is one line of text, without control characters; not {short(text)}")
-    if population.settings.strategy.name == ORIGINAL:
+    if bare(population.settings.strategy).advises:
         raise Invalid(
             "the clients of this population decide by themselves which weights and hyperparameters they take, as the "
             "original's did: they can not be steered from here"

@@ -14,6 +14,7 @@ from pbt.population.member import MemberState
 from pbt.population.population import Population
 from pbt.population.steered import with_bounds
 from pbt.space.domains import Float, Int
+from pbt.strategies.registry import bare
 
 MOST_PINS = 32
 """Checkpoints that may be pinned at once."""
@@ -66,7 +67,8 @@ def bound(population: Population, change: Bound) -> Plan:
         raise Invalid(f"no hyperparameter {name[:80]!r}: the space has {', '.join(settings.space)}")
     if not isinstance(domain, Float | Int) or not domain.explore:
         raise Invalid(f"{name} has no bounds that could be moved: it is no range of numbers, or is never explored")
-    if name in settings.space.constrained or settings.strategy.name == "follow":
+    strategy = bare(settings.strategy)
+    if name in settings.space.constrained or any(strategy.schedules(m) for m in population.members):
         raise Invalid(f"the bounds of {name} can not be moved: a constraint, or a schedule, says what it may be")
     low = domain.min if change.low is None else change.low
     high = domain.max if change.high is None else change.high

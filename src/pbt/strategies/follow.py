@@ -72,6 +72,10 @@ class Follow(Wrapper, frozen=True, dict=True):
             return f"all members follow a schedule of {pieces} pieces"
         return f"the first {self.followers} follow a schedule of {pieces} pieces; {self.inner.describe(population)}"
 
+    def schedules(self, m: MemberState) -> bool:
+        """Those that follow it."""
+        return self._follows(m) or self.inner.schedules(m)
+
     def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> list[Decision]:
         """The inner strategy's decisions, with a follower's hyperparameters from the schedule.
 

@@ -7,6 +7,7 @@ top members. An offer is a decision to go on that binds a checkpoint; it changes
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from pbt.errors import SettingsError
 from pbt.population.entries import Checkpoint, Decision, Why
@@ -26,6 +27,8 @@ class Original(Strategy, frozen=True):
         factors: the client's `explore` multiplies by one of them.
         least: no member is advised to exploit before this many members are ranked.
     """
+
+    advises: ClassVar[bool] = True
 
     quantile: float = 0.2
     factors: tuple[float, ...] = (0.8, 1.2)

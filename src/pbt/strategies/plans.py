@@ -31,6 +31,10 @@ class Plans(Strategy, frozen=True):
         """Nothing is copied."""
         return "each member follows a random monotone schedule of its own; nobody takes over anything"
 
+    def schedules(self, m: MemberState) -> bool:
+        """All of them."""
+        return True
+
     def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> list[Decision]:
         """Birth, or the next values of the member's plan.
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from pbt.population.entries import Decision, Entry, Why
+from pbt.population.member import MemberState
 from pbt.population.population import Population
 from pbt.space.space import Values
 from pbt.strategies.shown import Table
@@ -29,6 +30,7 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         needs_barrier: it decides for all members at once: its populations are synchronous.
         several_objectives: it takes scores that are mappings of several objectives; else they are refused. Where it
             does, ranking, best and goal go by the first, and it finds the others in `MemberState.last`.
+        advises: it only advises, and the training scripts decide: nothing of its populations is changed by hand.
         memory_type: its type, of plain values and structs, so that a snapshot can hold it; None: then none is
             taken, and start-up folds the whole journal.
     """
@@ -36,6 +38,7 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     remembers: ClassVar[bool] = False
     needs_barrier: ClassVar[bool] = False
     several_objectives: ClassVar[bool] = False
+    advises: ClassVar[bool] = False
     memory_type: ClassVar[Any] = None
 
     def __init_subclass__(cls, **config: Any) -> None:
@@ -56,6 +59,10 @@ class Strategy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         By default the first line of the class's docstring.
         """
         return (type(self).__doc__ or type(self).__name__).strip().splitlines()[0]
+
+    def schedules(self, m: MemberState) -> bool:
+        """Whether a schedule of its own says the member's hyperparameters, and values set by hand would not last."""
+        return False
 
     def show(self, population: Population, memory: Memory) -> Sequence[Table]:
         """What a user may want to see of the memory, for the page. By default nothing.
