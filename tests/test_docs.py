@@ -51,6 +51,7 @@ NOT_RUN = {
     "pbt explain runs/first 7": "see home/test_terminal.py",
     "pbt explain runs/first 7 4000": "see home/test_terminal.py",
     "pbt export runs/first --format csv": "see home/test_export.py",
+    "pbt export runs/first --format html": "see home/test_report.py",
     "pbt export runs/first --format parquet --to first": "see home/test_export.py",
     "pbt track runs/first --to mlflow://host:5000 --follow": "needs a server; see home/test_trackers.py",
     "WANDB_MODE=offline pbt track runs/first --to wandb://entity/project": "see home/test_trackers.py",

@@ -39,3 +39,32 @@ export function decode(body: ArrayBuffer): Columns {
 export function column(of: Columns, name: string): Column {
   return of.columns.get(name) ?? NONE;
 }
+
+/** Columns as an answer's body: what `decode` reads. */
+export function encode({ entry, columns, meta }: Columns): ArrayBuffer {
+  const types = Object.entries(ARRAYS);
+  const listed = [...columns].map(([name, values]) => {
+    const type = types.find(([, kind]) => values instanceof kind)?.[0];
+    return { name, type, length: values.length };
+  });
+  const header = new TextEncoder().encode(JSON.stringify({ entry, columns: listed, meta }));
+  const parts: Uint8Array[] = [padded(header, 4)];
+  for (const values of columns.values())
+    parts.push(padded(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), 0, 0));
+  const body = new Uint8Array(4 + parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 4;
+  for (const part of parts) {
+    body.set(part, at);
+    at += part.length;
+  }
+  new DataView(body.buffer).setUint32(0, parts[0]?.length ?? 0, true);
+  return body.buffer;
+}
+
+/** Bytes, followed by so many of `fill` that they end at a multiple of 8; `before`: bytes that stand ahead of them. */
+function padded(bytes: Uint8Array, before: number, fill = 32): Uint8Array {
+  const size = bytes.length + ((ALIGNED - ((before + bytes.length) % ALIGNED)) % ALIGNED);
+  const found = new Uint8Array(size).fill(fill);
+  found.set(bytes);
+  return found;
+}

@@ -2,6 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { API, Failure, failureOf } from "./http";
+import { isReport } from "./report";
 import type { PopulationEvent } from "./shapes";
 
 export type Link = "connecting" | "live" | "gone" | "hidden";
@@ -52,6 +53,10 @@ export function lost(): void {
 export function connect(): void {
   cut();
   if (wanted === null) return;
+  if (isReport) {
+    link.value = "live";
+    return;
+  }
   if (document.hidden) {
     link.value = "hidden";
     return;

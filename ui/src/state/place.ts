@@ -1,6 +1,7 @@
 /** Where the page is: everything that a link to it must restore stands in its address. */
 
 import { computed, signal } from "@preact/signals";
+import { about, isReport } from "../api/report";
 
 export interface Place {
   /** "": the list of all. */
@@ -26,7 +27,15 @@ function decoded(text: string): string {
   }
 }
 
-export const place = signal<Place>(placeOf(location.pathname, location.search));
+/** Where the page stands; in a report, which may lie anywhere, behind the address's #. */
+function here(): Place {
+  if (!isReport) return placeOf(location.pathname, location.search);
+  const [path = "", search = ""] = location.hash.slice(1).split("?");
+  const found = placeOf(path, search);
+  return found.population ? found : { ...found, population: about.name };
+}
+
+export const place = signal<Place>(here());
 export const population = computed(() => place.value.population);
 
 /** Changes to a place; an undefined part of the query is left out of the address. */
@@ -51,7 +60,7 @@ export function placed(from: Place, to: To): Place {
 
 export function addressOfPlace({ population, view, query }: Place): string {
   const said = new URLSearchParams(view === FIRST ? query : { view, ...query }).toString();
-  return `/${encodeURIComponent(population)}${said && `?${said.replaceAll("%2C", ",")}`}`;
+  return `${isReport ? "#" : ""}/${encodeURIComponent(population)}${said && `?${said.replaceAll("%2C", ",")}`}`;
 }
 
 export function hrefTo(to: To): string {
@@ -62,7 +71,7 @@ export function hrefTo(to: To): string {
 export function go(to: To, { replace = false } = {}): void {
   const next = placed(place.peek(), to);
   const address = addressOfPlace(next);
-  if (address === location.pathname + location.search) return;
+  if (address === addressOfPlace(place.peek())) return;
   const elsewhere = next.view !== place.peek().view || next.population !== place.peek().population;
   if (replace) history.replaceState(null, "", address);
   else history.pushState(null, "", address);
@@ -71,5 +80,5 @@ export function go(to: To, { replace = false } = {}): void {
 }
 
 addEventListener("popstate", () => {
-  place.value = placeOf(location.pathname, location.search);
+  place.value = here();
 });

@@ -1,6 +1,7 @@
 /** The window of steps that every chart of the page shows. It moves at once; what is asked of the server follows. */
 
 import { computed, effect, signal } from "@preact/signals";
+import { isReport } from "../api/report";
 import { go, place } from "./place";
 
 export type Span = readonly [from: number, to: number];
@@ -49,11 +50,16 @@ export function inside([from, to]: Span, last: number): Span | null {
   return low <= 0 && high >= last ? null : [low, high];
 }
 
+/** A report holds all steps and nothing finer. */
+function ask(query: { from?: number; to?: number }): void {
+  if (!isReport) asked.value = query;
+}
+
 function settle(): void {
   clearTimeout(timer);
   const now = zoomed.peek();
   const query = now === null ? {} : { from: Math.round(now[0]), to: Math.round(now[1]) };
-  asked.value = query;
+  ask(query);
   moving = true;
   go(
     { query: { from: query.from?.toString(), to: query.to?.toString() } },
@@ -75,5 +81,5 @@ effect(() => {
   const given = spanOf(place.value.query);
   if (moving) return;
   zoomed.value = given;
-  asked.value = given === null ? {} : { from: given[0], to: given[1] };
+  ask(given === null ? {} : { from: given[0], to: given[1] });
 });

@@ -3,10 +3,11 @@
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { connect, follow, link, refused, unfollow } from "../api/events";
+import { about, isReport } from "../api/report";
 import { signOut } from "../api/session";
 import type { Summary } from "../api/shapes";
 import { useView } from "../api/view";
-import { count } from "../parts/format";
+import { count, moment } from "../parts/format";
 import { Link } from "../parts/link";
 import { Loading, missing, Notice } from "../parts/notices";
 import { Status } from "../parts/status";
@@ -150,6 +151,7 @@ function Frame({ name, state, tabs, summary, children }: FrameProps) {
 const WORDS = { live: "live", connecting: "connecting", gone: "no connection", hidden: "paused" };
 
 function Connection() {
+  if (isReport) return <span class="soft">report of {moment(about.made)}</span>;
   if (access.value === "none" || access.value === "unknown") return null;
   return (
     <>
