@@ -59,3 +59,22 @@ def test_a_members_page_and_the_reason_of_an_exploit(tab: Tab) -> None:
     page.get_by_role("dialog").get_by_text("Ranking that it saw").wait_for()
     assert any(text in page.inner_text("body") for text in HOSTILE)
     assert page.evaluate("() => window.hacked") is None
+
+
+def test_each_sub_population_has_its_scores(running: Any, tmp_path: Path) -> None:
+    pytest.importorskip("scipy")
+    from tests.algorithms.test_strategies import Played
+
+    world = FolderWorld(tmp_path)
+    Played(world, "mf-pbt")
+    report(open_journal(str(world.folder)), "groups", tmp_path / "groups.html")
+    world.close()
+    tab = Tab(running, "")
+    tab.page.goto((tmp_path / "groups.html").as_uri())
+    for name in ("Score", "Score, every 1", "Score, every 2"):
+        tab.page.get_by_role("heading", name=name, exact=True).wait_for()
+    tab.page.get_by_role("heading", name="Score, every 2").scroll_into_view_if_needed()
+    tab.page.wait_for_timeout(500)
+    tab.picture("facets")
+    assert tab.axe() == []
+    tab.close()

@@ -132,6 +132,30 @@ def test_series_are_quantiles_of_what_was_reported(subject: Subject, query: str)
     assert found.meta["domains"]["lr #1"].items() >= said.items()
 
 
+def test_sub_populations_and_values_read_back_are_told_apart(tmp_path: Path) -> None:
+    world = FolderWorld(tmp_path)
+    script = Script(world, space=SPACE, members=8, strategy="mf-pbt", synchronous=True)
+    for step in range(1, 4):
+        for m in range(8):
+            decided = script.answers[m].hyperparameters if m in script.answers else script.join(m).hyperparameters
+            used = {"lr #1": decided["lr #1"] * (0.5 if (m, step) == (3, 2) else 1.0)}
+            script.report(m, float(m * step), used=used)
+    followed = Followed(folders.reader(world.folder))
+    followed.catch_up()
+    whole = decode(view("series", "x", followed, Asked(""), frozenset()).body)
+    assert whole.meta["roles"] == ["every 1", "every 2"]
+    assert list(whole.columns["h/lr #1/used"]) == [2.0]
+    assert list(whole.columns["h/Größe/used"]) == []
+    parts = [decode(view("series", "x", followed, Asked(f"role=every+{n}"), frozenset()).body) for n in (1, 2)]
+    counts = [list(p.columns["count"]) for p in parts]
+    assert [of[1] for of in counts] == [4, 4]
+    assert [sum(of) for of in zip(*counts, strict=True)] == list(whole.columns["count"])
+    assert [p.columns["max"][1] for p in parts] == [3.0, 7.0]
+    with pytest.raises(Invalid, match="no member has that role"):
+        view("series", "x", followed, Asked("role=none"), frozenset())
+    world.close()
+
+
 def _quantile(ordered: list[float], q: float) -> float:
     import numpy as np
 

@@ -109,6 +109,8 @@ def queries(followed: Followed) -> Iterator[Query]:
     order = "desc" if followed.population.settings.maximize else "asc"
     for name in _PLAIN:
         yield Query(name, name, "")
+    for role in sorted({m.role for m in followed.population.members if m.role is not None}):
+        yield Query(f"series&role={role}", "series", f"role={quote(role, safe='')}")
     yield Query("density", "density", "width=600&height=160")
     yield Query("members", "members", f"limit={MEMBERS}")
     for by in ("", *followed.domains):

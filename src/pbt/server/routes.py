@@ -135,7 +135,10 @@ ROUTES = (
         query=(Query("population", "only of this one, and of others that are named", pattern=NAME, several=True),),
     ),
     _view("summary", "The population in short.", Summary),
-    _view("series", "Bands of scores and hyperparameters over steps, and the best lineage.", None, *_WINDOW, _WIDTH),
+    _view(
+        "series", "Bands of scores and hyperparameters over steps, and the best lineage.", None, *_WINDOW, _WIDTH,
+        Query("role", "of this sub-population alone", pattern=".+"),
+    ),
     _view(
         "density", "How many reports lie where: a raster, the lowest scores first.", None, *_WINDOW, _WIDTH,
         Query("height", "rows; height times width at most 500,000", low=1, high=1000),

@@ -14,6 +14,7 @@ from pbt.population.entries import Decision, Entry, Past, Report, Reported, scor
 from pbt.population.lineage import Lineage, Segment
 from pbt.population.population import Population
 from pbt.population.ranking import key_of
+from pbt.population.used import close
 from pbt.space.domains import Constant, Domain, Float, Int
 from pbt.space.numbers import real
 from pbt.space.space import Values
@@ -48,6 +49,7 @@ class Followed:
         taken: how many times each member took over another one's weights.
         came_from: the member from which each last did.
         who: the member of each report, in the order of `steps`.
+        used: by hyperparameter, the steps of reports that read back another value than the decided one.
         vitals: incidents, waits between reports, and how often members take over weights.
         behind: the journal has more entries than were read so far.
         recalled: its strategy's memory, read when it is asked for.
@@ -61,6 +63,7 @@ class Followed:
         self.hands = Hands()
         self.steps, self.scores, self.who = array("d"), array("d"), array("i")
         self.values: dict[str, array[float]] = {}
+        self.used: dict[str, array[float]] = {}
         self.records: list[tuple[int, float]] = []
         self.heard: dict[int, float] = {}
         self.own: dict[int, list[Segment]] = defaultdict(list)
@@ -152,6 +155,7 @@ class Followed:
         if before is None:
             self.first = entry.time
             self.values = {name: array("d") for name in self.domains}
+            self.used = {name: array("d") for name in self.domains}
         self.last = entry.time
         if isinstance(entry.event, Reported) and before is not None:
             self._report(entry.event, entry.time, before)
@@ -180,6 +184,9 @@ class Followed:
                 for column, number in zip(self.values.values(), numbers, strict=True):
                     column.append(number)
                 self._record(said.step, score, before.settings.maximize)
+            for name, value in report.used.items():
+                if name in self.used and m.hyperparameters is not None and not close(m.hyperparameters[name], value):
+                    self.used[name].append(report.step)
             self.heard[m.id] = time
 
     def _record(self, step: int, score: float, maximize: bool) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 
+from pbt.errors import Invalid
 from pbt.population.schedule import Pieces, schedule
 from pbt.space.domains import Domain, Float, Int
 from pbt.views.asked import WIDEST, Asked
@@ -31,21 +32,44 @@ def window_of(followed: Followed, asked: Asked) -> Window:
 
 
 def series(followed: Followed, asked: Asked) -> bytes:
-    """Columns of bands of scores and of hyperparameters, and of the lineage of the best."""
+    """Columns of bands of scores and of hyperparameters, and of the lineage of the best.
+
+    With ``role``, the reports of that sub-population alone; ``roles`` of the header names those that there are.
+    """
     window = window_of(followed, asked)
-    binned = Binned(window, followed.steps)
-    found = [Column("step", "f8", window.centres), *_bands("", binned.quantiles(followed.scores), True)]
-    found += [Column("count", "i4", binned.counts()), Column("bad", "i4", binned.bad(followed.scores))]
+    roles = sorted({m.role for m in followed.population.members if m.role is not None})
+    of = _part(followed, asked.text("role"))
+    binned = Binned(window, of(followed.steps))
+    scores = of(followed.scores)
+    found = [Column("step", "f8", window.centres), *_bands("", binned.quantiles(scores), True)]
+    found += [Column("count", "i4", binned.counts()), Column("bad", "i4", binned.bad(scores))]
     for name, domain in followed.domains.items():
-        found += _hyperparameter(name, domain, binned, followed.values[name])
+        found += _hyperparameter(name, domain, binned, of(followed.values[name]))
+        used = Binned(window, followed.used[name]).counts()
+        found.append(Column(f"h/{name}/used", "f8", [x for x, n in zip(window.centres, used, strict=True) if n]))
     found += _best(followed, window)
     domains = {name: described(domain) for name, domain in followed.domains.items()}
     settings = followed.population.settings
     meta = {
         "from": window.low, "to": window.high, "maximize": settings.maximize, "domains": domains,
-        "exploits": followed.exploits,
+        "exploits": followed.exploits, "roles": roles,
     }  # fmt: skip
     return columns(followed.entry, found, meta)
+
+
+def _part(followed: Followed, role: str) -> Callable[[array[float]], array[float]]:
+    """What keeps, of a column with a number for each report, those of one sub-population; "": of all.
+
+    Raises:
+        Invalid: no member has that role.
+    """
+    if not role:
+        return lambda column: column
+    ids = {m.id for m in followed.population.members if m.role == role}
+    if not ids:
+        raise Invalid(f"role={role[:40]!r}: no member has that role")
+    kept = [i for i, member in enumerate(followed.who) if member in ids]
+    return lambda column: array("d", [column[i] for i in kept])
 
 
 def _bands(prefix: str, rows: list[list[float]], ends: bool) -> Iterator[Column]:

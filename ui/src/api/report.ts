@@ -24,7 +24,7 @@ export const isReport = element !== null;
 export const about = { name: element?.dataset["name"] ?? "", made: Number(element?.dataset["made"]) };
 
 /** Parts of a query by which answers differ; all else says how much is shown at once. */
-const TELLING = ["by", "entry", "member"];
+const TELLING = ["by", "entry", "member", "role"];
 
 /** Under which an answer is kept; see `pbt/exports/report.py`. */
 export function keyOf(view: string, query: URLSearchParams): string {

@@ -52,6 +52,18 @@ export function crisp(x: number): number {
   return Math.round(x - 0.5) + 0.5;
 }
 
+/** Short lines from the upper edge, at these steps. */
+export function drawTicks(pen: Pen, steps: Iterable<number>, x: Scale, area: Area, { colours }: Theme): void {
+  pen.begin();
+  for (const step of steps) {
+    const at = x.of(step);
+    if (at < area.left || at > area.right) continue;
+    pen.move(crisp(at), area.top);
+    pen.line(crisp(at), area.top + 7);
+  }
+  pen.stroke({ color: colours.ink });
+}
+
 /** A vertical line at the step that the pointer is at. */
 export function drawCursor(pen: Pen, x: number, area: Area, { colours }: Theme): void {
   if (x < area.left || x > area.right) return;

@@ -7,7 +7,7 @@ import { count } from "./format";
 export interface Key {
   text: string;
   /** How it is drawn. */
-  mark: "line" | "thin" | "dotted" | "band" | "area" | "ramp" | "exploit" | "cross" | "none";
+  mark: "line" | "thin" | "dotted" | "band" | "area" | "ramp" | "exploit" | "cross" | "tick" | "none";
   color: string;
   opacity?: number;
   /** Of a ramp, its other end. */
@@ -61,6 +61,7 @@ function Swatch({ mark, color, opacity = 1, end }: Key) {
       {mark === "band" && <rect y="1" width="16" height="10" fill={color} opacity={opacity} />}
       {mark === "area" && <rect x="3" y="1" width="10" height="10" fill={color} opacity={opacity} />}
       {mark === "cross" && <path d="M5 3L11 9M11 3L5 9" stroke={color} stroke-width="1.4" />}
+      {mark === "tick" && <path d="M8 0V7" stroke={color} />}
       {mark === "exploit" && (
         <g fill="none" stroke={color} stroke-width="1.3">
           <path d="M0.5 3H7L3.75 9Z" />

@@ -1,9 +1,9 @@
 /** One hyperparameter over steps. */
 
 import { useMemo } from "preact/hooks";
-import type { Columns } from "../api/columns";
+import { type Columns, column } from "../api/columns";
 import type { Domain } from "../api/shapes";
-import { areaOf, drawCursor, drawSteps, drawValues } from "../charts/axes";
+import { areaOf, drawCursor, drawSteps, drawTicks, drawValues } from "../charts/axes";
 import { Chart } from "../charts/chart";
 import { type At, stepScale } from "../charts/gestures";
 import { domainText, panelOf } from "../charts/panel";
@@ -27,6 +27,7 @@ const LABELS = 16;
 
 export function HyperparameterPanel({ population, name, domain, data, labelled }: PanelProps) {
   const panel = useMemo(() => panelOf(name, domain, data), [name, domain, data]);
+  const used = column(data, `h/${name}/used`);
   if (panel === null) return null;
   const height = labelled ? HEIGHT + LABELS : HEIGHT;
   const area = (width: number) => areaOf(width, height, labelled);
@@ -36,6 +37,7 @@ export function HyperparameterPanel({ population, name, domain, data, labelled }
     drawSteps(pen, x, area(width), theme.value, labelled);
     drawValues(pen, y, area(width), theme.value);
     panel.draw(pen, x, y, area(width), theme.value);
+    drawTicks(pen, used, x, area(width), theme.value);
   };
   const over = (pen: Pen, { width }: { width: number }) => {
     const { step } = hovered.value;
@@ -51,13 +53,24 @@ export function HyperparameterPanel({ population, name, domain, data, labelled }
       title={shortened(name, 60)}
       note={domainText(domain)}
       file={`${population}-${name}`}
-      sentence={panel.sentence}
+      sentence={used.length === 0 ? panel.sentence : `${panel.sentence} Another value than the decided one was in use.`}
       table={panel.table}
       height={height}
       draw={draw}
       over={over}
       point={point}
-      legend={<Legend keys={panel.keys(theme.value)} />}
+      legend={
+        <Legend
+          keys={
+            used.length === 0
+              ? panel.keys(theme.value)
+              : [
+                  ...panel.keys(theme.value),
+                  { text: "another value in use", mark: "tick", color: theme.value.colours.ink },
+                ]
+          }
+        />
+      }
     />
   );
 }

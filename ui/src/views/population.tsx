@@ -8,6 +8,7 @@ import { curvesOf } from "../charts/curves";
 import { missing, Notice } from "../parts/notices";
 import { lit } from "../state/lit";
 import { asked } from "../state/steps";
+import { Facets } from "./facets";
 import { Facts } from "./facts";
 import { MemoryCards } from "./memory";
 import { HyperparameterPanel } from "./panel";
@@ -37,6 +38,7 @@ export function PopulationView({ name, summary }: ViewProps) {
   const curves = useMemo(() => curvesOf(lines.data), [lines.data]);
   if (series.data === undefined) return missing(series, "scores");
   const domains = series.data.meta["domains"] as Record<string, Domain>;
+  const roles = (series.data.meta["roles"] ?? []) as string[];
   return (
     <>
       <h1 class="hidden">{name}</h1>
@@ -57,6 +59,7 @@ export function PopulationView({ name, summary }: ViewProps) {
               curves={curves}
               maximize={summary.settings?.maximize ?? true}
             />
+            {roles.length > 1 && <Facets name={name} roles={roles} maximize={summary.settings?.maximize ?? true} />}
             {Object.entries(domains).map(([of, domain], i, all) => (
               <HyperparameterPanel
                 key={of}

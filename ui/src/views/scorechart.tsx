@@ -11,7 +11,7 @@ import type { Pen } from "../charts/pen";
 import { rasterOf } from "../charts/raster";
 import { linear } from "../charts/scale";
 import { drawScores, extent, scoreKeys, scoresOf, scoreTable } from "../charts/scores";
-import { count, number } from "../parts/format";
+import { count, number, shortened } from "../parts/format";
 import { Legend } from "../parts/legend";
 import { say } from "../parts/toast";
 import { hover, hovered, lit, MOST, toggle } from "../state/lit";
@@ -28,13 +28,15 @@ interface ScoreChartProps {
   /** Of lit members. */
   curves: readonly Curve[];
   maximize: boolean;
+  /** Where the scores are of a sub-population: its role. */
+  role?: string;
   /** The member whose page this is: drawn as if it were lit. */
   own?: number;
 }
 
 const HEIGHT = 320;
 
-export function ScoreChart({ name, data, density, faint, curves, maximize, own }: ScoreChartProps) {
+export function ScoreChart({ name, data, density, faint, curves, maximize, own, role }: ScoreChartProps) {
   const pointing = useSignal(false);
   const { dark } = theme.value;
   const colours = useMemo(() => (own === undefined ? lit.value : [{ id: own, colour: 0 }]), [own, lit.value]);
@@ -95,7 +97,7 @@ export function ScoreChart({ name, data, density, faint, curves, maximize, own }
   const [from, to] = span.value;
   return (
     <Chart
-      title="Score"
+      title={role === undefined ? "Score" : `Score, ${shortened(role)}`}
       note={
         <>
           {maximize ? "higher is better" : "lower is better"}
@@ -103,8 +105,8 @@ export function ScoreChart({ name, data, density, faint, curves, maximize, own }
           <Near />
         </>
       }
-      file={`${name}-score`}
-      sentence={`Scores of all members from step ${count(from)} to ${count(to)}. Median at the end ${number(lastOf(scores.bands[2]))}${best === undefined ? "" : `, best lineage ${number(best)}`}. Arrow keys move along the steps, plus and minus zoom, 0 shows all.`}
+      file={role === undefined ? `${name}-score` : `${name}-score-${role}`}
+      sentence={`Scores of ${role === undefined ? "all members" : `the sub-population ${role}`} from step ${count(from)} to ${count(to)}. Median at the end ${number(lastOf(scores.bands[2]))}${best === undefined ? "" : `, best lineage ${number(best)}`}. Arrow keys move along the steps, plus and minus zoom, 0 shows all.`}
       table={() => scoreTable(scores, shown)}
       height={HEIGHT}
       draw={draw}
