@@ -12,7 +12,7 @@ import pytest
 from pbt.population.changes import Assign, Pause, Pin, Steer
 from pbt.population.entries import encode
 from tests.page.conftest import Look
-from tests.support.browsers import Tab
+from tests.support.browsers import Tab, until
 from tests.support.worlds import KEY
 
 pytestmark = pytest.mark.slow
@@ -82,7 +82,7 @@ def test_the_form_is_worked_by_keyboard_and_closes_with_escape(look: Look) -> No
     assert tab.query("change") is not None
     tab.page.keyboard.press("Escape")
     tab.page.get_by_role("dialog").wait_for(state="detached")
-    assert tab.page.evaluate("document.activeElement.textContent") == "Change…"
+    until(lambda: tab.page.evaluate("document.activeElement.textContent") == "Change…")
     form(tab, "pause")
     field(tab, "Members").fill("2, 5")
     effect(tab, "Members 2, 5 train to their next report that is due")
