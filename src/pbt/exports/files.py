@@ -31,43 +31,39 @@ class Sink(Protocol):
 
 
 class _Aside:
-    """A file under another name until it is whole."""
+    """A file under another name until it is whole; a subclass opens `_stream` there."""
 
-    def __init__(self, path: Path) -> None:
+    _stream: Any
+
+    def __init__(self, path: Path, columns: Sequence[Column]) -> None:
         self._path = path
-        self.aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self._aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self._columns = columns
 
-    def finish(self) -> None:
-        self.aside.replace(self._path)
+    def done(self) -> None:
+        """See `Sink`."""
+        self._stream.close()
+        self._aside.replace(self._path)
 
     def drop(self) -> None:
+        """See `Sink`."""
+        self._stream.close()
         with suppress(OSError):
-            self.aside.unlink(missing_ok=True)
+            self._aside.unlink(missing_ok=True)
 
 
-class CSV:
+class CSV(_Aside):
     """A header with the columns' names; a value that is missing is empty, a truth true or false, a list JSON."""
 
     def __init__(self, path: Path, columns: Sequence[Column]) -> None:
-        self._columns = columns
-        self._place = _Aside(path)
-        self._file = self._place.aside.open("w", encoding="utf-8", newline="")
-        self._writer = csv.writer(self._file)
+        super().__init__(path, columns)
+        self._stream = self._aside.open("w", encoding="utf-8", newline="")
+        self._writer = csv.writer(self._stream)
         self._writer.writerow([column.name for column in columns])
 
     def write(self, rows: Sequence[Any]) -> None:
         """See `Sink`."""
         self._writer.writerows([[_cell(column, column.of(row)) for column in self._columns] for row in rows])
-
-    def done(self) -> None:
-        """See `Sink`."""
-        self._file.close()
-        self._place.finish()
-
-    def drop(self) -> None:
-        """See `Sink`."""
-        self._file.close()
-        self._place.drop()
 
 
 def _cell(column: Column, value: Any) -> str:
@@ -80,30 +76,19 @@ def _cell(column: Column, value: Any) -> str:
     return value if isinstance(value, str) else repr(value)
 
 
-class JSONLines:
+class JSONLines(_Aside):
     """An object a line; its values are those of the columns by their names, without those that are missing."""
 
     def __init__(self, path: Path, columns: Sequence[Column]) -> None:
-        self._columns = columns
-        self._place = _Aside(path)
-        self._file = self._place.aside.open("wb")
+        super().__init__(path, columns)
+        self._stream = self._aside.open("wb")
         self._encode = msgspec.json.Encoder().encode
 
     def write(self, rows: Sequence[Any]) -> None:
         """See `Sink`."""
         for row in rows:
             values = {c.name: _plain(c, value) for c in self._columns if (value := c.of(row)) is not None}
-            self._file.write(self._encode(values) + b"\n")
-
-    def done(self) -> None:
-        """See `Sink`."""
-        self._file.close()
-        self._place.finish()
-
-    def drop(self) -> None:
-        """See `Sink`."""
-        self._file.close()
-        self._place.drop()
+            self._stream.write(self._encode(values) + b"\n")
 
 
 def _plain(column: Column, value: Any) -> Any:
@@ -112,7 +97,7 @@ def _plain(column: Column, value: Any) -> Any:
     return [number(x) for x in value] if column.kind == REALS else value
 
 
-class Parquet:
+class Parquet(_Aside):
     """A column for each, in groups of rows, compressed.
 
     Raises:
@@ -130,10 +115,9 @@ class Parquet:
             REALS: pyarrow.list_(pyarrow.float64()),
         }  # fmt: skip
         self._arrow: Any = pyarrow
-        self._columns = columns
+        super().__init__(path, columns)
         self._schema = pyarrow.schema([(column.name, kinds[column.kind]) for column in columns])
-        self._place = _Aside(path)
-        self._writer: Any = parquet.ParquetWriter(self._place.aside, self._schema, compression="zstd")
+        self._stream = parquet.ParquetWriter(self._aside, self._schema, compression="zstd")
 
     def write(self, rows: Sequence[Any]) -> None:
         """See `Sink`."""
@@ -142,17 +126,7 @@ class Parquet:
                 self._arrow.array([column.of(row) for row in rows], type=field.type)
                 for column, field in zip(self._columns, self._schema, strict=True)
             ]
-            self._writer.write_table(self._arrow.Table.from_arrays(arrays, schema=self._schema))
-
-    def done(self) -> None:
-        """See `Sink`."""
-        self._writer.close()
-        self._place.finish()
-
-    def drop(self) -> None:
-        """See `Sink`."""
-        self._writer.close()
-        self._place.drop()
+            self._stream.write_table(self._arrow.Table.from_arrays(arrays, schema=self._schema))
 
 
 FORMATS: dict[str, Any] = {"parquet": Parquet, "csv": CSV, "jsonl": JSONLines}

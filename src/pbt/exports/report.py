@@ -78,10 +78,12 @@ def report(
     while followed.catch_up(_SLICE):
         tell(followed.entry)
     answers = dict(_answers(followed, name))
-    packed = gzip.compress(msgspec.json.encode(_Report(name, time.time(), answers)), mtime=0)
+    made = time.time()
+    packed = gzip.compress(msgspec.json.encode(_Report(name, made, answers)), mtime=0)
     data = base64.b64encode(packed).decode()
     held = f'<script id="report" type="application/octet-stream" data-name="{html.escape(name)}"'
-    body = shell.replace("<body>", f'<body>\n{held} data-made="{time.time():.0f}">{data}</script>', 1).encode()
+    head, tag, rest = shell.rpartition("<body>")  # the page's own, not one that its script names
+    body = f'{head}{tag}\n{held} data-made="{made:.0f}">{data}</script>{rest}'.encode()
     try:
         replace(file, body)
     except OSError as error:
@@ -109,7 +111,7 @@ def queries(followed: Followed) -> Iterator[Query]:
     order = "desc" if followed.population.settings.maximize else "asc"
     for name in _PLAIN:
         yield Query(name, name, "")
-    for role in sorted({m.role for m in followed.population.members if m.role is not None}):
+    for role in followed.roles:
         yield Query(f"series&role={role}", "series", f"role={quote(role, safe='')}")
     yield Query("density", "density", "width=600&height=160")
     yield Query("members", "members", f"limit={MEMBERS}")

@@ -127,6 +127,11 @@ class Followed:
         return {name: domain for name, domain in domains.items() if not isinstance(domain, Constant)}
 
     @property
+    def roles(self) -> list[str]:
+        """The sub-populations, by name."""
+        return sorted({m.role for m in self.population.members if m.role is not None})
+
+    @property
     def last_step(self) -> int:
         """The furthest step that was ever reported; 0 before."""
         return self.records[-1][0] if self.records else 0

@@ -37,7 +37,6 @@ def series(followed: Followed, asked: Asked) -> bytes:
     With ``role``, the reports of that sub-population alone; ``roles`` of the header names those that there are.
     """
     window = window_of(followed, asked)
-    roles = sorted({m.role for m in followed.population.members if m.role is not None})
     of = _part(followed, asked.text("role"))
     binned = Binned(window, of(followed.steps))
     scores = of(followed.scores)
@@ -52,7 +51,7 @@ def series(followed: Followed, asked: Asked) -> bytes:
     settings = followed.population.settings
     meta = {
         "from": window.low, "to": window.high, "maximize": settings.maximize, "domains": domains,
-        "exploits": followed.exploits, "roles": roles,
+        "exploits": followed.exploits, "roles": followed.roles,
     }  # fmt: skip
     return columns(followed.entry, found, meta)
 

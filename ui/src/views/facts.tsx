@@ -1,7 +1,7 @@
 /** How a population stands, in numbers. */
 
-import type { ComponentChildren } from "preact";
 import type { Summary } from "../api/shapes";
+import { Fact } from "../parts/fact";
 import { ago, count, counted, duration, number } from "../parts/format";
 import { Link } from "../parts/link";
 import { now } from "../parts/now";
@@ -54,25 +54,6 @@ function bestAside(best: NonNullable<Summary["best"]>) {
       <Link to={{ view: "member", query: { member: String(best.member) } }}>member {best.member}</Link> at step{" "}
       {count(best.step)} <ChangeButton begun={{ kind: "fork", checkpoint: "best" }} text="fork…" plain />
     </>
-  );
-}
-
-interface FactProps {
-  name: string;
-  aside?: ComponentChildren;
-  strong?: boolean;
-  children: ComponentChildren;
-}
-
-function Fact({ name, aside, strong = false, children }: FactProps) {
-  return (
-    <div class={strong ? "fact best" : "fact"}>
-      <dt>{name}</dt>
-      <dd>
-        <span class="figure">{children}</span>
-        <span class="soft">{aside}</span>
-      </dd>
-    </div>
   );
 }
 

@@ -1,6 +1,5 @@
 /** How well a population does: what happened, who waits, exploits, diversity, waits between reports, checkpoints. */
 
-import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 import type { Num } from "../api/shapes";
 import { real } from "../api/shapes";
@@ -11,6 +10,7 @@ import { drawBand, drawLine, valueAt } from "../charts/curves";
 import { type At, stepScale } from "../charts/gestures";
 import type { Pen } from "../charts/pen";
 import { linear, logarithmic } from "../charts/scale";
+import { Fact } from "../parts/fact";
 import { ago, count, counted, duration, moment, number, percent } from "../parts/format";
 import { Legend } from "../parts/legend";
 import { Link } from "../parts/link";
@@ -102,10 +102,10 @@ function Figures({ found: { rate, diversity, waits, leases, checkpoints } }: { f
   const middle = waits.q50.map(real).findLast(Number.isFinite);
   return (
     <dl class="facts panel">
-      <Figure name="Exploits" aside={`${count(rate.exploits)} of ${counted(rate.decisions, "decision")}`}>
+      <Fact name="Exploits" aside={`${count(rate.exploits)} of ${counted(rate.decisions, "decision")}`}>
         {rate.decisions ? percent(share) : "–"}
-      </Figure>
-      <Figure
+      </Fact>
+      <Fact
         name="Since the common ancestor"
         aside={
           diversity.ancestor === null
@@ -114,41 +114,26 @@ function Figures({ found: { rate, diversity, waits, leases, checkpoints } }: { f
         }
       >
         {diversity.rounds === null ? "–" : counted(Math.round(diversity.rounds), "round")}
-      </Figure>
-      <Figure name="Clades with members" aside={`among ${counted(diversity.members, "living member")}`}>
+      </Fact>
+      <Fact name="Clades with members" aside={`among ${counted(diversity.members, "living member")}`}>
         {count(diversity.clades)}
-      </Figure>
-      <Figure
-        name="Between two reports"
-        aside={waits.count ? "median lately, of a member" : "no member reported twice"}
-      >
+      </Fact>
+      <Fact name="Between two reports" aside={waits.count ? "median lately, of a member" : "no member reported twice"}>
         {middle === undefined ? "–" : seconds(middle)}
-      </Figure>
-      <Figure name="Leases" aside={leases === 0 ? "nobody trains" : "as the journal tells"}>
+      </Fact>
+      <Fact name="Leases" aside={leases === 0 ? "nobody trains" : "as the journal tells"}>
         {count(leases)}
-      </Figure>
-      <Figure name="Checkpoints" aside={`of at most ${count(checkpoints.bound)}`}>
+      </Fact>
+      <Fact name="Checkpoints" aside={`of at most ${count(checkpoints.bound)}`}>
         {count(checkpoints.referenced)}
         <Bar share={checkpoints.referenced / checkpoints.bound} />
-      </Figure>
+      </Fact>
     </dl>
   );
 }
 
 export function seconds(x: number): string {
   return x < 1 ? `${number(1000 * x, 2)} ms` : x < 60 ? `${number(x, 3)} s` : duration(x);
-}
-
-function Figure({ name, aside, children }: { name: string; aside: string; children: ComponentChildren }) {
-  return (
-    <div class="fact">
-      <dt>{name}</dt>
-      <dd>
-        <span class="figure">{children}</span>
-        <span class="soft">{aside}</span>
-      </dd>
-    </div>
-  );
 }
 
 function Bar({ share }: { share: number }) {
