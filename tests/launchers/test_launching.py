@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shlex
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -169,6 +171,29 @@ def test_a_folder_for_several_users_has_logs_for_several_users(tmp_path: Path) -
         assert fresh_logs(folder / "logs").name == "run-1"
         assert (folder / "logs").stat().st_mode & 0o777 == mode
         assert fresh_logs(folder / "logs").name == "run-2"
+
+
+def test_launchers_of_two_machines_never_share_a_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over SFTP, whoever is second to make a file is told "not permitted"."""
+    touch = Path.touch
+
+    def second(path: Path, *args: Any, **kwargs: Any) -> None:
+        touch(path, *args, **kwargs)
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    (tmp_path / "logs").mkdir()
+    with monkeypatch.context() as patch:
+        calls = iter([second, touch])
+        patch.setattr(Path, "touch", lambda path, *args, **kwargs: next(calls)(path, *args, **kwargs))
+        assert fresh_logs(tmp_path / "logs").name == "run-2"
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "touch", refused)
+        with pytest.raises(PermissionError):
+            fresh_logs(tmp_path / "logs")
 
 
 @pytest.mark.slow

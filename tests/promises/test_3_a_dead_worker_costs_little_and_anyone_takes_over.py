@@ -11,10 +11,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from pbt.launchers.logs import fresh_logs
 from pbt.opening import folder as folders
 from pbt.population.entries import Leased, decode
 from tests.support.checks import check, checkpoint_folders, workers_of
@@ -124,6 +126,15 @@ def test_pbt_run_on_both_mounts(tmp_path: Path, shared: tuple[Path, Path, Path])
     assert first.returncode == 0, output
     assert second.returncode == 0, second.stderr
     assert status(one / "p", tmp_path)["state"] == status(two / "p", tmp_path)["state"] == "finished"
+
+
+@pytest.mark.slow
+def test_launchers_on_both_mounts_write_logs_of_their_own(shared: tuple[Path, Path, Path]) -> None:
+    _, one, two = shared
+    with ThreadPoolExecutor(2) as both:
+        for _ in range(40):
+            names = both.map(fresh_logs, (one / "p" / "logs", two / "p" / "logs"))
+            assert len({path.name for path in names}) == 2
 
 
 def _run(where: Path) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
+
+from pbt.disk.sharing import make_folder
 
 
 def fresh_logs(logs: Path) -> Path:
@@ -14,20 +15,19 @@ def fresh_logs(logs: Path) -> Path:
     Raises:
         OSError: it can not be made.
     """
-    if not logs.exists():
-        logs.mkdir(parents=True, exist_ok=True)
-        if logs.parent.stat().st_mode & stat.S_IWGRP:  # several users may train here
-            logs.chmod(logs.stat().st_mode | stat.S_IWGRP)
+    make_folder(logs)
     numbers = (path.name[4:].partition("-")[0] for path in logs.glob("run-*"))
     n = max((int(number) for number in numbers if number.isdecimal()), default=0)
     while True:
         n += 1
         begin = logs / f"run-{n}"
+        first = log_of(begin, 0)
         try:
-            log_of(begin, 0).touch(exist_ok=False)
+            first.touch(exist_ok=False)
             return begin
-        except FileExistsError:
-            continue
+        except OSError:  # over SFTP, a file that another machine made at the same moment is "not permitted"
+            if not first.exists():
+                raise
 
 
 def log_of(begin: Path, slot: int) -> Path:
