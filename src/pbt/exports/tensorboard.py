@@ -16,6 +16,7 @@ from pbt.exports.tracking import ended, height
 from pbt.population.entries import Entry, Reported, real, score_of
 from pbt.population.member import MemberState
 from pbt.population.population import Population
+from pbt.population.used import trained_with
 
 MARK = "pbt-tensorboard.json"
 
@@ -61,7 +62,7 @@ class EventFiles:
                 for past in report.history:
                     writer.add_scalar("score", real(score_of(past)), past.step, entry.time)
                 writer.add_scalar("score", real(score_of(report)), report.step, entry.time)
-                for name, value in (m.hyperparameters or {}).items():
+                for name, value in (trained_with(m, report) or {}).items():
                     at = height(before.settings, name, value)
                     writer.add_scalar(f"hyperparameters/{name}", at, report.step, entry.time)
         for m in ended(before, entry, after):

@@ -16,6 +16,7 @@ from pbt.population.lineage import Lineage
 from pbt.population.member import MemberState
 from pbt.population.population import Population
 from pbt.population.recorded import Settings
+from pbt.population.used import trained_with
 from pbt.space.domains import Constant
 from pbt.space.values import Value
 from pbt.views.followed import number_of
@@ -106,7 +107,7 @@ class Tracking:
             self._tracker.point(m.id, Point(said.step, at, {"score": real(score_of(said)), **metrics}))
         values = {
             f"hyperparameters/{name}": height(settings, name, value)
-            for name, value in (m.hyperparameters or {}).items()
+            for name, value in (trained_with(m, report) or {}).items()
             if not isinstance(settings.space.domains.get(name), Constant)
         }
         self._tracker.point(m.id, Point(report.step, at, values))

@@ -32,7 +32,7 @@ from pbt.population.entries import (
     score_of,
 )
 from pbt.population.losses import against, nothing_to_show
-from pbt.population.member import Lease, MemberState
+from pbt.population.member import Lease, MemberState, Unheard
 from pbt.population.population import Population
 from pbt.population.ranking import key_of
 from pbt.population.steered import steer
@@ -133,6 +133,8 @@ def _decide(draft: Draft, decision: Decision, entry: int) -> None:
             common.update(due=m.due, cure=m.cure)
         if values is not None:
             common.update(hyperparameters=values, former=m.hyperparameters, owed=0)
+            if decision.member not in draft.speakers:
+                common["unheard"] = Unheard(count, m.unheard.values if m.unheard else m.hyperparameters)
         common["offer"] = decision.parents[0] if decision.parents else None
     else:
         parent, teachers = decision.source, decision.teachers
@@ -148,6 +150,7 @@ def _decide(draft: Draft, decision: Decision, entry: int) -> None:
             since=parent.step if parent else 0,
             hyperparameters=values,
             former=m.hyperparameters,
+            unheard=None,
             owed=entry if decision.owed else 0,
             standing=False,
             broken=False,
@@ -189,6 +192,7 @@ def _leased(draft: Draft, event: Leased) -> None:
             ),
             losses=losses,
             misses=misses,
+            unheard=None,
             absent=False,
             cure=cure or m.cure,
             due=m.due or cure,
@@ -223,7 +227,10 @@ def _reported(draft: Draft, event: Reported) -> None:
             m = replace(m, reports=m.reports + len(report.history))
         seen = (*before, *evaluations(report))[-REMEMBERED:]
         if report.checkpoint is None:
-            m = replace(m, step=report.step, score=score, evaluations=seen, last=report, drop=(), reports=m.reports + 1)
+            m = replace(
+                m, step=report.step, score=score, evaluations=seen, last=report, unheard=None, drop=(),
+                reports=m.reports + 1,
+            )  # fmt: skip
         else:
             m = _saved(draft, m, report, score, seen)
         draft.put(_end_lease(m, "orderly") if report.release else m)
@@ -242,7 +249,7 @@ def _saved(draft: Draft, m: MemberState, report: Report, score: Number, seen: tu
         if settings.goal is not None and key <= key_of(settings.goal, settings.maximize):
             draft.reached = True
     return replace(
-        m, step=report.step, score=score, evaluations=seen, last=report, drop=(), reports=m.reports + 1,
+        m, step=report.step, score=score, evaluations=seen, last=report, unheard=None, drop=(), reports=m.reports + 1,
         checkpoint=checkpoint, before=before, start="on", key=key, standing=True, broken=False, losses=0, misses=0,
         cure=False, due=report.step >= m.ready, lease=m.lease if m.lease.saved else replace(m.lease, saved=True),
     )  # fmt: skip

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pbt.errors import PBTError
-from pbt.population.entries import Checkpoint, Decision, Entry, Explored, Leased, Number, Reported, score_of
+from pbt.population.entries import Checkpoint, Decision, Entry, Explored, Leased, Number, Report, Reported, score_of
 from pbt.population.fold import apply
+from pbt.population.member import MemberState
 from pbt.population.population import Population
+from pbt.population.used import trained_with
 from pbt.space.space import Values
 
 
@@ -119,6 +121,8 @@ class Lineage:
         if isinstance(event, Reported):
             for report in event.reports:
                 segment = self.current[report.member]
+                if before is not None:
+                    self._date(segment, before.members[report.member], report)
                 segment.end = report.step
                 segment.scores.extend((past.step, score_of(past)) for past in report.history)
                 segment.scores.append((report.step, score_of(report)))
@@ -148,6 +152,15 @@ class Lineage:
             segment.changes.append((segment.start, values))
         self.segments.append(segment)
         self.current[member] = segment
+
+    def _date(self, segment: Segment, m: MemberState, report: Report) -> None:
+        """A change that the worker had not heard of when it trained for this report is in force from its step on."""
+        values = trained_with(m, report)
+        if values is None or m.hyperparameters is None or values == m.hyperparameters:
+            return
+        segment.changes.pop()
+        self._change(segment, m.step, values)
+        self._change(segment, report.step, m.hyperparameters)
 
     @staticmethod
     def _change(segment: Segment, step: int, values: Values) -> None:

@@ -28,6 +28,18 @@ class Lease(msgspec.Struct, frozen=True, gc=False):
     ended: str = ""
 
 
+class Unheard(msgspec.Struct, frozen=True, gc=False):
+    """A change of a member's hyperparameters that came while its worker trained.
+
+    Attributes:
+        decision: how many decisions a worker knows of that has heard of it.
+        values: what a worker trains with that has not.
+    """
+
+    decision: int
+    values: Values | None
+
+
 class MemberState(msgspec.Struct, frozen=True, gc=False):
     """How one member stands.
 
@@ -54,6 +66,7 @@ class MemberState(msgspec.Struct, frozen=True, gc=False):
         drop: checkpoint ids that its last report or lease made unreferenced.
         paused: nothing is decided on it, and nobody takes it up, until somebody resumes it.
         former: its own hyperparameters before the last decision that changed them.
+        unheard: set from the time when its hyperparameters are changed in between two reports up to the second one.
         reports: how many it has made.
     """
 
@@ -89,6 +102,7 @@ class MemberState(msgspec.Struct, frozen=True, gc=False):
     offer: Checkpoint | None = None
     why: Why = Why()
     former: Values | None = None
+    unheard: Unheard | None = None
     role: str | None = None
     reports: int = 0
     paused: bool = False

@@ -1,11 +1,12 @@
-"""The check of hyperparameters read back from the training code against those decided."""
+"""Under which hyperparameters a report was trained, and the check of those read back from the training code."""
 
 from __future__ import annotations
 
 import math
 from typing import Protocol
 
-from pbt.population.entries import Checkpoint
+from pbt.population.entries import Checkpoint, Report
+from pbt.population.member import MemberState
 from pbt.space.space import Values
 
 
@@ -26,6 +27,17 @@ class Stands(Protocol):
     def checkpoint(self) -> Checkpoint | None:
         """The current one, with the hyperparameters under which it was written."""
         ...
+
+
+def trained_with(m: MemberState, report: Report) -> Values | None:
+    """The hyperparameters under which a report was trained: those that its worker had heard of.
+
+    Args:
+        m: the member as the report found it.
+    """
+    if m.unheard is not None and report.decided < m.unheard.decision:
+        return m.unheard.values
+    return m.hyperparameters
 
 
 def undone(stands: Stands, name: str, used: object) -> bool:

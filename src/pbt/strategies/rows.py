@@ -7,12 +7,13 @@ member that takes over weights begins with its parent's step and score, so that 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from msgspec.structs import replace
 
-from pbt.population.entries import Created, Entry, Reported, score_of
+from pbt.population.entries import Created, Entry, Report, Reported, score_of
+from pbt.population.member import MemberState
 from pbt.population.population import Population
 from pbt.space.numbers import real
 from pbt.space.space import Values
@@ -59,17 +60,24 @@ class Rows(msgspec.Struct, frozen=True):
 
     def after(self, before: Population | None, entry: Entry, most: int) -> Rows:
         """The rows after an entry that happened to `before`; no more than `most`."""
-        if before is None or not entry.decisions:
+        if before is None:
             return self
-        reported = dict(_reported(entry))
+        reported = {r.member: r for r in entry.event.reports} if isinstance(entry.event, Reported) else {}
+        unaware = [r for r in reported.values() if _unaware(before.members[r.member], r)]
+        if not (entry.decisions or unaware):
+            return self
         rows, begun = list(self.rows), dict(self.begun)
+        for report in unaware:  # of an interval with two kinds of values nothing is learned
+            if begun.pop(report.member, None) is not None and _finite(_end(report)):
+                begun[report.member] = _end(report)
         for d in entry.decisions:
             m = before.members[d.member] if d.member < len(before.members) else None
             first = begun.pop(d.member, None)
             if m is None:
                 continue
-            now = reported.get(d.member) or Begun(m.step, real(m.score))
-            if first is not None and m.hyperparameters is not None and first.step < now.step and _finite(now):
+            now = _end(reported[m.id]) if m.id in reported else Begun(m.step, real(m.score))
+            heard = m.id in reported or m.unheard is None
+            if first and heard and m.hyperparameters is not None and first.step < now.step and _finite(now):
                 rows.append(Row(m.id, first.step, first.score, now.step, now.score, m.hyperparameters))
             if d.source is not None:
                 now = Begun(d.source.step, real(d.source.score))
@@ -78,9 +86,13 @@ class Rows(msgspec.Struct, frozen=True):
         return replace(self, rows=tuple(rows[-most:]), begun=begun)
 
 
-def _reported(entry: Entry) -> Iterator[tuple[int, Begun]]:
-    if isinstance(entry.event, Reported):
-        yield from ((r.member, Begun(r.step, real(score_of(r)))) for r in entry.event.reports)
+def _unaware(m: MemberState, report: Report) -> bool:
+    """Whether a report's worker had not heard of the last change of its member's hyperparameters."""
+    return m.unheard is not None and report.decided < m.unheard.decision
+
+
+def _end(report: Report) -> Begun:
+    return Begun(report.step, real(score_of(report)))
 
 
 def _finite(begun: Begun) -> bool:

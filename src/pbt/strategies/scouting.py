@@ -13,6 +13,7 @@ from pbt.population.entries import Created, Decision, Entry, Reported, score_of
 from pbt.population.population import Population
 from pbt.population.ranking import key_of
 from pbt.population.recorded import Settings
+from pbt.population.used import trained_with
 from pbt.space.domains import Choice
 from pbt.space.space import Space, Values
 
@@ -147,7 +148,7 @@ class Scouted(msgspec.Struct, frozen=True):
             for r in entry.event.reports:
                 if r.checkpoint is not None:
                     score = -key_of(score_of(r), settings.maximize)
-                    values = before.members[r.member].hyperparameters
+                    values = trained_with(before.members[r.member], r)
                     memory = memory._reported(r.member, r.step // settings.interval, score, values)
         if entry.decisions:
             memory = memory.judged(settings)

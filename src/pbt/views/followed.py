@@ -14,7 +14,7 @@ from pbt.population.entries import Decision, Entry, Past, Report, Reported, scor
 from pbt.population.lineage import Lineage, Segment
 from pbt.population.population import Population
 from pbt.population.ranking import key_of
-from pbt.population.used import close
+from pbt.population.used import close, trained_with
 from pbt.space.domains import Constant, Domain, Float, Int
 from pbt.space.numbers import real
 from pbt.space.space import Values
@@ -179,7 +179,8 @@ class Followed:
     def _report(self, event: Reported, time: float, before: Population) -> None:
         for report in event.reports:
             m = before.members[report.member]
-            numbers = self._numbers_of(m.id, m.hyperparameters)
+            values = trained_with(m, report)
+            numbers = self._numbers_of(m.id, values)
             told: list[Report | Past] = [*report.history, report]
             for said in told:
                 score = real(score_of(said))
@@ -190,7 +191,7 @@ class Followed:
                     column.append(number)
                 self._record(said.step, score, before.settings.maximize)
             for name, value in report.used.items():
-                if name in self.used and m.hyperparameters is not None and not close(m.hyperparameters[name], value):
+                if name in self.used and values is not None and not close(values[name], value):
                     self.used[name].append(report.step)
             self.heard[m.id] = time
 

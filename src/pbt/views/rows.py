@@ -11,6 +11,7 @@ import msgspec
 from pbt.errors import SettingsError
 from pbt.population.entries import Entry, Explored, Past, Report, Reported, Why, evaluations, score_of
 from pbt.population.population import Population
+from pbt.population.used import trained_with
 from pbt.space.numbers import real
 from pbt.space.space import Values
 
@@ -185,7 +186,7 @@ class Recorded(Decided):
 
     def _report(self, number: int, time: float, event: Reported, before: Population) -> None:
         for report in event.reports:
-            values = before.members[report.member].hyperparameters or {}
+            values = trained_with(before.members[report.member], report) or {}
             told: list[Report | Past] = [*report.history, report]
             for said in told:
                 self.reports.append(

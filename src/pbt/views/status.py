@@ -8,7 +8,7 @@ from pbt.population.entries import Entry, Leased, Lost, Report, Reported
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
 from pbt.population.schedule import schedule
-from pbt.population.used import undone
+from pbt.population.used import trained_with, undone
 from pbt.views.judge import judge_for, lacking_a_worker, notes_on, states_of
 from pbt.views.summary import checkpoint_path, fetch_command
 from pbt.views.table import note_exploits, parent_of
@@ -39,10 +39,11 @@ class Status:
 
     def _compare(self, before: Population, report: Report) -> None:
         m = before.members[report.member]
-        first = m.id in self._given
+        if m.id not in self._given or trained_with(m, report) != m.hyperparameters:
+            return
         self._given.discard(m.id)
         for name, value in report.used.items():
-            if first and undone(m, name, value):
+            if undone(m, name, value):
                 decided = (m.hyperparameters or {})[name]
                 self.warnings[f"{m.id}/{name}"] = (
                     f"member {m.id} trained with {name}={value!r} at step {report.step}, but {decided!r} was decided: "
