@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -11,6 +12,7 @@ from pbt.population.entries import Steered
 from pbt.settings import wanted
 from tests.page.conftest import MEMBERS, SPACE, Look
 from tests.page.test_page import chart
+from tests.server.test_views import get
 from tests.support.browsers import Tab
 
 pytestmark = pytest.mark.slow
@@ -97,6 +99,33 @@ def test_a_click_in_the_tree_opens_how_it_began(look: Look) -> None:
     member = re.match(r"Member (\d+)", words)
     assert member is not None
     assert (tab.query("why") or "").endswith(f".{member[1]}")
+
+
+def test_what_died_out_at_a_step_is_listed_with_its_end(look: Look) -> None:
+    tab = look.tab("/digits?view=family")
+    drawn(tab)
+    box = chart(tab)
+    tab.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] - 40)
+    dialog = tab.page.get_by_role("dialog")
+    dialog.get_by_role("heading", name=re.compile(r"Died out at step \d+")).wait_for()
+    step = tab.query("gone")
+    told = dialog.locator("tbody tr")
+    told.first.wait_for()
+    found = json.loads(get(look.world, f"/digits/views/extinct?step={step}")[1])
+    assert told.count() == found["total"] > 0
+    assert tab.axe() == []
+    tab.picture("died-out")
+    dialog.get_by_role("link", name=re.compile("took over member")).first.click()
+    dialog.get_by_role("heading", name=re.compile(r"Member \d+ took over from member \d+")).wait_for()
+    tab.page.keyboard.press("Escape")
+    dialog.get_by_role("heading", name=f"Died out at step {step}").wait_for()
+    tab.page.keyboard.press("Escape")
+    assert dialog.count() == 0
+    tab.page.locator(".plot").first.focus()
+    tab.page.keyboard.press("ArrowRight")
+    tab.page.keyboard.press("ArrowLeft")
+    tab.page.keyboard.press("d")
+    dialog.get_by_role("heading", name=re.compile("Died out at step")).wait_for()
 
 
 @pytest.mark.parametrize("colour", ["clade", "h/lr", "h/batch", "h/%3Cb%3Eact%3C%2Fb%3E%20%C3%BC%23"])

@@ -200,6 +200,24 @@ def test_the_table_of_members_is_sorted_filtered_and_lights(look: Look) -> None:
     tab.page.get_by_role("heading", name="Member 7").wait_for()
 
 
+def test_what_members_reported_stands_in_the_order_of_the_table(look: Look) -> None:
+    tab = look.tab("/digits?view=members&sort=h/lr&order=desc")
+    rows = tab.page.locator(".members tbody th")
+    rows.first.wait_for()
+    until(lambda: drawn(tab) > 1000)
+    tab.page.get_by_label("Over steps: table and files").click()
+    tab.page.get_by_role("button", name="Show as a table").click()
+    shown = tab.page.locator(".data tbody tr td:first-child")
+    assert shown.all_inner_texts() == rows.all_inner_texts()
+    tab.page.get_by_role("button", name="Member").click()
+    until(lambda: shown.first.inner_text() == rows.first.inner_text() == "0")
+    tab.page.get_by_label("Filter members").fill("7")
+    until(lambda: shown.all_inner_texts() == ["7"])
+    tab.page.get_by_label("Filter members").fill("none")
+    tab.page.get_by_text("No member matches").wait_for()
+    assert tab.page.locator(".plot").count() == 0
+
+
 def test_a_members_page_has_its_curve_its_schedule_and_every_decision(look: Look) -> None:
     tab = look.tab("/digits?view=member&member=3")
     items = tab.page.locator(".decisions li")

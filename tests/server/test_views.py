@@ -26,7 +26,7 @@ from tests.support.worlds import KEY, ServerWorld
 
 VIEWS = [
     "summary", "series", "density", "lines", "members", "reason?entry=1&member=0", "decisions?member=0", "schedule",
-    "tree", "clades", "raster", "health", "memory", "replay",
+    "tree", "extinct?step=0", "clades", "raster", "health", "memory", "replay",
 ]  # fmt: skip
 
 

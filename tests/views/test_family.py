@@ -19,6 +19,7 @@ from pbt.errors import Invalid, UnknownMember
 from pbt.population.entries import Entry, Reported, Steered
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
+from pbt.population.ranking import key_of
 from pbt.views import raster as rasters
 from pbt.views.asked import Asked
 from pbt.views.bins import Window
@@ -148,6 +149,32 @@ def test_the_tree_is_the_lineages_of_living_members_and_of_the_best(history: lis
     assert len({r.row for r in told}) == len(played.alive) + bool(
         way and not any(r.row == 0 for r in _at(told, leaves))
     )
+
+
+@given(histories, strategies)
+@settings(max_examples=100, deadline=None)
+def test_lines_that_died_out_are_those_that_the_tree_counts(history: list[Any], strategy: pbt.PBT) -> None:
+    played = Played(history, strategy)
+    tree, family = played.view("tree"), played.family
+    lived = {key for m in played.alive for key in family.path(family.current[m])}
+    for step, counted in zip(tree.columns["bin"], tree.columns["extinct"], strict=True):
+        found = played.view("extinct", f"step={step:.0f}")
+        assert found["total"] == counted == len(found["lines"])
+        keys = [key_of(line["score"], played.population.settings.maximize) for line in found["lines"]]
+        assert keys == sorted(keys)
+        for line in found["lines"]:
+            key = line["member"], line["entry"]
+            assert line["begin"] <= step <= line["end"]
+            assert key not in lived or line["end"] > line["begin"], "a part of it may live on in others"
+            own = sorted(k for k in family.parents if k[0] == line["member"])
+            after = own[own.index(key) + 1 :]
+            assert line["ended"] == (after[0][1] if after else None)
+            if not after:
+                assert line["member"] not in played.alive
+            else:
+                heir = family.parents[after[0]]
+                assert line["heir"] == (heir[0] if heir else None)
+        assert len(played.view("extinct", f"step={step:.0f}&limit=1")["lines"]) == min(1, counted)
 
 
 def _at(told: list[SimpleNamespace], places: list[int]) -> list[SimpleNamespace]:
@@ -374,6 +401,8 @@ def test_what_can_not_be_drawn_is_said() -> None:
         played.view("tree", "of=77")
     with pytest.raises(Invalid, match="no such hyperparameter"):
         played.view("tree", "by=none")
+    with pytest.raises(Invalid, match="step is missing"):
+        played.view("extinct")
     assert played.view("tree", "of=2").meta["of"] == 2
     assert "value" in played.view("tree", "by=lr").columns
 

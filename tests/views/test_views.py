@@ -337,7 +337,7 @@ def test_what_is_read_in_pieces_is_what_is_read_at_once(usual: Subject) -> None:
         pass
     born = next(d.entry for d in usual.run.decisions if d.member == 1)
     for name in NAMES[1:]:
-        query = Asked(f"entry={born}&member=1&members=0,1")
+        query = Asked(f"entry={born}&member=1&members=0,1&step=2")
         a: View = view(name, "x", slowly, query, frozenset())
         b = view(name, "x", usual.followed, query, frozenset())
         if name not in ("members", "health"):  # these say ages

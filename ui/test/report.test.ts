@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { type Column, decode, encode } from "../src/api/columns";
-import { answer, keyOf, table } from "../src/api/report";
+import { answer, keyOf, reordered, table } from "../src/api/report";
 import type { MemberRow } from "../src/api/shapes";
 
 const base64 = (bytes: Uint8Array) => btoa(String.fromCharCode(...bytes));
@@ -74,4 +74,28 @@ test("members are sorted and filtered as the server does it, what is not known l
   expect(ids("sort=age&order=asc")).toEqual([4, [3, 2, 1, 0]]);
   expect(ids("filter=failed")).toEqual([1, [2]]);
   expect(ids("filter=scout 3")).toEqual([1, [3]]);
+});
+
+test("a raster has the rows of the table, in its order", async () => {
+  const meta = { width: 2, rows: 3, members: 3, low: 0 };
+  const columns = new Map<string, Column>([
+    ["cell", new Uint8Array([1, 2, 3, 4, 5, 6])],
+    ["member", new Int32Array([0, 1, 2])],
+    ["exploit_step", new Float64Array([4])],
+  ]);
+  const plain = { entry: 7, columns, meta };
+  const body = base64(new Uint8Array(encode(plain)));
+  const rows = [row(0, 0.5), row(1, "nan"), row(2, 0.9)];
+  const members = json({ entry: 7, total: 3, rows });
+  const report = Promise.resolve({ answers: { raster: { media: "application/vnd.pbt.columns", body }, members } });
+  const ask = async (query: string) => answer(`/api/v1/populations/a/views/raster?${query}`, report);
+  const cells = async (query: string) => {
+    const found = decode(await (await ask(query)).arrayBuffer());
+    return [[...(found.columns.get("cell") ?? [])], [...(found.columns.get("member") ?? [])], found.meta["rows"]];
+  };
+  expect(await cells("rows=180&sort=score&order=desc")).toEqual([[5, 6, 1, 2, 3, 4], [2, 0, 1], 3]);
+  expect(await cells("sort=id&order=desc&filter=2")).toEqual([[5, 6], [2], 1]);
+  expect(await cells("sort=id&order=asc")).toEqual([[1, 2, 3, 4, 5, 6], [0, 1, 2], 3]);
+  expect(reordered(plain, []).meta).toEqual({ ...meta, rows: 0, members: 0 });
+  expect((await ask("sort=id&by=none")).status).toBe(404);
 });

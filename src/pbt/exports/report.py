@@ -27,6 +27,8 @@ from pbt.views.followed import Followed
 PAGE = Path(pbt.__file__).parent / "page"
 MEMBERS, REASONS = 500, 3000
 """Members in the table and with curves, the first by number; exploits with their reasons, the newest."""
+ROWS = MEMBERS
+"""Of rasters; more members share rows."""
 LARGEST = 30_000_000
 """Bytes of all answers before they are compressed; of what does not fit, members' own pages, the first are there."""
 _AT_ONCE = 50
@@ -118,8 +120,9 @@ def queries(followed: Followed) -> Iterator[Query]:
     for by in ("", *followed.domains):
         told, asked = (f"&by={by}", f"&by={quote(by, safe='')}") if by else ("", "")
         yield Query(f"tree{told}", "tree", f"limit=250{asked}")
-        yield Query(f"raster{told}", "raster", f"rows=600{asked}")
-        yield Query(f"raster{told}&sort=score", "raster", f"rows=600&sort=score&order={order}{asked}")
+        yield Query(f"raster{told}", "raster", f"rows={ROWS}{asked}")
+        if len(followed.population.members) > ROWS:  # else the page has a row for each, and sorts them
+            yield Query(f"raster{told}&sort=score", "raster", f"rows={ROWS}&sort=score&order={order}{asked}")
     yield Query("schedule&member=best", "schedule", "member=best&texts=1")
     for part, first in enumerate(range(0, len(members), _AT_ONCE)):
         ids = ",".join(map(str, members[first : first + _AT_ONCE]))

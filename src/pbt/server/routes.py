@@ -12,7 +12,18 @@ from pbt.population.recorded import Settings
 from pbt.settings import Wanted
 from pbt.views.asked import IDS, SORTS, WIDEST
 from pbt.views.columns import MEDIA
-from pbt.views.shapes import Changes, Line, MemberDecisions, MembersPage, Memory, Pieces, Reason, Replayed, Summary
+from pbt.views.shapes import (
+    Changes,
+    Extinct,
+    Line,
+    MemberDecisions,
+    MembersPage,
+    Memory,
+    Pieces,
+    Reason,
+    Replayed,
+    Summary,
+)  # fmt: skip
 from pbt.views.signs import Health
 from pbt.wire.addresses import API, POPULATIONS, SESSION
 from pbt.wire.messages import Holder, Join, Nothing, OneTimeCode, PopulationFolder, Save, SignedIn, SignIn, Tell
@@ -174,6 +185,10 @@ ROUTES = (
         Query("limit", "rows at most; more are merged into wedges", low=4, high=4000),
         Query("of", "whose lineage is on top: a member's id, or best", pattern=r"best|[0-9]{1,16}"),
         Query("by", "a hyperparameter, whose values are told", pattern=".*"),
+    ),
+    _view(
+        "extinct", "The lines at a step that nobody goes on from, the best first.", Extinct,
+        Query("step", "at which they stood", True, high=2**53), Query("limit", "lines at most", low=1, high=500),
     ),
     _view(
         "clades", "Shares of the largest clades over steps.", None, *_WINDOW,

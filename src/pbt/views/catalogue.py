@@ -15,6 +15,7 @@ from pbt.views.asked import Asked
 from pbt.views.clades import clades
 from pbt.views.columns import MEDIA
 from pbt.views.density import density
+from pbt.views.extinct import extinct
 from pbt.views.followed import Followed
 from pbt.views.health import health
 from pbt.views.lines import lines
@@ -72,6 +73,7 @@ _VIEWS: dict[str, Callable[[Followed, Asked], Any]] = {
     "replay": replayed,
     "changes": changes,
     "tree": tree,
+    "extinct": extinct,
     "clades": clades,
     "raster": raster,
     "health": health,

@@ -263,6 +263,37 @@ class Replayed(msgspec.Struct, frozen=True):
     sentence: str = ""
 
 
+class ExtinctLine(msgspec.Struct, frozen=True):
+    """A member between two decisions that gave it weights, and nobody goes on from where it ended.
+
+    Attributes:
+        begin, end: steps.
+        entry: of the journal, in which it began.
+        parent: the member with whose weights it began.
+        score: its last one.
+        ended: the entry in which the member was given other weights; None: it failed.
+        heir: the member from which it then had them.
+    """
+
+    member: int
+    begin: int
+    end: int
+    entry: int
+    parent: int | None
+    score: Number
+    ended: int | None = None
+    heir: int | None = None
+
+
+class Extinct(msgspec.Struct, frozen=True):
+    """The lines at a step that nobody goes on from, the best first; `total` counts all of them."""
+
+    entry: int
+    step: int
+    total: int
+    lines: list[ExtinctLine]
+
+
 class Memory(msgspec.Struct, frozen=True):
     """What a strategy shows of its memory.
 

@@ -1,6 +1,6 @@
 /** A report: the page in one file, with all its answers in the file itself. It asks no server. */
 
-import { type Column, type Columns, decode, encode } from "./columns";
+import { type Column, type Columns, column, decode, encode } from "./columns";
 import type { MemberRow, MembersPage } from "./shapes";
 import { real } from "./shapes";
 
@@ -39,6 +39,7 @@ export async function answer(address: string, report: Promise<Pick<Report, "answ
   const view = pathname.split("/").at(-1) ?? "";
   const { answers } = await report;
   if (view === "lines") return lines(answers, searchParams);
+  if (view === "raster") return raster(answers, searchParams);
   const held = answers[keyOf(view, searchParams)] ?? null;
   if (held === null) return refusal(`This report does not hold that (${view}): pbt ui shows everything.`);
   if (view !== "members") return new Response(bytesOf(held.body), { headers: { "content-type": held.media } });
@@ -79,6 +80,34 @@ function lines(answers: Record<string, Stored>, query: URLSearchParams): Respons
   }
   if (last === null) return refusal("This report holds no curves of single members: pbt ui shows them.");
   return new Response(encode({ entry: last.entry, columns: found, meta: last.meta }));
+}
+
+/** A row for each member in the order of the table; where members share rows, by number or by score, as it is kept. */
+function raster(answers: Record<string, Stored>, query: URLSearchParams): Response {
+  const plain = new URLSearchParams(query);
+  plain.set("sort", "id");
+  const [kept, listed] = [answers[keyOf("raster", plain)], answers["members"]];
+  const held = kept && decode(bytesOf(kept.body).buffer);
+  if (held && listed && held.meta["rows"] === held.meta["members"]) {
+    const page: MembersPage = JSON.parse(new TextDecoder().decode(bytesOf(listed.body)));
+    const all = new URLSearchParams({ ...Object.fromEntries(query), offset: "0", limit: String(page.rows.length) });
+    const order = table(page, all).rows.map(({ id }) => id);
+    return new Response(encode(reordered(held, order)));
+  }
+  const found = answers[keyOf("raster", query)];
+  if (found === undefined || query.has("filter"))
+    return refusal("This report holds the steps of so many members by number and by score alone: pbt ui shows all.");
+  return new Response(bytesOf(found.body), { headers: { "content-type": found.media } });
+}
+
+/** A raster of all members by number, with the rows of some of them in another order. */
+export function reordered(of: Columns, members: readonly number[]): Columns {
+  const width = of.meta["width"] as number;
+  const cells = column(of, "cell");
+  const found = new Uint8Array(width * members.length);
+  for (const [row, id] of members.entries()) found.set(cells.subarray(id * width, (id + 1) * width), row * width);
+  const columns = new Map(of.columns).set("cell", found).set("member", new Int32Array(members));
+  return { ...of, columns, meta: { ...of.meta, rows: members.length, members: members.length } };
 }
 
 /** The rows of the table that a server would give: see `pbt/views/members.py`. */

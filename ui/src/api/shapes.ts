@@ -165,6 +165,25 @@ export interface Pieces {
   pieces: [number, Values][];
 }
 
+/** A member between two decisions that gave it weights. */
+export interface ExtinctLine {
+  member: number;
+  begin: number;
+  end: number;
+  entry: number;
+  parent: number | null;
+  score: Num;
+  ended: number | null;
+  heir: number | null;
+}
+
+export interface Extinct {
+  entry: number;
+  step: number;
+  total: number;
+  lines: ExtinctLine[];
+}
+
 /** A number that may not be finite, or is missing, as a number; missing is nan. */
 export function real(value: Num | null | undefined): number {
   if (typeof value === "number") return value;

@@ -7,6 +7,7 @@ import { type Change, type ChangesView, preview, type Steering, write } from "..
 import { useView } from "../api/view";
 import { count, number } from "../parts/format";
 import { Link } from "../parts/link";
+import { Side } from "../parts/side";
 import { type Begun, change, closeChange, idsOf, KINDS, keepName, nameOf } from "../state/change";
 import { place } from "../state/place";
 import { access } from "../state/session";
@@ -65,7 +66,6 @@ function Panel({ name, summary, begun }: PanelProps) {
   const [refused, setRefused] = useState("");
   const [written, setWritten] = useState<Steering | null>(null);
   const [busy, setBusy] = useState(false);
-  const box = useFocused();
   const known = useKnown(name, summary, draft);
   const filled = useRef(false);
   useEffect(() => {
@@ -118,13 +118,7 @@ function Panel({ name, summary, begun }: PanelProps) {
   };
   const kind = KINDS.find((one) => one.kind === draft.kind);
   return (
-    <section class="reason change" ref={box} tabIndex={-1} role="dialog" aria-labelledby="change">
-      <header>
-        <h2 id="change">Change this population</h2>
-        <button type="button" aria-label="Close" onClick={closeChange}>
-          ×
-        </button>
-      </header>
+    <Side title="Change this population" class="change" close={closeChange}>
       {written ? (
         <Written steering={written} />
       ) : (
@@ -186,23 +180,12 @@ function Panel({ name, summary, begun }: PanelProps) {
           {shown && <Entry steering={shown} />}
         </form>
       )}
-    </section>
+    </Side>
   );
 }
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/** The dialog has the focus while it is open, and gives it back. */
-function useFocused() {
-  const box = useRef<HTMLElement>(null);
-  useEffect(() => {
-    const before = document.activeElement;
-    box.current?.focus();
-    return () => before instanceof HTMLElement && before.focus();
-  }, []);
-  return box;
 }
 
 function useKnown(name: string, summary: Summary, draft: Draft): Known {

@@ -1,4 +1,4 @@
-/** Esc clears, one thing at a time: the open form or reason, then lit members, then the window of steps. */
+/** Esc clears, one thing at a time: the open form, reason or list, then lit members, then the window of steps. */
 
 import { useEffect } from "preact/hooks";
 import { closeChange } from "../state/change";
@@ -13,6 +13,7 @@ export function useEscape(): void {
       hover(null);
       if (place.peek().query["change"]) closeChange();
       else if (place.peek().query["why"]) go({ query: { why: undefined } });
+      else if (place.peek().query["gone"]) go({ query: { gone: undefined } });
       else if (lit.peek().length) clearLit();
       else if (zoomed.peek()) zoom(null, true);
     };

@@ -1,13 +1,13 @@
 /** Who descends from whom: as a tree, as clades, and member by member. */
 
-import type { Domain } from "../api/shapes";
 import { domainsOf } from "../api/shapes";
 import { Choice } from "../parts/choice";
-import { count, shortened } from "../parts/format";
+import { count } from "../parts/format";
 import { Notice } from "../parts/notices";
 import { go, place } from "../state/place";
 import { lastStep, zoom } from "../state/steps";
 import { CladesTab } from "./cladestab";
+import { Colours } from "./colours";
 import type { ViewProps } from "./registry";
 import { SlotsTab } from "./slotstab";
 import { StepsBar } from "./stepsbar";
@@ -64,35 +64,5 @@ function SinceAncestor({ summary: { ancestor } }: { summary: ViewProps["summary"
     <button type="button" onClick={() => zoom([Math.max(0, ancestor.step - room), last], true)}>
       Since the common ancestor
     </button>
-  );
-}
-
-/** What marks are coloured by stands in the address as `colour`: "clade", or "h/NAME"; the score without. */
-export function colourBy(domains: Record<string, Domain>): { kind: "score" | "clade" | "value"; name: string } {
-  const chosen = place.value.query["colour"] ?? "";
-  const name = chosen.replace(/^h\//, "");
-  if (chosen.startsWith("h/") && domains[name]) return { kind: "value", name };
-  return chosen === "clade" ? { kind: "clade", name: "" } : { kind: "score", name: "" };
-}
-
-function Colours({ domains, clades }: { domains: Record<string, Domain>; clades: boolean }) {
-  const { kind, name } = colourBy(domains);
-  const chosen = kind === "value" ? `h/${name}` : kind === "clade" && clades ? "clade" : "";
-  return (
-    <label class="pick">
-      <span class="soft">Colour</span>
-      <select
-        value={chosen}
-        onChange={(event) => go({ query: { colour: event.currentTarget.value || undefined } }, { replace: true })}
-      >
-        <option value="">score</option>
-        {clades && <option value="clade">clade</option>}
-        {Object.keys(domains).map((of) => (
-          <option key={of} value={`h/${of}`}>
-            {shortened(of, 40)}
-          </option>
-        ))}
-      </select>
-    </label>
   );
 }

@@ -1,32 +1,18 @@
 /** How well a population does: what happened, who waits, exploits, diversity, waits between reports, checkpoints. */
 
-import { useMemo } from "preact/hooks";
 import type { Num } from "../api/shapes";
 import { real } from "../api/shapes";
 import { useView } from "../api/view";
-import { areaOf, drawCursor, drawSteps, drawValues } from "../charts/axes";
-import { Chart } from "../charts/chart";
-import { drawBand, drawLine, valueAt } from "../charts/curves";
-import { type At, stepScale } from "../charts/gestures";
-import type { Pen } from "../charts/pen";
-import { linear, logarithmic } from "../charts/scale";
 import { Fact } from "../parts/fact";
 import { ago, count, counted, duration, moment, number, percent } from "../parts/format";
-import { Legend } from "../parts/legend";
 import { Link } from "../parts/link";
 import { missing, Notice } from "../parts/notices";
 import { now } from "../parts/now";
-import { hover, hovered } from "../state/lit";
 import { asked } from "../state/steps";
-import { theme } from "../state/theme";
+import { type Curve, LineagesChart, RateChart } from "./healthcharts";
 import type { ViewProps } from "./registry";
 import { StepsBar } from "./stepsbar";
 import { WaitsChart } from "./waits";
-
-interface Curve {
-  step: number[];
-  value: (number | null)[];
-}
 
 export interface Health {
   entry: number;
@@ -282,106 +268,5 @@ function Leases({ found: { leases, holdings }, finished }: { found: Health; fini
         </section>
       )}
     </section>
-  );
-}
-
-const HEIGHT = 150;
-
-interface StepsChartProps {
-  title: string;
-  note: string;
-  file: string;
-  sentence: string;
-  curve: Curve;
-  column: string;
-  /** Log, where the values span more than two powers of ten. */
-  log?: boolean;
-  most?: number;
-  label: (x: number) => string;
-}
-
-/** A line over steps with the area below it. */
-function StepsChart({ title, note, file, sentence, curve, column, log = false, most, label }: StepsChartProps) {
-  const [step, value] = useMemo(
-    () => [Float64Array.from(curve.step), Float64Array.from(curve.value, (x) => x ?? Number.NaN)],
-    [curve],
-  );
-  const high = most ?? Math.max(1e-9, ...value.filter(Number.isFinite));
-  const logged = log && high > 20;
-  const zero = useMemo(() => value.map(() => (logged ? 1 : 0)), [value, logged]);
-  const scales = (width: number) => {
-    const area = areaOf(width, HEIGHT);
-    const ends = [area.bottom, area.top] as const;
-    return {
-      area,
-      x: stepScale(width),
-      y: logged ? logarithmic([1, high], ends) : linear([0, high], ends, label),
-    };
-  };
-  const draw = (pen: Pen, { width }: { width: number }) => {
-    const { area, x, y } = scales(width);
-    const { colours } = theme.value;
-    drawSteps(pen, x, area, theme.value);
-    drawValues(pen, y, area, theme.value);
-    pen.clip(area.left, area.top - 1, area.right - area.left, area.bottom - area.top + 2, () => {
-      drawBand(pen, step, zero, value, x, y, { color: colours.band, opacity: 0.35 });
-      drawLine(pen, step, value, x, y, { color: colours.ink, width: 1.6 }, true);
-    });
-  };
-  const over = (pen: Pen, { width }: { width: number }) => {
-    const { step: at } = hovered.value;
-    const { area, x } = scales(width);
-    if (at !== null) drawCursor(pen, x.of(at), area, theme.value);
-  };
-  return (
-    <Chart
-      title={title}
-      note={note}
-      file={file}
-      sentence={sentence}
-      table={() => ({ columns: ["step", column], rows: Array.from(step, (at, i) => [at, value[i] ?? null]) })}
-      height={HEIGHT}
-      draw={draw}
-      over={over}
-      point={(at: At | null) => hover(at === null ? null : stepScale(at.width).back(at.x))}
-      legend={
-        <Legend
-          keys={[
-            { text: column, mark: "line", color: theme.value.colours.ink, at: (s) => label(valueAt(step, value, s)) },
-          ]}
-        />
-      }
-    />
-  );
-}
-
-function RateChart({ name, curve }: { name: string; curve: Curve }) {
-  return (
-    <StepsChart
-      title="Exploits"
-      note="share of the decisions at a step that gave a member another one’s weights"
-      file={`${name}-exploits`}
-      sentence="Share of decisions that were exploits, over steps."
-      curve={curve}
-      column="exploits per decision"
-      label={(x) => (Number.isFinite(x) ? percent(x) : "–")}
-    />
-  );
-}
-
-function LineagesChart({ name, curve, members }: { name: string; curve: Curve; members: number }) {
-  const first = curve.value.find((n) => n !== null) ?? 0;
-  return (
-    <StepsChart
-      title="Lineages that live on"
-      note="from how many segments of a step the members of now descend"
-      file={`${name}-lineages`}
-      sentence={`Segments at each step from which the ${counted(members, "living member")} descend: ${first} at the first step of the window.`}
-      curve={curve}
-      column="lineages"
-      log
-      most={members}
-      label={number}
-    />
   );
 }

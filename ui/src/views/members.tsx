@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { addressOf, get } from "../api/http";
 import { type Domain, domainsOf, type MemberRow, type MembersPage } from "../api/shapes";
-import { useView } from "../api/view";
+import { useColumns, useView } from "../api/view";
 import { csvOf, save } from "../charts/download";
 import { Bar } from "../parts/bar";
 import { ago, count, counted, number, shortened, value } from "../parts/format";
@@ -14,9 +14,12 @@ import { now } from "../parts/now";
 import { Spark } from "../parts/spark";
 import { Status } from "../parts/status";
 import { say } from "../parts/toast";
-import { isLit, lit, MOST, toggle } from "../state/lit";
+import { hover, isLit, lit, MOST, toggle } from "../state/lit";
 import { go, place } from "../state/place";
+import { asked as steps } from "../state/steps";
 import { theme } from "../state/theme";
+import { Colours, colourBy } from "./colours";
+import { MemberRaster } from "./memberraster";
 import type { ViewProps } from "./registry";
 
 /** Rows of one request, and pixels of a row. */
@@ -58,6 +61,9 @@ export function MembersView({ name, summary }: ViewProps) {
           CSV
         </button>
       </div>
+      {summary.reports > 0 && total > 0 && (
+        <OverSteps name={name} summary={summary} query={{ sort, order, ...(filter && { filter }) }} />
+      )}
       {missing(view, "members") ?? (
         <div class="panel">
           <Rows columns={columns} sort={sort} order={order} rows={rows} total={total} domains={shown} top={top} />
@@ -69,6 +75,29 @@ export function MembersView({ name, summary }: ViewProps) {
         </div>
       )}
     </>
+  );
+}
+
+/** Rows of the raster above the table at most, and pixels of all of them together. */
+const RASTER = 180;
+
+/** What the members reported at each step, in the order of the table. */
+function OverSteps({ name, summary, query }: ViewProps & { query: Asked }) {
+  const domains = domainsOf(summary.settings);
+  const { kind, name: by } = colourBy(domains);
+  const asked = { ...steps.value, ...query, rows: RASTER, ...(kind === "value" && { by }) };
+  const held = useColumns(name, "raster", asked).value;
+  if (held.data === undefined) return missing(held, "members");
+  return (
+    <MemberRaster
+      name={name}
+      summary={summary}
+      data={held.data}
+      title="Over steps"
+      pitch={(rows) => Math.min(16, RASTER / rows)}
+    >
+      <Colours domains={domains} clades={false} />
+    </MemberRaster>
   );
 }
 
@@ -200,7 +229,7 @@ function Row({ place: at, row, domains, columns }: RowProps) {
       </tr>
     );
   return (
-    <tr aria-rowindex={at + 2}>
+    <tr aria-rowindex={at + 2} onPointerEnter={() => hover(null, row.id)} onPointerLeave={() => hover(null)}>
       <td class="light">
         <Light member={row.id} />
       </td>

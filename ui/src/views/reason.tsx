@@ -1,12 +1,12 @@
 /** The reason of one decision: what it saw, what it changed, and the journal's own words. */
 
-import { useEffect, useRef } from "preact/hooks";
 import { domainsOf, type Reason, type Summary } from "../api/shapes";
 import { useView } from "../api/view";
 import { copy } from "../charts/download";
 import { count, moment } from "../parts/format";
 import { Link } from "../parts/link";
 import { missing } from "../parts/notices";
+import { Side } from "../parts/side";
 import { say } from "../parts/toast";
 import { go, place } from "../state/place";
 import { Changes } from "./changes";
@@ -33,23 +33,11 @@ interface PanelProps {
 
 function Panel({ name, summary, entry, member }: PanelProps) {
   const held = useView<Reason>(name, "reason", { entry, member }).value;
-  const box = useRef<HTMLElement>(null);
-  useEffect(() => {
-    const before = document.activeElement;
-    box.current?.focus();
-    return () => before instanceof HTMLElement && before.focus();
-  }, []);
   const reason = held.data;
   return (
-    <section class="reason" ref={box} tabIndex={-1} role="dialog" aria-labelledby="reason">
-      <header>
-        <h2 id="reason">{reason ? titleOf(reason) : "Reason"}</h2>
-        <button type="button" aria-label="Close" onClick={() => go({ query: { why: undefined } })}>
-          ×
-        </button>
-      </header>
+    <Side title={reason ? titleOf(reason) : "Reason"} close={() => go({ query: { why: undefined } })}>
       {missing(held, "decision") ?? (reason && <Content reason={reason} summary={summary} />)}
-    </section>
+    </Side>
   );
 }
 

@@ -19,6 +19,7 @@ import { access, signedIn } from "../state/session";
 import { lastStep } from "../state/steps";
 import { ChangePanel } from "./changepanel";
 import { useEscape } from "./escape";
+import { ExtinctPanel } from "./extinctpanel";
 import { Landing } from "./landing";
 import { ChangeButton } from "./log";
 import { ReasonPanel } from "./reason";
@@ -93,6 +94,7 @@ function Population({ name }: { name: string }) {
         ) : (
           <Notice title={`There is no view ${view}`} />
         ))}
+      <ExtinctPanel name={name} />
       {summary && <ReasonPanel name={name} summary={summary} />}
       {summary && <ChangePanel name={name} summary={summary} />}
     </Frame>

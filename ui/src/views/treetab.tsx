@@ -32,7 +32,7 @@ import { hover, hovered, lit, MOST, toggle } from "../state/lit";
 import { go } from "../state/place";
 import { asked, zoom } from "../state/steps";
 import { type Theme, theme } from "../state/theme";
-import { colourBy } from "./family";
+import { colourBy } from "./colours";
 
 interface TreeTabProps {
   name: string;
@@ -126,7 +126,8 @@ function TreeChart({ name, summary, data, by, domains }: TreeChartProps) {
     return hover(x.back(Math.min(where.x, area.right)), record < 0 ? null : (tree.member[record] as number));
   };
   const click = (where: At) => {
-    const { tree: area } = areas(where.width);
+    const { tree: area, strip } = areas(where.width);
+    if (where.y >= strip.top - 6) return openExtinct(tree, stepScale(where.width).back(where.x));
     if (where.y > area.bottom + 4) return;
     const record = recordAt(tree, rowsOf(tree, area), stepScale(where.width), where.x, where.y);
     if (record >= 0) open(tree, record);
@@ -144,6 +145,7 @@ function TreeChart({ name, summary, data, by, domains }: TreeChartProps) {
     if (at.value < 0) return false;
     if (event.key === "Enter") open(tree, at.value);
     else if (event.key === "l") light(tree.member[at.value] as number);
+    else if (event.key === "d") openExtinct(tree, tree.end[at.value] as number);
     else return false;
     return true;
   };
@@ -162,7 +164,7 @@ function TreeChart({ name, summary, data, by, domains }: TreeChartProps) {
         point={point}
         click={click}
         press={press}
-        pointing={pointing.value === "record"}
+        pointing={pointing.value !== ""}
         legend={
           <Legend keys={[{ text: "best lineage", mark: "line", color: theme.value.colours.accent }, ...paint.keys]} />
         }
@@ -173,7 +175,8 @@ function TreeChart({ name, summary, data, by, domains }: TreeChartProps) {
       <p class="soft help">
         A line is a member between two take-overs; a click on it opens the reason of its beginning. Width: living
         descendants. {tree.rows < tree.leaves && "A wedge holds several lineages; a click on it zooms in. "}
-        Arrow keys walk the tree, Enter opens, L lights the member.
+        Arrow keys walk the tree, Enter opens, L lights the member. A click on the grey area, or D, lists what died out
+        at that step.
       </p>
     </div>
   );
@@ -226,11 +229,21 @@ function wordsOf(tree: Tree, at: number, by: string, domain: Domain | undefined)
   return found;
 }
 
-function tipExtinct(pen: Pen, tree: Tree, step: number, x: number, strip: Area): void {
+/** The bin of the strip that is nearest to a step. */
+function binAt(tree: Tree, step: number): number {
   let near = 0;
   for (let i = 0; i < tree.bin.length; i += 1)
     if (Math.abs((tree.bin[i] as number) - step) < Math.abs((tree.bin[near] as number) - step)) near = i;
-  const n = tree.extinct[near] ?? 0;
+  return near;
+}
+
+function openExtinct(tree: Tree, step: number): void {
+  const at = binAt(tree, step);
+  if (tree.extinct[at]) go({ query: { gone: String(Math.round(tree.bin[at] as number)) } });
+}
+
+function tipExtinct(pen: Pen, tree: Tree, step: number, x: number, strip: Area): void {
+  const n = tree.extinct[binAt(tree, step)] ?? 0;
   drawTip(pen, [`Step ${count(step)}: ${count(n)} died out`], x, strip.top, strip, theme.value);
 }
 
