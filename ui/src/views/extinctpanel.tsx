@@ -31,7 +31,7 @@ function Lines({ found: { total, lines } }: { found: Extinct }) {
         From {counted(total, "line")} that stood at this step, nobody goes on
         {lines.length < total ? `; the best ${count(lines.length)} are listed.` : "."}
       </p>
-      <table class="gone">
+      <table class="list extinct">
         <thead>
           <tr>
             <th scope="col" class="n">

@@ -150,7 +150,7 @@ export function MemberRaster({ name, summary, data, title, pitch, arcs = false, 
           </>
         }
         sentence={`${by} of ${counted(slots.members.length, "member")} over steps, a row each${linked ? `, with ${counted(slots.exploits.length, "exploit")}` : ""}. ${summary.exploits} exploits in all.`}
-        table={() => tableOf(data)}
+        table={() => tableOf(data, linked)}
         file={`${name}-over-steps`}
         height={height}
         draw={draw}
@@ -181,9 +181,9 @@ function labelled(members: ArrayLike<number>, few: boolean): number[] {
   return Array.from(members).filter((_, i) => i % every === 0);
 }
 
-function tableOf(data: Columns): Table {
+function tableOf(data: Columns, linked: boolean): Table {
   const { members, exploits } = slotsIn(data);
-  if (exploits.length)
+  if (linked && exploits.length)
     return {
       columns: ["step", "member", "took over from", "entry"],
       rows: exploits.map(({ step, member, parent, entry }) => [step, member, parent, entry]),
