@@ -24,6 +24,7 @@ def test_what_can_not_be_shown_is_said(tmp_path: Path) -> None:
         ([str(tmp_path)], "holds no population"),
         ([str(tmp_path / "gone")], "holds no population"),
         (["http://127.0.0.1:1/digits", str(tmp_path)], "shown alone"),
+        (["http://127.0.0.1:1/digits"], "no pbt server answers at http://127.0.0.1:1/digits"),
     ]:
         done = pbt_run(["ui", *where, "--no-browser"], tmp_path)
         assert done.returncode != 0

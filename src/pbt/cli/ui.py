@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import click
 
 from pbt.disk import stdio
-from pbt.errors import SettingsError
+from pbt.errors import SettingsError, Unreachable
 from pbt.opening.folder import marked, path_of
 from pbt.opening.opening import names_server
 from pbt.wire.addresses import SESSION
@@ -141,14 +141,22 @@ def _open(address: str) -> None:
 
 
 def _signed_in(url: str) -> str:
-    """A server's page; with a code that signs in, where its key is at hand: in $PBT_KEY, or noted on this machine."""
+    """A server's page; with a code that signs in, where its key is at hand: in $PBT_KEY, or noted on this machine.
+
+    Raises:
+        Unreachable: nobody listens there.
+    """
     parts = urlsplit(url)
     plain = url.partition("#")[0]
     if parts.scheme != "http" or parts.hostname is None or "," in parts.netloc:
         return plain
     connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=_PATIENCE)
-    with suppress(OSError, ValueError, http.client.HTTPException):
+    try:
         connection.connect()
+    except OSError as error:
+        said = error.strerror or str(error)
+        raise Unreachable(f"no pbt server answers at {plain} ({said}): is pbt serve running there?") from None
+    with suppress(OSError, ValueError, http.client.HTTPException):
         peer = own_peer(connection.sock)
         key = os.environ.get(KEY_ENV) or (noted_key(peer, parts.port or 80) if peer is not None else None)
         if key is None:
