@@ -102,6 +102,11 @@ export function ScoreChart({ name, data, density, faint, curves, maximize, own, 
         <>
           {maximize ? "higher is better" : "lower is better"}
           {cut && ", outermost scores cut off"}
+          {shown.length === 0 && (
+            <span class="hint">
+              ; light a member{faint.length > 0 && ", by a click on its line,"} to see its exploits
+            </span>
+          )}
           <Near />
         </>
       }
