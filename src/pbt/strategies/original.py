@@ -42,7 +42,7 @@ class Original(Strategy, frozen=True):
     def describe(self, population: Population) -> str:
         """Advice."""
         n = len(population.ranked)
-        return f"a client among the last {cut(n, self.quantile)} of {n} is advised to exploit one of the first"
+        return f"a client among the last {cut(n, self.quantile)} of {n:,} is advised to exploit one of the first"
 
     def decide(self, population: Population, memory: Memory, due: Sequence[int]) -> Sequence[Decision]:
         """Birth, or go on with an offer."""

@@ -102,7 +102,7 @@ class PBT(Strategy, frozen=True):
         elif k == 0:
             what = "nobody takes over anything, as there is nobody else"
         else:
-            what = f"a member among the last {k} of {n} takes over the weights of one of the first {k}"
+            what = f"a member among the last {k:,} of {n:,} takes over the weights of one of the first {k:,}"
         gated = " that is far enough ahead" if self.gap_deviations or self.gap_absolute or self.gap_relative else ""
         return f"{often(every)} {what}{gated}"
 
