@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import json
@@ -20,6 +21,7 @@ from pbt.checkpoints.folder import FolderStore
 from pbt.coordinator.follower import Follower
 from pbt.errors import Unavailable
 from pbt.opening import folder as folders
+from pbt.population.changes import Clone, Steer
 from pbt.population.entries import Leased, Released, Report, Reported, decode
 from pbt.population.fold import refold
 from pbt.population.lineage import Lineage
@@ -245,6 +247,19 @@ def test_a_body_that_never_reports_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(pbt.PBTError, match="came back twice without a report"):
         for _ in pbt.turns(tmp_path / "p", **SETTINGS):
             pass
+
+
+def test_a_member_that_is_given_other_weights_by_hand_again_and_again_has_reported(tmp_path: Path) -> None:
+    where, clones = tmp_path / "p", 0
+    for member in pbt.turns(where, **(SETTINGS | {"strategy": pbt.PBT(quantile=0)})):
+        assert member.checkpoint is None or (member.checkpoint / "state").exists()
+        for step in member.steps():
+            if member.id == 1 and clones < 6 and step % 2 == 0:
+                clones += 1
+                with contextlib.closing(folders.coordinator(where)) as hand:
+                    hand.steer(Steer(Clone(0, 1), nonce=str(clones)))
+            member.report(1.0, save=save)
+    assert clones == 6
 
 
 def test_steps_that_are_gone_through_without_a_report_are_an_error_at_once(tmp_path: Path) -> None:

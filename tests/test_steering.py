@@ -229,5 +229,11 @@ def test_everything_that_can_be_taken_back_is(folder: Path) -> None:
         undone = json.loads(run("steer", str(folder), "undo", made, "--json", "--yes").output)
         assert undone["event"]["change"] == back
         assert entry("undo", str(undone["entry"])) if words[0] in ("pause", "bound", "set") else True
+    entry("set", "1", "lr=0.001")
+    entry("bound", "lr", "--low", "0.01")
+    made = entry("set", "1", "layers=7")
+    assert json.loads(run("steer", str(folder), "undo", made, "--json", "--yes").output)["event"]["change"] == {
+        "set": [1]
+    }
     made = entry("clone", "0", "--into", "3")
     assert "could be taken back" in str(run("steer", str(folder), "undo", made, "--yes").exception)

@@ -17,6 +17,7 @@ from pbt.checkpoints.folder import FolderStore
 from pbt.checkpoints.upload import UploadStore
 from pbt.errors import OutOfReach
 from pbt.opening import folder as folders
+from pbt.population.changes import Clone, Steer
 from pbt.population.entries import Lost, Released
 from pbt.population.fold import refold
 from pbt.worker.member import Member
@@ -189,6 +190,25 @@ def test_a_lost_checkpoint_at_a_barrier_stops_nobody(tmp_path: Path) -> None:
     assert broken
     assert any(isinstance(e.event, Lost) for e in entries(where))
     assert refold(entries(where)).finished
+
+
+@pytest.mark.parametrize("kept", [1, 2])
+def test_two_that_begin_with_one_lost_checkpoint_both_go_on(tmp_path: Path, kept: int) -> None:
+    """Both have their leases before either has loaded it; with two kept there is an older one to fall back on."""
+    where = tmp_path / "p"
+    first = pbt.join(where, **SETTINGS, strategy=pbt.PBT(quantile=0), member=0)
+    for n in range(kept):
+        first.report(1.0, step=2 * n + 2, save=lambda folder, n=n: (folder / "state").write_text(f"{2 * n + 2}"))
+    coordinator = folders.coordinator(where)
+    coordinator.steer(Steer(Clone(0, 1), nonce="n"))
+    first.close()
+    answers = [coordinator.join(f"n{member}", member=member) for member in (0, 1)]
+    (where / "checkpoints" / "0" / f"1-{kept}" / "state").unlink()
+    for answer in answers[::-1]:  # the one that took it over is first to find it broken
+        with Member(coordinator, FolderStore(where), answer) as member:
+            state = member.checkpoint and (member.checkpoint / "state").read_text()
+            assert member.step == int(state or 0)
+    assert len([e for e in entries(where) if isinstance(e.event, Lost)]) >= 1
 
 
 def test_foreign_names_are_nobodys_folders(tmp_path: Path) -> None:

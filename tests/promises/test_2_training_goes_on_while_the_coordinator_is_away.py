@@ -19,10 +19,13 @@ import pbt
 from pbt import preempt
 from pbt.checkpoints.folder import FolderStore
 from pbt.opening import folder as folders
+from pbt.population.changes import Assign, Steer
 from pbt.population.entries import Past, Report, Reported
-from pbt.population.fold import refold
+from pbt.population.fold import apply, refold
 from pbt.population.lineage import Lineage
 from pbt.settings import wanted
+from pbt.views.rows import Recorded
+from pbt.views.status import Status
 from pbt.worker import outbox as away
 from pbt.worker.member import Member
 from tests.support.population import SPACE
@@ -112,6 +115,33 @@ def test_what_came_meanwhile_is_said_in_order_and_once(world: MemoryWorld, tmp_p
     assert world.population.members[0].evaluations == (*[float(s) for s in (21, 22, 22, 23, 23, 24, 24, 25, 25)], 26.0)
     lineage = Lineage.of(world.entries)
     assert [step for step, _ in lineage.segments[0].scores] == list(range(1, 27))
+    m.close()
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_what_came_meanwhile_was_trained_with_what_was_known(world: MemoryWorld, tmp_path: Path, by_hand: bool) -> None:
+    """Values change in the answer that was lost, or while it is: the worker hears of it with its next report."""
+    pieces = [(0, {"lr": 0.1, "layers": 1, "act": "a"}), (3, {"lr": 0.2, "layers": 1, "act": "a"})]
+    strategy = pbt.PBT(quantile=0) if by_hand else {"name": "follow", "schedule": pieces}
+    m, cut = member(world, tmp_path, interval=3, strategy=strategy)
+    trained: list[tuple[int, Any]] = []
+    for step in range(1, 8):
+        cut.cut = "after" if step in (3, 4, 5) else ""
+        if step == 6:
+            if by_hand:
+                cut.steer(Steer(Assign((0,), {"lr": 0.5}), nonce="n"))
+            until(lambda: answered(cut))
+        trained.append((step, m["lr"]))
+        m.report(1.0, step=step, save=save, used={"lr": m["lr"]})
+    assert trained[-2][1] != trained[-1][1]
+    population, rows, status, lineage = None, Recorded(), Status("x"), Lineage()
+    for entry in world.entries:
+        before, population = population, apply(population, entry)
+        for listener in (lineage.follow, rows.hear, status.hear):
+            listener(before, entry, population)
+    assert [(row.step, row.hyperparameters["lr"]) for row in rows.reports] == trained
+    assert [step for step, _ in lineage.current[0].changes] == [0, 6]
+    assert not status.warnings
     m.close()
 
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 import pbt
 from pbt.errors import Invalid, UnknownMember
-from pbt.population.entries import Entry, Reported, Steered
+from pbt.population.entries import Checkpoint, Entry, Leased, Lost, Reported, Steered
+from pbt.population.fold import apply
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
 from pbt.population.ranking import key_of
@@ -47,18 +48,37 @@ class Family:
     def __init__(self, entries: list[Entry]) -> None:
         self.parents: dict[Key, Key | None] = {}
         self.current: dict[int, Key] = {}
-        wrote: dict[str, Key] = {}
+        self.wrote: dict[str, Key] = {}
+        self._saved: dict[Key, int] = {}
+        population: Population | None = None
         for number, entry in enumerate(entries, 1):
+            before, population = population, apply(population, entry)
             if isinstance(entry.event, Reported):
                 for report in entry.event.reports:
                     if report.checkpoint is not None:
-                        wrote[report.checkpoint] = self.current[report.member]
+                        self.wrote[report.checkpoint] = self.current[report.member]
+                        self._saved[self.current[report.member]] = report.step
             for d in entry.decisions:
                 if d.start != "on":
-                    key = d.member, number
-                    self.parents[key] = wrote[d.source.id] if d.source is not None else None
-                    self.current[d.member] = key
-        self.wrote = wrote
+                    self._begin(d.member, number, d.source)
+            if before is not None:
+                self._fall_back(before, entry, population, number)
+
+    def _begin(self, member: int, number: int, source: Checkpoint | None) -> None:
+        key = member, number
+        self.parents[key] = self.wrote[source.id] if source is not None else None
+        self._saved[key] = source.step if source is not None else 0
+        self.current[member] = key
+
+    def _fall_back(self, before: Population, entry: Entry, after: Population, number: int) -> None:
+        """Who goes on from a checkpoint before its last one, which was lost, has a segment of its own from there on."""
+        for old, new in zip(before.members, after.members, strict=True):
+            back = isinstance(entry.event, Lost) and new.step < old.step
+            leased = isinstance(entry.event, Leased) and entry.event.member == new.id and new.id in self.current
+            told = self.current.get(new.id) == (new.id, number)
+            m = new if back else old
+            if (back or leased) and not told and m.saved_step < self._saved[self.current[new.id]]:
+                self._begin(new.id, number, m.checkpoint)
 
     def path(self, key: Key) -> list[Key]:
         found = [key]

@@ -31,8 +31,10 @@ class TellCommand:
             m = population.member(event.member)
             if m.lease is None or m.lease.number != event.lease or m.lease.ended:
                 return None
-            if isinstance(event, Lost) and (m.checkpoint is None or m.checkpoint.id != event.checkpoint or m.broken):
-                return None
+            if isinstance(event, Lost):
+                known = m.broken and m.cure  # another may have told before, for whom this one was not cured
+                if m.checkpoint is None or m.checkpoint.id != event.checkpoint or known:
+                    return None
         elif isinstance(event, Absent):
             still = tuple(
                 (id, number)

@@ -133,8 +133,7 @@ def _decide(draft: Draft, decision: Decision, entry: int) -> None:
             common.update(due=m.due, cure=m.cure)
         if values is not None:
             common.update(hyperparameters=values, former=m.hyperparameters, owed=0)
-            if decision.member not in draft.speakers:
-                common["unheard"] = Unheard(count, m.unheard.values if m.unheard else m.hyperparameters)
+            common["unheard"] = (*m.unheard, Unheard(count, m.hyperparameters))
         common["offer"] = decision.parents[0] if decision.parents else None
     else:
         parent, teachers = decision.source, decision.teachers
@@ -150,7 +149,7 @@ def _decide(draft: Draft, decision: Decision, entry: int) -> None:
             since=parent.step if parent else 0,
             hyperparameters=values,
             former=m.hyperparameters,
-            unheard=None,
+            unheard=(),
             owed=entry if decision.owed else 0,
             standing=False,
             broken=False,
@@ -192,7 +191,7 @@ def _leased(draft: Draft, event: Leased) -> None:
             ),
             losses=losses,
             misses=misses,
-            unheard=None,
+            unheard=(),
             absent=False,
             cure=cure or m.cure,
             due=m.due or cure,
@@ -228,7 +227,7 @@ def _reported(draft: Draft, event: Reported) -> None:
         seen = (*before, *evaluations(report))[-REMEMBERED:]
         if report.checkpoint is None:
             m = replace(
-                m, step=report.step, score=score, evaluations=seen, last=report, unheard=None, drop=(),
+                m, step=report.step, score=score, evaluations=seen, last=report, unheard=(), drop=(),
                 reports=m.reports + 1,
             )  # fmt: skip
         else:
@@ -249,7 +248,7 @@ def _saved(draft: Draft, m: MemberState, report: Report, score: Number, seen: tu
         if settings.goal is not None and key <= key_of(settings.goal, settings.maximize):
             draft.reached = True
     return replace(
-        m, step=report.step, score=score, evaluations=seen, last=report, unheard=None, drop=(), reports=m.reports + 1,
+        m, step=report.step, score=score, evaluations=seen, last=report, unheard=(), drop=(), reports=m.reports + 1,
         checkpoint=checkpoint, before=before, start="on", key=key, standing=True, broken=False, losses=0, misses=0,
         cure=False, due=report.step >= m.ready, lease=m.lease if m.lease.saved else replace(m.lease, saved=True),
     )  # fmt: skip
@@ -272,7 +271,7 @@ def _lost(draft: Draft, event: Lost) -> None:
             if m.before is None:
                 draft.put(replace(m, broken=True, standing=False, cure=m.cure or said, due=m.due or said))
             else:
-                _fall_back(draft, m, m.before, said)
+                _fall_back(draft, m, m.before, said or not _has_reported(m))
     draft.lose(event.checkpoint)
 
 
@@ -280,7 +279,7 @@ def _fall_back(draft: Draft, m: MemberState, to: Checkpoint, begins: bool) -> No
     """From a lost checkpoint to the one before it, which nothing has to be decided for.
 
     Args:
-        begins: its worker has yet to load it; another's, which has weights in memory, goes on from those.
+        begins: its worker may have yet to load it; one that has reported goes on from the weights in its memory.
     """
     draft.hold(m, to, *m.teachers)
     own = to.member == m.id
@@ -291,6 +290,11 @@ def _fall_back(draft: Draft, m: MemberState, to: Checkpoint, begins: bool) -> No
         due = to.step >= m.ready
         m = replace(m, step=to.step, score=to.score, evaluations=to.evaluations, due=due)
     draft.put(m)
+
+
+def _has_reported(m: MemberState) -> bool:
+    """Whether its newest lease's holder has."""
+    return m.lease is not None and m.last is not None and m.last.lease == m.lease.number
 
 
 def _absent(draft: Draft, event: Absent) -> None:

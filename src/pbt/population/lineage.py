@@ -7,7 +7,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pbt.errors import PBTError
-from pbt.population.entries import Checkpoint, Decision, Entry, Explored, Leased, Number, Report, Reported, score_of
+from pbt.population.entries import (
+    Checkpoint,
+    Decision,
+    Entry,
+    Explored,
+    Leased,
+    Lost,
+    Number,
+    Report,
+    Reported,
+    score_of,
+)
 from pbt.population.fold import apply
 from pbt.population.member import MemberState
 from pbt.population.population import Population
@@ -17,7 +28,7 @@ from pbt.space.space import Values
 
 @dataclass
 class Segment:
-    """A member between two decisions that gave it weights.
+    """A member between two events that gave it weights: decisions, or the loss of a checkpoint.
 
     Attributes:
         start: the step at which it began: its parent's, or 0.
@@ -27,6 +38,7 @@ class Segment:
         entry: the journal entry in which it began.
         changes: (from step, hyperparameters), the first at `start`.
         scores: (step, score) of its reports in order.
+        saved: the step of the last checkpoint that was written in it; `start` before the first.
     """
 
     member: int
@@ -37,6 +49,7 @@ class Segment:
     end: int = 0
     changes: list[tuple[int, Values]] = field(default_factory=list)
     scores: list[tuple[int, Number]] = field(default_factory=list)
+    saved: int = 0
 
     def path(self) -> list[Segment]:
         """The segments from the root down to this one."""
@@ -127,13 +140,18 @@ class Lineage:
                 segment.scores.extend((past.step, score_of(past)) for past in report.history)
                 segment.scores.append((report.step, score_of(report)))
                 if report.checkpoint is not None:
+                    segment.saved = report.step
                     self.wrote[report.checkpoint, report.member, report.step] = (segment, report.step)
         elif isinstance(event, Explored):
             for id, values in event.values.items():
                 if id in self.current and self.current[id].entry == event.entry:
                     self._change(self.current[id], self.current[id].start, values)
-        elif isinstance(event, Leased) and event.member in self.current:
-            self._set_back(self.current[event.member], after.members[event.member].step)
+        elif isinstance(event, Leased) and event.member in self.current and before is not None:
+            self._set_back(before.members[event.member], entry, after.count)
+        elif isinstance(event, Lost) and before is not None:
+            for old, new in zip(before.members, after.members, strict=True):
+                if new.step < old.step and new.saved_step == new.step:
+                    self._set_back(new, entry, after.count)
         for decision in entry.decisions:
             self._decide(decision, after)
 
@@ -147,7 +165,7 @@ class Lineage:
         segment = Segment(member, parent.step if parent else 0, entry)
         if parent is not None:
             segment.parent, segment.checkpoint = self.wrote[name_of(parent)][0], parent.id
-        segment.end = segment.start
+        segment.end = segment.saved = segment.start
         if values is not None:
             segment.changes.append((segment.start, values))
         self.segments.append(segment)
@@ -170,12 +188,16 @@ class Lineage:
             segment.changes.pop()
         segment.changes.append((step, values))
 
-    @staticmethod
-    def _set_back(segment: Segment, step: int) -> None:
-        """A new holder goes on from `step`: later reports are no part of this lineage any longer."""
+    def _set_back(self, m: MemberState, entry: Entry, number: int) -> None:
+        """The member goes on from its current checkpoint: what it reported after that is no part of this lineage."""
+        segment, step = self.current[m.id], m.saved_step
+        if step < segment.saved:  # a later one was lost, with which others may have begun
+            if not any(d.member == m.id and d.start != "on" for d in entry.decisions):
+                self._begin(m.id, m.checkpoint, m.hyperparameters, number)
+            return
         later = [values for at, values in segment.changes if at > step]
         segment.changes = [(at, values) for at, values in segment.changes if at <= step]
         if later:
-            Lineage._change(segment, step, later[-1])
+            self._change(segment, step, later[-1])
         segment.scores = [(at, score) for at, score in segment.scores if at <= step]
         segment.end = min(segment.end, step)

@@ -29,7 +29,7 @@ class Lease(msgspec.Struct, frozen=True, gc=False):
 
 
 class Unheard(msgspec.Struct, frozen=True, gc=False):
-    """A change of a member's hyperparameters that came while its worker trained.
+    """A change of a member's hyperparameters since its last report, of which its worker may not have heard.
 
     Attributes:
         decision: how many decisions a worker knows of that has heard of it.
@@ -66,7 +66,7 @@ class MemberState(msgspec.Struct, frozen=True, gc=False):
         drop: checkpoint ids that its last report or lease made unreferenced.
         paused: nothing is decided on it, and nobody takes it up, until somebody resumes it.
         former: its own hyperparameters before the last decision that changed them.
-        unheard: set from the time when its hyperparameters are changed in between two reports up to the second one.
+        unheard: the changes of its hyperparameters since its last report, lease or weights.
         reports: how many it has made.
     """
 
@@ -102,7 +102,7 @@ class MemberState(msgspec.Struct, frozen=True, gc=False):
     offer: Checkpoint | None = None
     why: Why = Why()
     former: Values | None = None
-    unheard: Unheard | None = None
+    unheard: tuple[Unheard, ...] = ()
     role: str | None = None
     reports: int = 0
     paused: bool = False

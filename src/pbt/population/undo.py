@@ -48,5 +48,6 @@ def _former_values(before: Population, entry: Entry) -> Change | None:
         old = before.members[d.member].hyperparameters
         if d.start != "on" or d.hyperparameters is None or old is None:
             return None
-        formers.append({name: old[name] for name, value in d.hyperparameters.items() if old[name] != value})
+        named_too = d.why.operations  # others were moved into bounds that have changed, and stay there
+        formers.append({n: old[n] for n, value in d.hyperparameters.items() if n in named_too and old[n] != value})
     return Assign(members, formers[0]) if formers and all(f == formers[0] for f in formers) else None

@@ -35,9 +35,7 @@ def trained_with(m: MemberState, report: Report) -> Values | None:
     Args:
         m: the member as the report found it.
     """
-    if m.unheard is not None and report.decided < m.unheard.decision:
-        return m.unheard.values
-    return m.hyperparameters
+    return next((u.values for u in m.unheard if report.decided < u.decision), m.hyperparameters)
 
 
 def undone(stands: Stands, name: str, used: object) -> bool:

@@ -76,7 +76,7 @@ class Rows(msgspec.Struct, frozen=True):
             if m is None:
                 continue
             now = _end(reported[m.id]) if m.id in reported else Begun(m.step, real(m.score))
-            heard = m.id in reported or m.unheard is None
+            heard = m.id in reported or not m.unheard
             if first and heard and m.hyperparameters is not None and first.step < now.step and _finite(now):
                 rows.append(Row(m.id, first.step, first.score, now.step, now.score, m.hyperparameters))
             if d.source is not None:
@@ -88,7 +88,7 @@ class Rows(msgspec.Struct, frozen=True):
 
 def _unaware(m: MemberState, report: Report) -> bool:
     """Whether a report's worker had not heard of the last change of its member's hyperparameters."""
-    return m.unheard is not None and report.decided < m.unheard.decision
+    return bool(m.unheard) and report.decided < m.unheard[-1].decision
 
 
 def _end(report: Report) -> Begun:

@@ -72,6 +72,7 @@ class Followed:
         self.first: float | None = None
         self.last: float | None = None
         self.behind = False
+        self._segments = 0
         self._decided = Decided()
         self._before: list[Values | None] = []
         self._of: dict[int, list[int]] = defaultdict(list)
@@ -168,11 +169,12 @@ class Followed:
         for i, d in enumerate(entry.decisions, at):
             self._of[d.member].append(i)
             self._before.append(_changed(d, before))
-            if d.start != "on":
-                self.own[d.member].append(self.lineage.current[d.member])
-                if d.source is not None and d.source.member != d.member:
-                    self.taken[d.member] += 1
-                    self.came_from[d.member] = d.source.member
+            if d.source is not None and d.source.member != d.member:
+                self.taken[d.member] += 1
+                self.came_from[d.member] = d.source.member
+        for segment in self.lineage.segments[self._segments :]:
+            self.own[segment.member].append(segment)
+        self._segments = len(self.lineage.segments)
         if after.count % _FORGET_EVERY == 0:
             self.lineage.forget(after)
 

@@ -156,7 +156,6 @@ class Member(Standing):
                 self._outbox.drop("the one before them led to another decision")
                 return outcome
             changed, self._seat.step = outcome.changed, at
-            report = replace(report, decided=self._answer.decisions)
         give_back = self.interrupted
         if give_back and (save is not None or checkpoint is not None):
             report = replace(report, release=True)
@@ -216,8 +215,8 @@ class Member(Standing):
             self._seat.step = max(self.step, report.step)
             return None
         self._outbox.pending = None
+        self.reported += 1
         if self._seat.recorded(report, answer):
-            self.reported += 1
             self._showed = self._showed or report.checkpoint is not None
         else:
             self._checkpointer.unpublish(report, answer)
