@@ -11,6 +11,7 @@ import pbt
 from pbt.coordinator.commands import SaveCommand
 from pbt.coordinator.coordinator import Coordinator
 from pbt.population.entries import Decision, Reported, Steered, Why
+from pbt.views.judge import state_of
 from tests.support.population import Script
 from tests.support.worlds import MemoryWorld, World
 
@@ -66,6 +67,19 @@ def test_two_launchers_revive_a_failed_member_once(world: World) -> None:
         teller.tell(Steered({"again": [1]}, by="pbt run", nonce=nonce))
     assert len(s.entries) == n + 1
     assert not s.population.members[1].failed
+
+
+def test_who_had_trained_to_the_end_holds_no_lease_once_steps_are_raised(world: World) -> None:
+    """Its worker went on to something else: nobody trains the member until it is leased anew."""
+    s = Script(world, steps=2)
+    s.round(1, 2, 3, 4)
+    s.round(1, 2, 3, 4)
+    assert s.population.finished
+    s.coordinator.tell(Steered({"steps": 4}, by="me", nonce="more"))
+    assert [state_of(s.population, m) for m in s.population.members] == ["free"] * 4
+    s.coordinator.let_go(2)
+    answer = s.join(2)
+    assert (answer.lease, answer.step) == (2, 2)
 
 
 def test_steps_raised_by_one_stay_told_when_others_steer_in_between(world: World) -> None:

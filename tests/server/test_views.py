@@ -16,12 +16,16 @@ import pytest
 import pbt.server.watching
 from pbt.opening import folder as folders
 from pbt.server.access import RequestCheck
+from pbt.server.frames import Ask, Begin, Watch
 from pbt.server.keys import Key
+from pbt.server.reading import Reading
 from pbt.views.columns import MEDIA, decode
 from tests.security import READ
+from tests.support.browsers import until
 from tests.support.events import Events
 from tests.support.population import Script
 from tests.support.requests import at, request
+from tests.support.scripts import TURNS, start, write
 from tests.support.worlds import KEY, ServerWorld
 
 VIEWS = [
@@ -339,3 +343,32 @@ def test_journals_in_a_database_are_seen_too(tmp_path: Path) -> None:
     assert events.until(len(script.entries))["best"]["score"] == 3.0
     events.close()
     world.close()
+
+
+def test_whose_worker_was_killed_is_in_training_no_longer(tmp_path: Path) -> None:
+    """The journal says nothing of it: the lock on the member's file does."""
+    worker = start(write(tmp_path, TURNS), tmp_path / "p", PAUSE=0.05)
+    reading = Reading(Begin(str(tmp_path), "", ("pbt",)))
+
+    def ask(view: str, query: str = "", known: int = -1) -> Any:
+        told = reading.answer(Ask(1, "p", view, query, known))
+        return json.loads(told.body) if told.status == 200 else told.status
+
+    def event() -> str:
+        reading.watch(Watch(("p",), everything=False))
+        frames = reading.look().frames
+        return frames["p"].decode().partition('"state":"')[2].partition('"')[0] if frames else ""
+
+    until(lambda: (tmp_path / "p" / "checkpoints").exists())
+    assert ask("summary")["state"] == event() == "training"
+    worker.kill()
+    worker.communicate()
+    found = ask("summary")
+    until(lambda: ask("summary")["state"] == "waiting")
+    assert event() == "waiting"
+    assert ask("summary", known=found["entry"]) == 304, "the entry is the same"
+    states = [row["state"] for row in ask("members")["rows"]]
+    assert states.count("orphaned") == 1 and "training" not in states
+    health = ask("health")
+    assert health["leases"] == 0
+    assert [w["count"] for w in health["waiting"] if w["what"] == "a worker"] == [8]

@@ -164,7 +164,7 @@ def _conclusion(folder: Path, trained: Found, random: Found, more: Found, pictur
             "",
             "What to type next:",
             *_commands(
-                (f"pbt ui {quoted}", "all of it in the browser, with the reason of every exploit (Ctrl-C ends it)"),
+                (f"{_page()}pbt ui {quoted}", "all of it in the browser, with the reason of every exploit"),
                 (f"pbt status {quoted}", "every member, and how it stands"),
                 (f"pbt plot {quoted}", "both pictures in one, as of any population of yours"),
                 (f"pbt journal {quoted} | tail -3", "everything that happened, with the reasons"),
@@ -174,10 +174,15 @@ def _conclusion(folder: Path, trained: Found, random: Found, more: Found, pictur
     )
 
 
+def _page() -> str:
+    """What builds the page, which installed packages have, and checkouts only after that."""
+    return "" if (Path(__file__).parent.parent / "page" / "index.html").exists() else "make page && "
+
+
 def _commands(*commands: tuple[str, str]) -> list[str]:
     """As they work from here: without an activated environment `pbt` is not on the path."""
-    pbt = "pbt" if shutil.which("pbt") else shlex.quote(str(Path(sys.argv[0])))
-    full = [(command.replace("pbt", pbt, 1), meaning) for command, meaning in commands]
+    name = "pbt" if shutil.which("pbt") else shlex.quote(str(Path(sys.argv[0])))
+    full = [(command.replace("pbt", name, 1), meaning) for command, meaning in commands]
     width = max(len(command) for command, _ in full)
     return [f"  {escape(command.ljust(width))}   {meaning}" for command, meaning in full]
 

@@ -67,8 +67,11 @@ def _steps(draft: Draft, steps: int) -> None:
     decided = tuple(sorted({*draft.settings.overridden, "steps"}))
     draft.settings = replace(draft.settings, steps=steps, overrides=decided)
     for m in tuple(draft.members):
-        # What its last report would have brought, had there been more to do, is decided now.
-        draft.put(replace(m, due=True) if m.done and not m.stopped and m.step >= m.ready else m)
+        if m.done and not m.stopped:
+            # What its last report would have brought, had there been more to do, is decided now; its worker has gone.
+            lease = m.lease if m.lease is None or m.lease.ended else replace(m.lease, ended="orderly")
+            m = replace(m, due=m.due or m.step >= m.ready, lease=lease)
+        draft.put(m)
 
 
 def _pause(draft: Draft, members: Sequence[int]) -> None:

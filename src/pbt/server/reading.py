@@ -25,6 +25,7 @@ from pbt.server.frames import Ask, Begin, Frames, Incoming, Message, Told, Watch
 from pbt.views.asked import Asked
 from pbt.views.catalogue import JSON, View, view
 from pbt.views.followed import Followed
+from pbt.views.judge import Held, for_a_while, judge_in
 from pbt.views.overview import line, state_of_all, top_of
 from pbt.views.shapes import Event, Line
 
@@ -52,11 +53,12 @@ class _Kept(NamedTuple):
 class Place:
     """A population: its journal, what was read of it, and the answers for its last entry."""
 
-    def __init__(self, name: str, mark: bytes, journal: Reader) -> None:
+    def __init__(self, name: str, mark: bytes, journal: Reader, held: Held | None) -> None:
         self.name = name
         self.mark = mark
         self.journal = journal
         self.followed = Followed(journal)
+        self.followed.held = held
         self.behind = True
         self._kept: OrderedDict[object, _Kept] = OrderedDict()
 
@@ -66,7 +68,7 @@ class Place:
 
     def view(self, name: str, asked: Asked, strategies: frozenset[str]) -> _Kept:
         """A view as of the last entry that was read; computed once."""
-        key, entry = (name, asked.key), self.followed.entry
+        key, entry = (name, asked.key, state_of_all(self.followed)), self.followed.entry
         kept = self._kept.get(key)
         if kept is None or kept.entry != entry:
             found = view(name, self.name, self.followed, asked, strategies)
@@ -200,9 +202,13 @@ class Reading:
             if not self._backing.has(name):
                 raise NotFound(f"no population {name[:80]!r} on this server")
             self._make_room()
-            place = self._places[name] = Place(name, mark, self._backing.reader(name))
+            place = self._places[name] = Place(name, mark, self._backing.reader(name), self._held(name))
         self._places.move_to_end(name)
         return place
+
+    def _held(self, name: str) -> Held | None:
+        """Sees who lives where workers use the folder itself, or this server alone."""
+        return None if self._backing.database else for_a_while(judge_in(self._folder / name))
 
     def _mark(self, name: str) -> bytes:
         try:

@@ -21,6 +21,7 @@ from pbt.space.space import Values
 from pbt.space.values import Value, index
 from pbt.views.forest import Forest
 from pbt.views.hands import Hands
+from pbt.views.judge import Held
 from pbt.views.moments import Moments
 from pbt.views.recalled import Recalled
 from pbt.views.rows import Decided, DecisionRow
@@ -52,6 +53,7 @@ class Followed:
         used: by hyperparameter, the steps of reports that read back another value than the decided one.
         vitals: incidents, waits between reports, and how often members take over weights.
         behind: the journal has more entries than were read so far.
+        held: judges whether a worker that holds a member lives; None: that can not be seen from here.
         recalled: its strategy's memory, read when it is asked for.
         first, last: when the first and the last entry were written, in seconds since 1970.
     """
@@ -72,6 +74,7 @@ class Followed:
         self.first: float | None = None
         self.last: float | None = None
         self.behind = False
+        self.held: Held | None = None
         self._segments = 0
         self._decided = Decided()
         self._before: list[Values | None] = []

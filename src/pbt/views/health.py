@@ -46,7 +46,7 @@ def health(followed: Followed, asked: Asked) -> Health:
         followed.entry,
         [Kind(kind, n) for kind, n in sorted(vitals.counts.items())],
         [Happened(i.entry, i.time, i.kind, i.member, i.sentence) for i in latest],
-        list(_waiting(population)),
+        list(_waiting(followed)),
         *_leases(followed),
         _rate(followed, window),
         _diversity(followed, window),
@@ -55,10 +55,11 @@ def health(followed: Followed, asked: Asked) -> Health:
     )
 
 
-def _waiting(population: Population) -> Iterable[Waiting]:
+def _waiting(followed: Followed) -> Iterable[Waiting]:
+    population = followed.population
     if population.finished:
         return
-    states = states_of(population)
+    states = states_of(population, followed.held)
     paused = [m.id for m, state in zip(population.members, states, strict=True) if state == "paused"]
     due = [m.id for m in population.members if not (m.done or m.paused or m.owed) and m.due]
     owed = [m.id for m in population.members if not m.done and m.owed]
@@ -75,7 +76,7 @@ def _leases(followed: Followed) -> tuple[int, list[Holding]]:
     """How many leases run, and those without a sign for longest."""
     found = []
     for m in followed.population.members:
-        if m.lease is None or m.lease.ended or m.done:
+        if m.lease is None or m.lease.ended or m.done or not (followed.held is None or followed.held(m)):
             continue
         began = followed.vitals.leased.get(m.id)
         last = max((t for t in (began, followed.heard.get(m.id)) if t is not None), default=None)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from pbt.coordinator.leasing import held
@@ -31,8 +34,30 @@ def judge_for(where: str) -> Held | None:
         return None
     from pbt.opening import folder as folders
 
-    alive = folders.alive(folders.path_of(where))
+    return judge_in(folders.path_of(where))
+
+
+def judge_in(folder: Path) -> Held:
+    """`judge_for`, of a population's folder."""
+    from pbt.opening import folder as folders
+
+    alive = folders.alive(folder)
     return lambda m: held(m, alive)
+
+
+def for_a_while(held: Held, seconds: float = 1.0) -> Held:
+    """The same judge, which looks at a holder at most once in so many seconds."""
+    seen: dict[tuple[int, int], tuple[float, bool]] = {}
+
+    def judge(m: MemberState) -> bool:
+        key, now = (m.id, m.newest), time.monotonic()
+        when, found = seen.get(key, (-math.inf, False))
+        if now - when >= seconds:
+            found = held(m)
+            seen[key] = now, found
+        return found
+
+    return judge
 
 
 def state_of(population: Population, m: MemberState, held: Held | None = None) -> str:

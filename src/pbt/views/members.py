@@ -53,7 +53,7 @@ def in_order(followed: Followed, asked: Asked) -> list[MemberState]:
 
 
 def _words(followed: Followed, m: MemberState) -> tuple[str, ...]:
-    return str(m.id), state_of(followed.population, m), m.role or ""
+    return str(m.id), state_of(followed.population, m, followed.held), m.role or ""
 
 
 Key = Callable[[MemberState], float | str | None]
@@ -65,7 +65,7 @@ def _key(followed: Followed, sort: str) -> Key:
         "step": lambda m: m.step,
         "score": lambda m: _or_none(real(m.score)),
         "age": lambda m: -followed.heard[m.id] if m.id in followed.heard else None,
-        "state": lambda m: state_of(followed.population, m),
+        "state": lambda m: state_of(followed.population, m, followed.held),
     }
     name = sort.removeprefix("h/")
     if sort in plain:
@@ -83,7 +83,7 @@ def _or_none(x: float) -> float | None:
 def _row(followed: Followed, m: MemberState) -> MemberRow:
     last = followed.heard.get(m.id)
     return MemberRow(
-        m.id, m.step, m.score, state_of(followed.population, m), m.role, m.hyperparameters,
+        m.id, m.step, m.score, state_of(followed.population, m, followed.held), m.role, m.hyperparameters,
         followed.came_from.get(m.id), last_sentence(followed, m.id), last, age(last), _spark(followed, m.id),
         followed.taken[m.id],
     )  # fmt: skip

@@ -32,8 +32,9 @@ def state_of_all(followed: Followed) -> str:
         return "reading"
     if population.finished:
         return "finished"
-    held = any(m.lease is not None and not m.lease.ended and not m.done for m in population.members)
-    return "training" if held else "waiting"
+    leased = (m for m in population.members if m.lease is not None and not m.lease.ended and not m.done)
+    held = followed.held or (lambda m: True)
+    return "training" if any(map(held, leased)) else "waiting"
 
 
 def top_of(population: Population) -> Top | None:

@@ -28,8 +28,9 @@ class Line(msgspec.Struct, frozen=True):
     """A population in the list of all.
 
     Attributes:
-        state: "training": a worker holds a member; "waiting": none does; "finished"; "empty": nothing was created
-            yet; "reading": its long journal is not read to its end yet; "broken": it can not be read.
+        state: "training": a worker holds a member, and lives as far as that is seen; "waiting": none does;
+            "finished"; "empty": nothing was created yet; "reading": its long journal is not read to its end yet;
+            "broken": it can not be read.
         entry: the number of the journal's last entry.
         last: when that was written, in seconds since 1970.
         age: seconds since then, when this was answered.

@@ -29,7 +29,7 @@ export class Watched<T> {
   readonly #control = new AbortController();
   readonly #stop: () => void;
   #address = "";
-  #asked = { address: "", etag: "", returns: 0, began: 0, took: 0 };
+  #asked = { address: "", etag: "", state: "", returns: 0, began: 0, took: 0 };
   #busy = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -72,7 +72,9 @@ export class Watched<T> {
     if (this.#asked.returns !== returns.peek() || failure?.passing) return true;
     if (this.#population === "") return this.#asked.etag !== entries();
     const event = heard.peek().get(this.#population);
-    return event !== undefined && event.entry > Number(this.#asked.etag.replaceAll('"', "") || -1);
+    if (event === undefined) return false;
+    this.#asked.state ||= event.state;
+    return event.entry > Number(this.#asked.etag.replaceAll('"', "") || -1) || event.state !== this.#asked.state;
   }
 
   async #request(): Promise<void> {
@@ -80,19 +82,22 @@ export class Watched<T> {
     const address = this.#address;
     const began = Date.now();
     const during = returns.peek();
-    const known = address === this.#asked.address && during === this.#asked.returns && this.#population !== "";
+    // That a worker died is told without an entry: by the state alone.
+    const state = heard.peek().get(this.#population)?.state ?? "";
+    const same = address === this.#asked.address && during === this.#asked.returns && state === this.#asked.state;
+    const known = same && this.#population !== "";
     const etag = known && this.#asked.etag ? this.#asked.etag : undefined;
     const seen = entries();
     try {
       const answer = await get(address, { etag, signal: this.#control.signal });
       const tag = this.#population === "" ? seen : (answer.headers.get("etag") ?? "");
       const data = answer.status === 304 ? (this.held.peek().data as T) : await this.#read(answer);
-      this.#asked = { address, etag: tag, returns: during, began, took: Date.now() - began };
+      this.#asked = { address, etag: tag, state, returns: during, began, took: Date.now() - began };
       this.held.value = { data, address, at: Date.now() };
     } catch (error) {
       if (this.#control.signal.aborted) return;
       const failure = error instanceof Failure ? error : new Failure(0, "unreadable", String(error));
-      this.#asked = { address, etag: "", returns: during, began, took: Date.now() - began };
+      this.#asked = { address, etag: "", state, returns: during, began, took: Date.now() - began };
       this.held.value = { ...this.held.peek(), failure };
       if (failure.status === 0) lost();
     } finally {
