@@ -264,6 +264,9 @@ class Model:
 
             assert self.settings is not None
             # Nobody but a command line raises them: what a script says of them is not compared any longer.
+            for m in self.members:  # who trained to the end has gone
+                if self.done(m) and not (m.stopped or m.failed) and m.lease is not None:
+                    m.lease.ended = m.lease.ended or "orderly"
             overrides = tuple(sorted({"steps", *(self.settings.overrides or ())}))
             self.settings = replace(self.settings, steps=change["steps"], overrides=overrides)
         self.paused = (self.paused | {*change.get("pause", ())}) - {*change.get("resume", ())}
