@@ -239,6 +239,11 @@ def plainly(error: Exception) -> str:
     return text
 
 
+def counted(n: int, noun: str) -> str:
+    """A count with its noun, whose plural ends in s."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
 def refuses(error: PBTError) -> bool:
     """Whether this answers a report for good: it would be refused again however often it was sent.
 

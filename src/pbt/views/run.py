@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.text import Text
 
 from pbt.coordinator.follower import Follower
@@ -31,14 +32,12 @@ from pbt.views.judge import judge_for, states_of
 from pbt.views.notebook import Picture, PlottedLineage, picture_of
 from pbt.views.rows import DecisionRow, Recorded, ReportRow, Rows
 from pbt.views.summary import checkpoint_path, how_to_load
-from pbt.views.table import members_table, note_exploits, number_text
+from pbt.views.table import ENDLESS, members_table, note_exploits, number_text
 
 _ROWS = 20
 """Members that are shown at most."""
 _WIDTH = 110
 """Letters of a row."""
-_ENDLESS = 10_000
-"""Letters after which a line would be broken, in the middle of a path."""
 
 
 def load(where: str | os.PathLike[str]) -> Run:
@@ -200,15 +199,14 @@ class Run:
         follower.catch_up()
         return list(found.rows) if most > 0 else []
 
-    def __rich__(self) -> RenderableType:
-        return Group(
-            Text(self._headline()),
-            members_table(self.population, self._exploited, _ROWS, width=_WIDTH, states=self._states),
-            Text("\n".join(self._about_best())),
-        )
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        width = min(_WIDTH, options.max_width)
+        yield Text(self._headline())
+        yield members_table(self.population, self._exploited, _ROWS, width=width, states=self._states)
+        yield Text("\n".join(self._about_best()))
 
     def __repr__(self) -> str:
-        shown = Console(file=io.StringIO(), width=_ENDLESS, color_system=None, legacy_windows=False)
+        shown = Console(file=io.StringIO(), width=ENDLESS, color_system=None, legacy_windows=False)
         with shown.capture() as captured:
             shown.print(self)
         return "\n".join(line.rstrip() for line in captured.get().rstrip().splitlines())
