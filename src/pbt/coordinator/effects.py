@@ -149,7 +149,8 @@ def moved(population: Population, shown: dict[str, Any], now: dict[str, Any]) ->
 
 
 def _name(population: Population, m: MemberState) -> str:
-    place, of = rank(population, m), len(population.ranked)
+    # A rank is of the member's own last report; the score that stands beside it may be its new parent's.
+    place, of = rank(population, m) if m.standing else 0, len(population.ranked)
     ranked = f"rank {place} of {of}, " if place else ""
     return f"Member {m.id} ({ranked}step {m.step:,}, score {_number(m.score)})"
 
