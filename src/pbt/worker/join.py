@@ -223,7 +223,11 @@ class _Worker:
                 return answer
             if not wait:
                 raise NobodyFree("every member is in the hands of a living worker: start more members, or wait")
-            waiting.pause()
+            try:
+                waiting.pause()
+            except KeyboardInterrupt:
+                if not preempt.interrupted():
+                    raise
 
     def _reason(self, wish: int | None) -> str:
         """Why no member can be had."""
