@@ -205,8 +205,8 @@ def numbers_of(where: Path) -> set[str]:
     population = pbt.load(where).population
     members, best = population.members, population.best
     assert best is not None
-    values = [best.score, *(m.score for m in members), *(v for m in members for v in (m.hyperparameters or {}).values())]
-    return {number_text(value) for value in values}
+    values = [best.score, *(m.score for m in members)]
+    return {number_text(value) for m in members for value in (*values, *(m.hyperparameters or {}).values())}
 
 
 @pytest.mark.parametrize("columns", [80, 45, 30, 16])
