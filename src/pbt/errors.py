@@ -239,9 +239,13 @@ def plainly(error: Exception) -> str:
     return text
 
 
-def counted(n: int, noun: str) -> str:
-    """A count with its noun, whose plural ends in s."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+def counted(n: int, noun: str, several: str = "") -> str:
+    """A count with its noun.
+
+    Args:
+        several: its plural, if that does not just end in s.
+    """
+    return f"{n:,} {noun if n == 1 else several or f'{noun}s'}"
 
 
 def refuses(error: PBTError) -> bool:

@@ -32,7 +32,7 @@ _PATIENCE = 5.0
 @click.command("ui")
 @click.argument("where", metavar="WHERE...", nargs=-1, required=True)
 @click.option("--browser/--no-browser", default=True, help="Open the page, or only print its address.")
-@click.option("--port", default=0, help="Port on this machine.  [default: a free one]")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on this machine.  [default: a free one]")
 def command(where: tuple[str, ...], browser: bool, port: int) -> int:
     """Show populations in the browser: scores, hyperparameters, members, and the reason of every decision.
 
