@@ -189,6 +189,10 @@ def test_a_worker_without_a_member_says_who_holds_them(tmp_path: Path) -> None:
     assert "living worker holds it" in told(tmp_path, "import pbt\npbt.join('p', member=1)\n")
     for member in held:
         member.close()
+    alone = pbt.join(tmp_path / "q", **SETTINGS, members=1)
+    said = told(tmp_path, "import pbt\npbt.join('q')\n")
+    assert "a living worker holds the one that is not done: more than 1 worker at once is of no use" in said
+    alone.close()
 
 
 @pytest.mark.slow

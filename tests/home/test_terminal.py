@@ -23,7 +23,7 @@ from tests.support.worlds import KEY, FolderWorld, ServerWorld, World
 import pbt
 from pbt.cli.progress import followed
 from pbt.coordinator.follower import Follower
-from pbt.errors import NotFound
+from pbt.errors import NotFound, counted
 from pbt.opening.opening import open_journal
 from pbt.population.entries import real
 from pbt.views.comparison import Side, differing
@@ -315,3 +315,13 @@ def test_where_there_is_nothing_they_say_so(tmp_path: Path, command: list[str]) 
     done = pbt_run([*command[:1], "nowhere", *command[1:]], tmp_path)
     assert done.returncode == 1
     assert "holds no population" in done.stderr
+
+
+def test_one_of_a_kind_is_not_told_as_several(tmp_path: Path) -> None:
+    world = FolderWorld(tmp_path)
+    Script(world, members=1, steps=2).report(0, 1.0)
+    world.close()
+    assert "1 report, 3 journal entries" in say("status", world.folder)
+    assert "1 member, 0 exploits" in say("lineage", world.folder)
+    assert "1 report, " in repr(pbt.load(world.folder))
+    assert counted(1, "entry", "entries") == "1 entry" and counted(2_000, "entry", "entries") == "2,000 entries"

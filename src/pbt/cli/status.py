@@ -58,7 +58,8 @@ def _lines(found: dict[str, Any], where: str, population: Population) -> list[st
         lines.extend(f"  {line}" for line in how_to_load(where, population.settings, best))
     else:
         lines.append("nothing was saved yet with a finite score")
-    lines.append(f"{counted(found['reports'], 'report')}, {found['entries']} journal entries; " + found["state"])
+    entries = counted(found["entries"], "journal entry", "journal entries")
+    lines.append(f"{counted(found['reports'], 'report')}, {entries}; {found['state']}")
     if found["waiting_for_a_worker"]:
         waits = found["waiting_for_a_worker"]
         lines.append(f"{counted(len(waits), 'member')} wait{'s' * (len(waits) == 1)} for a worker: {waits}")

@@ -13,7 +13,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.text import Text
 
 from pbt.coordinator.follower import Follower
-from pbt.errors import PBTError
+from pbt.errors import PBTError, counted
 from pbt.opening.folder import path_of
 from pbt.opening.opening import name_of, names_server, open_journal
 from pbt.population.entries import Entry
@@ -212,21 +212,21 @@ class Run:
         return "\n".join(line.rstrip() for line in captured.get().rstrip().splitlines())
 
     def _headline(self) -> str:
-        settings, members = self.settings, len(self.members)
-        steps = "" if settings.steps is None else f" × {settings.steps:,} steps"
+        settings = self.settings
+        steps = "" if settings.steps is None else f" × {counted(settings.steps, 'step')}"
         state = "finished" if self.finished else "unfinished"
         return (
-            f"{self.where}: {members} {'member' if members == 1 else 'members'}{steps}, {settings.strategy.name}, "
-            f"{len(self.reports):,} reports, {state}"
+            f"{self.where}: {counted(len(self.members), 'member')}{steps}, {settings.strategy.name}, "
+            f"{counted(len(self.reports), 'report')}, {state}"
         )
 
     def _about_best(self) -> list[str]:
         best, found = self.population.best, self.best
         if best is None or found is None:
             return ["no checkpoint with a finite score yet"]
-        pieces = len(found.schedule)
+        pieces = counted(len(found.schedule), "piece")
         return [
             f"best score {number_text(best.score)}: member {best.member} at step {best.step}",
             *(f"  {line}" for line in how_to_load(self.where, self.settings, best)),
-            f"  its schedule of hyperparameters has {pieces} {'piece' if pieces == 1 else 'pieces'}: best.schedule",
+            f"  its schedule of hyperparameters has {pieces}: best.schedule",
         ]
