@@ -170,6 +170,13 @@ def test_where_nothing_was_found_nobody_is_told_to_start_anew(tmp_path: Path) ->
         assert "start a new one" not in problem
 
 
+def test_in_a_folder_of_populations_one_of_them_is_named_and_nothing_is_to_be_restored(tmp_path: Path) -> None:
+    trained(tmp_path / "a b")
+    (finding,) = [f for f in examine(str(tmp_path)) if f.level == "problem"]
+    assert "name one of those inside: a b" in finding.what
+    assert finding.do == f"pbt doctor '{tmp_path / 'a b'}' looks at the first of them"
+
+
 def test_a_damaged_mark_is_a_finding(tmp_path: Path) -> None:
     where = trained(tmp_path / "p")
     (where / "population.json").write_text("{")

@@ -48,7 +48,7 @@ def test_where_nothing_is_wrong_nothing_is_advised(tmp_path: Path) -> None:
     found = explain(played(tmp_path / "p", near))
     assert said(found) == ""
     assert found.does.startswith("every step a member among the last 2 of 8")
-    assert any("decisions were exploits" in line for line in found.done)
+    assert any(line.startswith("exploits: ") and "decisions (" in line for line in found.done)
     assert {p.name for p in found.parameters if not p.default} == {"quantile"}
 
 

@@ -137,6 +137,19 @@ def test_a_checkpoint_explains_itself(tmp_path: Path) -> None:
     assert manifest["files"] == {"state": 7}
 
 
+def test_save_and_checkpoint_that_were_taken_for_each_other_are_refused_by_name(tmp_path: Path) -> None:
+    with pbt.join(tmp_path / "p", **SETTINGS) as member:
+        wrong: Any = "state.pt"
+        for step in (1, 2):
+            with pytest.raises(pbt.Invalid, match=r"save is 'state.pt': it is a function of a folder.*checkpoint="):
+                member.report(1.0, step=step, save=wrong)
+        wrong = save
+        with pytest.raises(pbt.Invalid, match=r"checkpoint is <function save.*: it is the path.*save="):
+            member.report(1.0, step=2, checkpoint=wrong)
+        member.report(1.0, step=2, save=save)
+    assert member.reported == 1
+
+
 def test_a_save_that_writes_nothing_is_an_error(tmp_path: Path) -> None:
     with pbt.join(tmp_path / "p", **SETTINGS) as member, pytest.raises(pbt.CheckpointError, match="nothing was saved"):
         member.report(1.0, step=2, save=lambda folder: None)

@@ -189,6 +189,10 @@ def test_a_worker_without_a_member_says_who_holds_them(tmp_path: Path) -> None:
     assert "living worker holds it" in told(tmp_path, "import pbt\npbt.join('p', member=1)\n")
     for member in held:
         member.close()
+    alone = pbt.join(tmp_path / "q", **SETTINGS, members=1)
+    said = told(tmp_path, "import pbt\npbt.join('q')\n")
+    assert "a living worker holds the one that is not done: more than 1 worker at once is of no use" in said
+    alone.close()
 
 
 @pytest.mark.slow
@@ -278,6 +282,36 @@ def test_the_first_lines_say_what_is_trained_where_and_until_when(tmp_path: Path
     assert done.returncode == 0, done.stderr
     assert says in done.stderr
     assert str(tmp_path) in done.stderr.splitlines()[0]
+
+
+ENDS = """
+import pbt
+for m in pbt.turns("a p", space={"lr": pbt.Float(0, 1)}, members=2, steps=2, maximize=True, seed=1):
+    for step in m.steps():
+        m.checkpoint
+        m.report(0.125 * (m.id + step), save=lambda f: (f / "x").write_text("x"))
+"""
+
+
+def test_the_process_that_ends_the_population_says_what_came_out(tmp_path: Path) -> None:
+    path = write(tmp_path, ENDS)
+    said = f"pbt: finished, best saved score 0.375: pbt status '{tmp_path / 'a p'}'"
+    assert run(path).stderr.splitlines()[-1] == said
+    assert "pbt: finished" not in run(path).stderr, "it has trained nothing"
+
+
+@pytest.mark.slow
+def test_a_process_that_waits_while_another_one_ends_the_population_says_nothing_of_it(tmp_path: Path) -> None:
+    held = pbt.join(tmp_path / "a p", space={"lr": pbt.Float(0, 1)}, members=2, steps=2, maximize=True, seed=1)
+    other = subprocess.Popen(
+        [sys.executable, write(tmp_path, ENDS)], cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True
+    )
+    assert other.stderr is not None
+    assert any("a living worker holds the one that is not done" in line for line in other.stderr)
+    for step in (1, 2):
+        held.report(1.0, step=step, save=save)
+    assert "finished" not in other.communicate(timeout=40)[1]
+    assert other.returncode == 0
 
 
 def test_a_report_that_can_bring_no_checkpoint_is_said_at_once(tmp_path: Path) -> None:

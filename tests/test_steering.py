@@ -195,6 +195,19 @@ def test_nothing_is_made_where_there_is_no_population(tmp_path: Path) -> None:
     assert not (tmp_path / "typo").exists()
 
 
+def test_a_member_that_goes_on_from_anothers_weights_is_told_without_the_rank_of_its_own(tmp_path: Path) -> None:
+    world = FolderWorld(tmp_path)
+    s = Script(world, members=8)
+    s.round(*range(8, 0, -1))
+    taken = [d.member for entry in s.entries for d in entry.decisions if d.start == "copy"]
+    world.close()
+    assert taken
+    for member, told in ((taken[-1], False), (0, True)):
+        said = json.loads(run("steer", str(world.folder), "set", str(member), "lr=0.5", "--json").output)["effect"]
+        assert f"Member {member} (" in said
+        assert ("rank" in said) is told, said
+
+
 def test_what_has_moved_while_somebody_thought_is_shown_anew(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

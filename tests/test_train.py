@@ -36,6 +36,13 @@ def test_the_same_seed_gives_the_same_run() -> None:
     assert a.states != c.states
 
 
+@pytest.mark.parametrize("name", ["init", "step", "score", "copy"])
+def test_what_must_be_a_function_is_refused_before_training_if_it_is_none(name: str) -> None:
+    given: dict[str, Any] = {"init": lambda rng: 0.0, "step": lambda x, h, rng: x, "score": lambda x, rng: x}
+    with pytest.raises(pbt.SettingsError, match=f"{name} is 1.0: it must be a function"):
+        pbt.train(**{**given, name: 1.0}, space=SPACE, members=2, steps=2, maximize=True)
+
+
 def test_a_state_changed_in_place_is_not_shared_after_an_exploit() -> None:
     result = train()
     assert any(d.start == "copy" for e in result.journal for d in e.decisions)

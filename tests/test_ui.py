@@ -60,6 +60,7 @@ def test_folders_are_served_to_their_user_alone_until_ctrl_c(tmp_path: Path) -> 
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(PYTHONUNBUFFERED=1))
     assert process.stdout is not None
     url = process.stdout.readline().strip()
+    assert process.stdout.readline() == "Ctrl-C ends it.\n"
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/population#code=[\w-]{40,}", url)
     base = url.partition("/population")[0]
     assert b"<script" in urllib.request.urlopen(base, timeout=20).read()
@@ -69,3 +70,26 @@ def test_folders_are_served_to_their_user_alone_until_ctrl_c(tmp_path: Path) -> 
     assert process.wait(20) == 0
     assert not (tmp_path / "population" / "key").exists()
     assert not (tmp_path / "key").exists()
+
+
+def test_a_population_with_another_name_than_its_folders_is_named(tmp_path: Path) -> None:
+    if not (FOLDER / "index.html").exists():
+        pytest.skip("the page is not built: make page")
+    places = ["a/first", "b/first", "ü #% x", "日本", "plain"]
+    for place in places:
+        world = FolderWorld(tmp_path / "made")
+        Script(world, members=2).round(1.0, 2.0)
+        world.close()
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        world.folder.rename(tmp_path / place)
+    command = [*PBT, "ui", *places, "--no-browser"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=environment(PYTHONUNBUFFERED=1)
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    said = [process.stdout.readline().strip() for _ in range(4)]
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 0
+    names = {"first-2": "b/first", "x": "ü #% x", "population": "日本"}
+    assert said == [*(f"{name} is {tmp_path.resolve() / place}" for name, place in names.items()), "Ctrl-C ends it."]

@@ -239,6 +239,15 @@ def plainly(error: Exception) -> str:
     return text
 
 
+def counted(n: int, noun: str, several: str = "") -> str:
+    """A count with its noun.
+
+    Args:
+        several: its plural, if that does not just end in s.
+    """
+    return f"{n:,} {noun if n == 1 else several or f'{noun}s'}"
+
+
 def refuses(error: PBTError) -> bool:
     """Whether this answers a report for good: it would be refused again however often it was sent.
 

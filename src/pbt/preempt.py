@@ -2,7 +2,8 @@
 
 SIGTERM is what Slurm, clouds and `pbt run` send. Handlers are set only in the main thread, only where the present
 ones are Python's own, and only while a member is held: before and after that a script dies of a signal as it
-always did. After one signal Ctrl-C is Python's own again: the second one ends at once.
+always did, except that Ctrl-C ends a wait for a member in order. After one signal Ctrl-C is Python's own again: the
+second one ends at once.
 """
 
 from __future__ import annotations
@@ -42,6 +43,18 @@ def begin() -> None:
     global _requested, _by_hand
     if _by_hand and _interactive() and not _holders:
         _requested = _by_hand = False
+
+
+def interrupted() -> bool:
+    """Ctrl-C came as Python's own to one that only waits; whether it counts as the request to stop.
+
+    Not the second one, and not at a prompt, where it ends a cell and nothing else.
+    """
+    if _requested or _interactive():
+        return False
+    request()
+    _log.warning("asked to stop (Ctrl-C) before there was a member to train")
+    return True
 
 
 def watch() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, get_args, get_type_hints
 import msgspec
 
 from pbt.checkpoints.location import check_setting, place_below, same_place
-from pbt.errors import PBTError, SettingsError, SpaceError
+from pbt.errors import PBTError, SettingsError, SpaceError, counted
 from pbt.population.chance import Chance
 from pbt.population.recorded import OWN, Settings, StrategyRecord, Word
 from pbt.space.numbers import flag, measured, named, readable, short, text, whole
@@ -167,7 +167,8 @@ def resolve(asked: Wanted) -> Settings:
     Space.of(asked.space)
     initial = tuple(asked.space.check(values, f"initial[{i}]") for i, values in enumerate(asked.initial or ()))
     if asked.members is not None and len(initial) > asked.members:
-        raise SettingsError(f"initial has {len(initial)} configurations for {asked.members} members: give more members")
+        more, members = counted(len(initial), "configuration"), counted(asked.members, "member")
+        raise SettingsError(f"initial has {more} for {members}: give more members")
     interval = asked.interval or (math.ceil(asked.steps / ROUNDS) if asked.steps else 1)
     strategy = record(asked.strategy or "pbt")
     barrier = bare(strategy).needs_barrier
@@ -262,8 +263,13 @@ def _differ(name: str, have: Any, want: Any, where: str) -> None:
         else:
             name, have, want = "space['constraints']", have.constraints, want.constraints
     longer = name == "steps" and have is not None and want is not None and want > have
+    apart = f"{where} has {name}={have!r}, but {name}={want!r} was asked for"
+    if name.startswith("space[") and want is None:
+        apart = f"{where} has {name}={have!r}, which is missing in the space that was asked for"
+    elif name.startswith("space[") and have is None:
+        apart = f"{where} has no {name}, but {name}={want!r} was asked for"
     raise SettingsError(
-        f"{where} has {name}={have!r}, but {name}={want!r} was asked for: "
+        f"{apart}: "
         + (f"train longer with pbt run --steps {want}, " if longer else "use the same settings, ")
         + f"leave {name.partition('[')[0]} out, or start anew in another folder (or under another name on the server)"
     )

@@ -34,6 +34,16 @@ def test_what_a_script_decided_is_still_compared(world: World) -> None:
         world.coordinator().join("bare", wanted(**{**SCRIPT, "interval": 3}))
 
 
+def test_a_name_that_one_of_two_spaces_lacks_is_said_to_be_missing(world: World) -> None:
+    begun(world, members=6)
+    one, *others = SCRIPT["space"]
+    less = {name: SCRIPT["space"][name] for name in others}
+    with pytest.raises(pbt.SettingsError, match=rf"has space\['{one}'\]=.*, which is missing in the space that was"):
+        world.coordinator().join("bare", wanted(**{**SCRIPT, "space": less}))
+    with pytest.raises(pbt.SettingsError, match=r"has no space\['more'\], but space\['more'\]=.* was asked for"):
+        world.coordinator().join("bare", wanted(**{**SCRIPT, "space": {**SCRIPT["space"], "more": 1.0}}))
+
+
 def test_another_command_line_is_compared(world: World) -> None:
     begun(world, members=6)
     with pytest.raises(pbt.SettingsError, match="has members=6, but members=4 was asked for"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from tests.support.population import Script
 from tests.support.scripts import PBT, environment, pbt_run
 from tests.support.worlds import KEY, FolderWorld, ServerWorld, World
@@ -21,12 +23,14 @@ from tests.support.worlds import KEY, FolderWorld, ServerWorld, World
 import pbt
 from pbt.cli.progress import followed
 from pbt.coordinator.follower import Follower
-from pbt.errors import NotFound
+from pbt.errors import NotFound, counted
 from pbt.opening.opening import open_journal
 from pbt.population.entries import real
 from pbt.views.comparison import Side, differing
 from pbt.views.family import family, family_json, family_lines, way_of
+from pbt.views.fitting import at_gap, without_middle
 from pbt.views.sparks import GLYPHS, Sparks, spark
+from pbt.views.table import number_text
 from pbt.views.why import last_decision, why_lines
 
 SPACE = {
@@ -176,10 +180,79 @@ def test_watch_ends_on_ctrl_c(tmp_path: Path, options: list[str]) -> None:
 @pytest.mark.slow_but_first
 @pytest.mark.parametrize(("columns", "rows"), [(120, 30), (60, 16)])
 def test_watch_draws_a_table_that_fits_the_terminal(folder: Path, columns: int, rows: int) -> None:
+    last = re.split(r"(?:\x1b\[1A\x1b\[2K)+", typed("watch", folder, columns=columns, rows=rows))[-1]
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", last)
+    drawn = plain(last).rstrip().splitlines()
+    assert len(drawn) <= rows
+    assert all(len(line) <= columns for line in drawn)
+    assert any("←" in line for line in drawn), "exploits with their reasons"
+    assert any(glyph in line for line in drawn for glyph in "▂▃▆▇") is (columns >= 70)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With eight hyperparameters, whose numbers are long."""
+    world = FolderWorld(tmp_path_factory.mktemp("many"))
+    s = Script(world, members=12, space={f"rate{n}": pbt.Float(1e-6, 1e-4, log=True) for n in range(8)}, steps=2)
+    for round in range(2):
+        s.round(*(-1.23456e-7 * (member + 1) - round * 1e-9 for member in range(12)))
+    world.close()
+    return Path(world.folder)
+
+
+def numbers_of(where: Path) -> set[str]:
+    """As the table of members writes them."""
+    population = pbt.load(where).population
+    members, best = population.members, population.best
+    assert best is not None
+    values = [best.score, *(m.score for m in members)]
+    return {number_text(value) for m in members for value in (*values, *(m.hyperparameters or {}).values())}
+
+
+@pytest.mark.parametrize("columns", [80, 45, 30, 16])
+@pytest.mark.parametrize("command", ["status", "watch"])
+def test_no_number_is_cut_where_a_terminal_is_narrow(many: Path, command: str, columns: int) -> None:
+    ends = plain(re.split(r"(?:\x1b\[1A\x1b\[2K)+", typed(command, many, columns=columns))[-1])
+    found = re.findall(r"-?[\d.]+(?:e[-+]?\d*)?(?=\s|$)|\S*\d…", ends.partition("best")[0])
+    assert {n for n in found if "e" in n or "." in n or "…" in n} <= numbers_of(many)
+
+
+def test_a_table_in_a_file_is_whole(many: Path) -> None:
+    shown = say("status", many, columns=80)
+    assert {number for number in numbers_of(many) if number not in shown} == set()
+    assert "…" not in shown
+
+
+@pytest.mark.parametrize("columns", [80, 30])
+def test_a_run_that_is_printed_is_as_wide_as_its_console(many: Path, columns: int) -> None:
+    console = Console(file=io.StringIO(), width=columns)
+    with console.capture() as captured:
+        console.print(pbt.load(many))
+    assert set(re.findall(r"\S+e-\d*", captured.get())) <= numbers_of(many)
+    assert ("columns more" if columns == 30 else "hyperparameters more") in captured.get()
+
+
+def test_of_long_lines_and_values_no_number_is_cut() -> None:
+    assert at_gap("lr 0.28 → 0.36", 14) == "lr 0.28 → 0.36"
+    assert {at_gap("lr 0.28 → 0.36", n) for n in range(11, 14)} == {"lr 0.28 → …"}
+    assert at_gap("lr 0.28 → 0.36", 6) == "lr …"
+    value = "Float(1.25e-05, 0.125, log=True, first=(2.5e-05, 0.0625))"
+    for most in range(8, len(value)):
+        short = without_middle(value, most)
+        assert len(short) <= most
+        assert set(re.findall(r"[\d.]+(?:e[-\d]*)?", short)) <= set(re.findall(r"[\d.]+(?:e[-\d]*)?", value)), short
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "")
+
+
+def typed(command: str, *arguments: object, columns: int, rows: int = 30) -> str:
+    """What a terminal is sent."""
     child, terminal = pty.fork()
     if child == 0:
         os.environ.update(environment(COLUMNS=columns, LINES=rows, TERM="xterm", NO_COLOR=1))
-        os.execv(PBT[0], [*PBT, "watch", str(folder)])
+        os.execv(PBT[0], [*PBT, command, *map(str, arguments)])
     text = b""
     while True:
         try:
@@ -191,13 +264,7 @@ def test_watch_draws_a_table_that_fits_the_terminal(folder: Path, columns: int, 
         text += piece
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     os.close(terminal)
-    last = re.split(r"(?:\x1b\[1A\x1b\[2K)+", text.decode())[-1]
-    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", last)
-    drawn = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", last).replace("\r", "").rstrip().splitlines()
-    assert len(drawn) <= rows
-    assert all(len(line) <= columns for line in drawn)
-    assert any("←" in line for line in drawn), "exploits with their reasons"
-    assert any(glyph in line for line in drawn for glyph in "▂▃▆▇") is (columns >= 70)
+    return text.decode()
 
 
 def test_populations_are_compared_by_what_differs(folder: Path, tmp_path: Path) -> None:
@@ -248,3 +315,13 @@ def test_where_there_is_nothing_they_say_so(tmp_path: Path, command: list[str]) 
     done = pbt_run([*command[:1], "nowhere", *command[1:]], tmp_path)
     assert done.returncode == 1
     assert "holds no population" in done.stderr
+
+
+def test_one_of_a_kind_is_not_told_as_several(tmp_path: Path) -> None:
+    world = FolderWorld(tmp_path)
+    Script(world, members=1, steps=2).report(0, 1.0)
+    world.close()
+    assert "1 report, 3 journal entries" in say("status", world.folder)
+    assert "1 member, 0 exploits" in say("lineage", world.folder)
+    assert "1 report, " in repr(pbt.load(world.folder))
+    assert counted(1, "entry", "entries") == "1 entry" and counted(2_000, "entry", "entries") == "2,000 entries"

@@ -107,6 +107,15 @@ def test_no_name_leaves_the_servers_folder(served: ServerWorld, name: str) -> No
     assert [p.name for p in served.folder.iterdir()] == []
 
 
+def test_a_client_that_gives_up_after_a_time_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pbt.client.remote.FIRST_TIMEOUT", 2.0)
+    with pytest.raises(pbt.Unreachable, match="no pbt server answers"):
+        Remote("http://127.0.0.1:1/x", "k").open()
+    assert "trying again for 2 s in all" in caplog.text
+
+
 @pytest.mark.parametrize("verb", ["report", "tell", "stand", "finish", "beat"])
 def test_a_misspelt_name_makes_no_folder(served: ServerWorld, verb: str) -> None:
     assert request(served, path=f"/typo/{verb}")[0] == 404

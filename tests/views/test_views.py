@@ -312,7 +312,7 @@ def test_every_decision_has_its_reason(subject: Subject) -> None:
 def test_an_exploit_says_from_whom_and_what_was_changed(usual: Subject) -> None:
     d = next(d for d in usual.run.decisions if d.parent is not None)
     found = usual.view("reason", f"entry={d.entry}&member={d.member}")
-    assert f"it ranked {d.why.rank} of 6, one of the last 2, its parent {d.why.parent_rank}" in found["sentence"]
+    assert f"it ranked {d.why.rank} of 6, one of the last 2, its parent ranked {d.why.parent_rank}" in found["sentence"]
     assert found["before"] == found["decision"]["parents"][0]["hyperparameters"]
     changed = [name for name, value in found["after"].items() if found["before"][name] != value]
     assert changed

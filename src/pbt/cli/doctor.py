@@ -9,7 +9,7 @@ import msgspec
 from rich.console import Console
 
 from pbt.disk import stdio
-from pbt.errors import SettingsError
+from pbt.errors import SettingsError, counted
 from pbt.opening.folder import path_of
 from pbt.opening.opening import names_server
 from pbt.opening.salvage import save
@@ -57,7 +57,8 @@ def _save(where: str, to: Path) -> int:
     if names_server(where):
         raise SettingsError(f"{where}: a copy is made from the population's folder, on the server's machine")
     saved = save(path_of(where), to)
-    click.echo(f"{saved.entries} entries and {len(saved.checkpoints)} checkpoints are in {to}: train on there")
+    entries = counted(saved.entries, "entry", "entries")
+    click.echo(f"train on in {to}: it holds {entries} and {counted(len(saved.checkpoints), 'checkpoint')}")
     if saved.lost:
         click.echo(
             f"not whole, and not copied: {', '.join(saved.lost)}; members that stood there take over another's, "

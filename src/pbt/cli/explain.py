@@ -9,9 +9,13 @@ from rich.console import Console
 from pbt.cli.options import Whole
 from pbt.cli.progress import followed
 from pbt.disk import stdio
-from pbt.views.explain import Explanation, explain
+from pbt.views.explain import Explanation, Parameter, explain
+from pbt.views.fitting import without_middle
 from pbt.views.run import load
 from pbt.views.why import last_decision, why_lines
+
+_LONGEST = 60
+"""Letters of a parameter's value."""
 
 
 @click.command("explain")
@@ -63,8 +67,8 @@ def _decision(where: str, member: int, step: int | None, as_json: bool) -> int:
 
 
 def _lines(found: Explanation) -> list[str]:
-    chosen = ", ".join(f"{p.name}={_short(p.value)}" for p in found.parameters if not p.default)
-    rest = ", ".join(f"{p.name}={_short(p.value)}" for p in found.parameters if p.default)
+    chosen = ", ".join(f"{p.name}={_value(p)}" for p in found.parameters if not p.default)
+    rest = ", ".join(f"{p.name}={_value(p)}" for p in found.parameters if p.default)
     lines = [f"strategy {found.strategy}: {found.does}"]
     lines += [f"  chosen: {chosen}"] if chosen else []
     lines += [f"  default: {rest}"] if rest else []
@@ -75,6 +79,5 @@ def _lines(found: Explanation) -> list[str]:
     return lines if found.advice else [*lines, "  nothing that the journal shows"]
 
 
-def _short(value: object) -> str:
-    text = msgspec.json.encode(value).decode()
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _value(parameter: Parameter) -> str:
+    return without_middle(msgspec.json.encode(parameter.value).decode(), _LONGEST)

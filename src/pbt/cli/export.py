@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from pbt.cli.progress import Telling
+from pbt.errors import counted
 from pbt.exports.export import export
 from pbt.exports.files import FORMATS
 from pbt.exports.report import report
@@ -43,6 +44,6 @@ def command(where: str, form: str, to: Path | None) -> int:
             return 0
         to = to or Path(f"{name}-export")
         done = export(open_journal(where), to, form, telling.tell)
-    click.echo(f"wrote {done.reports}: {done.rows[0]:,} reports")
-    click.echo(f"wrote {done.decisions}: {done.rows[1]:,} decisions")
+    click.echo(f"wrote {done.reports}: {counted(done.rows[0], 'report')}")
+    click.echo(f"wrote {done.decisions}: {counted(done.rows[1], 'decision')}")
     return 0

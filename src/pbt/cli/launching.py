@@ -16,7 +16,7 @@ from pbt.checkpoints.location import names_server as is_store
 from pbt.coordinator.answer import Answer, answer
 from pbt.coordinator.follower import Follower
 from pbt.coordinator.steering import revive, train_longer
-from pbt.errors import Conflict, PBTError, SettingsError
+from pbt.errors import Conflict, PBTError, SettingsError, counted
 from pbt.launchers.command import refused
 from pbt.launchers.local import LocalRun, command_of
 from pbt.launchers.logs import fresh_logs
@@ -86,7 +86,7 @@ def launch(
     follower, lineage = Follower(opened.journal), Lineage()
     follower.listen(lineage.follow)
     console = Console(stderr=True, markup=False, emoji=False)
-    screen = LiveView(console, follower, lambda: f"{run.active} of {count} workers", plain)
+    screen = LiveView(console, follower, lambda: f"{run.active} of {counted(count, 'worker')}", plain)
     follower.catch_up()
     if refusal is not None and not follower.finished:
         raise refusal

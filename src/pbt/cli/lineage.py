@@ -9,6 +9,7 @@ from rich.console import Console
 from pbt.cli.options import Whole
 from pbt.cli.progress import followed
 from pbt.disk import stdio
+from pbt.errors import counted
 from pbt.views.family import family, family_json, family_lines, way_lines, way_of
 from pbt.views.followed import Followed
 from pbt.views.tree import LEAST
@@ -19,7 +20,9 @@ _WIDE, _ROWS = 200, 40
 @click.command("lineage")
 @click.argument("where", metavar="WHERE")
 @click.option("--member", type=Whole(), help="Put its lineage on top, and tell it in words.  [default: the best's]")
-@click.option("--rows", type=Whole(), default=_ROWS, show_default=True, help="Rows at most; the rest is told as one.")
+@click.option(
+    "--rows", type=Whole(LEAST), default=_ROWS, show_default=True, help="Rows at most; the rest is told as one."
+)
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object, for programs.")
 def command(where: str, member: int | None, rows: int, as_json: bool) -> int:
     """The family tree of the population at WHERE (a folder or a URL): who took over whose weights, and when.
@@ -34,7 +37,7 @@ def command(where: str, member: int | None, rows: int, as_json: bool) -> int:
     stdio.forgive("stdout")
     seen = followed(where)
     console = Console()
-    found = family(seen, min(_WIDE, console.width), max(LEAST, rows), member)
+    found = family(seen, min(_WIDE, console.width), rows, member)
     if as_json:
         way = [] if member is None else way_of(seen, member)
         click.echo(msgspec.json.encode({"entry": seen.entry, "tree": family_json(found), "way": way}))
@@ -51,7 +54,7 @@ def command(where: str, member: int | None, rows: int, as_json: bool) -> int:
 def _summary(seen: Followed) -> list[str]:
     population = seen.population
     ancestor = seen.lineage.common_ancestor([m.id for m in population.members if not m.failed])
-    said = f"{len(population.members)} members, {seen.exploits} exploits"
+    said = f"{counted(len(population.members), 'member')}, {counted(seen.exploits, 'exploit')}"
     if ancestor is not None:
         said += f"; all descend from member {ancestor[0].member} at step {ancestor[1]:,}"
     return [said]

@@ -23,12 +23,25 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Whole(click.ParamType):  # type: ignore[type-arg]
-    """A whole number, such as 1000000, 1_000_000 or 1e6."""
+    """A whole number, such as 1000000, 1_000_000 or 1e6.
+
+    Args:
+        least: the smallest that is taken; None: the settings say what they take.
+    """
 
     name = "integer"
 
+    def __init__(self, least: int | None = None) -> None:
+        self._least = least
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """The number, or a usage error."""
+        found = self._read(value, param, ctx)
+        if self._least is not None and found < self._least:
+            self.fail(f"{found}: at least {self._least}", param, ctx)
+        return found
+
+    def _read(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         try:
             return whole(int(value), "it", SettingsError)
         except ValueError:
@@ -86,7 +99,7 @@ def asked_for(
     """The settings that the options ask for; they win over a script's."""
     named: dict[str, Any] | None = None
     if strategy is not None or parameters:
-        named = {"name": strategy or "pbt", **dict(assigned(p, "--set") for p in parameters)}
+        named = {"name": strategy or "pbt", **dict(assigned(p, "--set", "quantile=0.25") for p in parameters)}
     given |= {"space": None if space is None else read_space(space), "strategy": named}
     if warm_start is not None:
         given |= _warm(warm_start, warm_with, named or {"name": "pbt"}, given["members"])
@@ -109,7 +122,7 @@ def _warm(where: str, what: str, strategy: dict[str, Any], members: int | None) 
     return {"strategy": {"name": "follow", "schedule": run.best.schedule, "followers": 1, "then": strategy}}
 
 
-def assigned(text: str, option: str) -> tuple[str, Any]:
+def assigned(text: str, option: str, example: str = "lr=0.01") -> tuple[str, Any]:
     """The name and the value in NAME=VALUE; what is no JSON is text.
 
     Raises:
@@ -117,7 +130,7 @@ def assigned(text: str, option: str) -> tuple[str, Any]:
     """
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise SettingsError(f"{option} {text}: write NAME=VALUE, such as quantile=0.25")
+        raise SettingsError(f"{option} {text}: write NAME=VALUE, such as {example}")
     try:
         return name, msgspec.json.decode(value)
     except UNREADABLE:

@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from pbt.cli.progress import Telling
+from pbt.errors import counted
 from pbt.opening.opening import name_of, names_server, open_journal
 from pbt.views.pictures import ALL, FAMILY, check_picture, draw
 
@@ -53,5 +54,7 @@ def command(where: str, out: Path | None, family: bool) -> int:
         telling.say("drawing …")
         title = where.partition("#")[0].rpartition("@")[2] if names_server(where) else where
         draw(history, path, title, parts=FAMILY if family else ALL)
-    click.echo(f"wrote {path}: {history.population.reports:,} reports of {len(history.population.members)} members")
+    population = history.population
+    reports, members = counted(population.reports, "report"), counted(len(population.members), "member")
+    click.echo(f"wrote {path}: {reports} of {members}")
     return 0

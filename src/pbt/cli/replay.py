@@ -13,7 +13,7 @@ import msgspec
 from pbt.cli.launching import Machine, launch
 from pbt.cli.options import Whole
 from pbt.disk import stdio
-from pbt.errors import PBTError, SettingsError
+from pbt.errors import PBTError, SettingsError, counted
 from pbt.opening.opening import Opened, name_of
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
@@ -31,7 +31,7 @@ _DONE = "{where} has these replays already: nothing was trained now. --anew runs
 
 
 @click.command("replay")
-@click.option("--seeds", type=Whole(), default=5, show_default=True, help="How many fresh runs.")
+@click.option("--seeds", type=Whole(1), default=5, show_default=True, help="How many fresh runs.")
 @click.option("--member", type=Whole(), help="The schedule of this member's lineage.  [default: the best's]")
 @click.option("--workers", type=Whole(), help="Processes at once.  [default: seeds, at most the number of cores]")
 @click.option("--gpus", help='GPUs to deal out to the workers: "0,1,2,3".  [default: leave them alone]')
@@ -75,9 +75,9 @@ def command(
 
 def lines_of(found: Replay, name: str) -> list[str]:
     """A replay in words."""
-    origin, scores = found.origin, found.finite
+    origin, scores, runs = found.origin, found.finite, counted(len(found.scores), "fresh run")
     lines = [
-        f"{name}: member {origin.member} at step {origin.step}, against {len(found.scores)} fresh runs of its schedule",
+        f"{name}: member {origin.member} at step {origin.step}, against {runs} of its schedule",
         f"  PBT         {number_text(origin.score)}",
     ]
     if scores:
@@ -86,7 +86,7 @@ def lines_of(found: Replay, name: str) -> list[str]:
         lines.append(f"  replays     {number_text(found.mean)}{spread}{far}")
         lines.append(f"  replay gap  {number_text(found.gap)}{_in_spreads(found)}")
     if len(scores) < len(found.scores):
-        lines.append(f"  {len(found.scores) - len(scores)} of the runs have no finite score there, and do not count")
+        lines.append(f"  not counted, without a finite score there: {len(found.scores) - len(scores)} of the runs")
     return [*lines, found.sentence()]
 
 
@@ -103,11 +103,9 @@ def _asked(where: str, member: int | None, seeds: int) -> Wanted:
     """The settings of the replay, all of them, so that no setting of the script counts.
 
     Raises:
-        SettingsError: its scripts decide by themselves, or there are no seeds.
+        SettingsError: its scripts decide by themselves.
         PBTError: the population has nothing to show yet.
     """
-    if seeds < 1:
-        raise SettingsError(f"--seeds {seeds}: at least 1")
     run = load(where)
     settings = run.settings
     if settings.foreign:

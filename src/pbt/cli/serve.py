@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 @click.command("serve")
 @click.argument("folder", metavar="FOLDER")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is all.")
-@click.option("--port", default=7777, show_default=True, help="Port to listen on; 0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=7777,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
 @click.option(
     "--key-file",
     type=click.Path(path_type=Path),

@@ -10,13 +10,14 @@ import msgspec
 from rich.console import Console
 
 from pbt.coordinator.follower import Follower
+from pbt.errors import counted
 from pbt.opening.opening import open_journal
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
 from pbt.schedules.replays import replays_of
 from pbt.views.status import Status, status_of
 from pbt.views.summary import how_to_load
-from pbt.views.table import members_table, number_text
+from pbt.views.table import ENDLESS, members_table, number_text
 
 
 @click.command("status")
@@ -40,7 +41,10 @@ def command(where: str, as_json: bool) -> int:
         click.echo(msgspec.json.encode(found))
         return 0
     console = Console()
-    console.print(members_table(follower.population, seen.exploited, states=[m["state"] for m in found["members"]]))
+    if not console.is_terminal:
+        console.width = ENDLESS
+    states = [m["state"] for m in found["members"]]
+    console.print(members_table(follower.population, seen.exploited, width=console.width, states=states))
     for line in _lines(found, where, follower.population):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     return 0
@@ -54,11 +58,14 @@ def _lines(found: dict[str, Any], where: str, population: Population) -> list[st
         lines.extend(f"  {line}" for line in how_to_load(where, population.settings, best))
     else:
         lines.append("nothing was saved yet with a finite score")
-    lines.append(f"{found['reports']} reports, {found['entries']} journal entries; " + found["state"])
+    entries = counted(found["entries"], "journal entry", "journal entries")
+    lines.append(f"{counted(found['reports'], 'report')}, {entries}; {found['state']}")
     if found["waiting_for_a_worker"]:
-        lines.append(f"{len(found['waiting_for_a_worker'])} members wait for a worker: {found['waiting_for_a_worker']}")
+        waits = found["waiting_for_a_worker"]
+        lines.append(f"{counted(len(waits), 'member')} wait{'s' * (len(waits) == 1)} for a worker: {waits}")
     lines.extend(
-        f"replay gap {number_text(replay['gap'])} over {len(replay['scores'])} runs: {shlex.quote(replay['where'])}"
+        f"replay gap {number_text(replay['gap'])} over {counted(len(replay['scores']), 'run')}: "
+        f"{shlex.quote(replay['where'])}"
         for replay in found["replays"]
     )
     lines.extend(f"warning: {text}" for text in found["warnings"])

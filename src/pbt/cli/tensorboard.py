@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from pbt.errors import counted
 from pbt.exports.tensorboard import EventFiles
 from pbt.exports.tracking import track
 from pbt.opening.opening import open_journal
@@ -25,7 +26,7 @@ def command(where: str, logdir: Path, follow: bool) -> int:
     """
     population = track(open_journal(where), EventFiles(logdir), follow)
     click.echo(
-        f"{population.reports} reports of {len(population.members)} members; look at them with: "
+        f"{counted(population.reports, 'report')} of {counted(len(population.members), 'member')}; look at them with: "
         + shlex.join(["tensorboard", "--logdir", str(logdir)])
     )
     return 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pbt.errors import SettingsError
+from pbt.errors import SettingsError, counted
 from pbt.exports.tracking import Listens, Tracking, track
 from pbt.opening.opening import name_of, open_journal
 
@@ -35,7 +35,8 @@ def command(where: str, to: str, name: str | None, follow: bool) -> int:
         raise SettingsError(f"--to {to}: begin it with {', '.join(f'{kind}://' for kind in _KINDS)}")
     journal = open_journal(where)
     population = track(journal, _tracker(kind, place, name or name_of(where)), follow)
-    click.echo(f"{population.reports:,} reports of {len(population.members)} members are in {to}")
+    reports, members = counted(population.reports, "report"), counted(len(population.members), "member")
+    click.echo(f"written to {to}: {reports} of {members}")
     return 0
 
 

@@ -32,7 +32,7 @@ _PATIENCE = 5.0
 @click.command("ui")
 @click.argument("where", metavar="WHERE...", nargs=-1, required=True)
 @click.option("--browser/--no-browser", default=True, help="Open the page, or only print its address.")
-@click.option("--port", default=0, help="Port on this machine.  [default: a free one]")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on this machine.  [default: a free one]")
 def command(where: tuple[str, ...], browser: bool, port: int) -> int:
     """Show populations in the browser: scores, hyperparameters, members, and the reason of every decision.
 
@@ -56,7 +56,8 @@ def command(where: tuple[str, ...], browser: bool, port: int) -> int:
     _check_built()
     with ExitStack() as stack:
         root = _root(where, found, stack)
-        _serve(root, "" if len(found) != 1 else next(iter(found)), browser, port)
+        renamed = [f"{name} is {path}" for name, path in found.items() if name != path.name]
+        _serve(root, "" if len(found) != 1 else next(iter(found)), browser, port, renamed)
     return 0
 
 
@@ -107,7 +108,7 @@ def _root(where: tuple[str, ...], found: dict[str, Path], stack: ExitStack) -> P
     return links
 
 
-def _serve(root: Path, name: str, browser: bool, port: int) -> None:
+def _serve(root: Path, name: str, browser: bool, port: int, said: list[str]) -> None:
     from pbt.server.access import RequestCheck
     from pbt.server.app import App
     from pbt.server.keys import Key
@@ -121,7 +122,8 @@ def _serve(root: Path, name: str, browser: bool, port: int) -> None:
 
     def ready() -> None:
         _show(address, browser)
-        click.echo("Ctrl-C ends it.")
+        for line in (*said, "Ctrl-C ends it."):
+            click.echo(line)
 
     serve(app, listening, ready)
 

@@ -210,9 +210,11 @@ class Remote:
             tried += 1
             if tried % len(self._hosts):
                 continue
-            if waiting.over(self._patience if self._met else FIRST_TIMEOUT):
+            patience = self._patience if self._met else FIRST_TIMEOUT
+            if waiting.over(patience):
                 raise trouble
-            waiting.pause(f"{trouble}; trying again until it does")
+            long = "until it does" if patience is None else f"for {patience:g} s in all"
+            waiting.pause(f"{trouble}; trying again {long}")
 
     def _once(self, method: str, path: str, body: bytes, held: bool) -> tuple[int, bytes]:
         with self._lock:

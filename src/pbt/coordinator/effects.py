@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pbt.errors import counted
 from pbt.population.entries import Checkpoint, Decision, Number
 from pbt.population.member import MemberState
 from pbt.population.population import Population
@@ -23,7 +24,7 @@ def assigned(population: Population, members: Sequence[MemberState], decisions: 
         for m, d in zip(members[:_MOST], decisions, strict=False)
     ]
     if len(members) > _MOST:
-        said.append(f"so do {len(members) - _MOST} more members, each from its own values")
+        said.append(f"{counted(len(members) - _MOST, 'more member')} likewise, each from its own values")
     return f"{'; '.join(said)}. {_learns(population, members)}"
 
 
@@ -149,7 +150,8 @@ def moved(population: Population, shown: dict[str, Any], now: dict[str, Any]) ->
 
 
 def _name(population: Population, m: MemberState) -> str:
-    place, of = rank(population, m), len(population.ranked)
+    # A rank is of the member's own last report; the score that stands beside it may be its new parent's.
+    place, of = rank(population, m) if m.standing else 0, len(population.ranked)
     ranked = f"rank {place} of {of}, " if place else ""
     return f"Member {m.id} ({ranked}step {m.step:,}, score {_number(m.score)})"
 

@@ -134,6 +134,9 @@ def train(
         SettingsError, SpaceError: for arguments out of their range, unknown or missing.
         PBTError: if no member ever had a finite score.
     """
+    for name, given in {"init": init, "step": step, "score": score, "copy": copy}.items():
+        if not callable(given):
+            raise SettingsError(f"{name} is {given!r}: it must be a function")
     asked = wanted(RunSettings, space=space, **settings)
     if asked.steps is None and asked.goal is None:
         raise SettingsError("say how many steps each member is trained: steps=200, for example")

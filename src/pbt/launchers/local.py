@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pbt.coordinator.follower import Follower
 from pbt.coordinator.interface import AnyCoordinator
-from pbt.errors import PBTError
+from pbt.errors import PBTError, counted
 from pbt.launchers.hopeless import hopeless
 from pbt.launchers.logs import log_of
 from pbt.launchers.stalls import Stalls
@@ -126,7 +126,8 @@ class LocalRun:
         self._follower.catch_up()
         if self.interrupted:
             if not self._told_to_stop and self.active:
-                self._say(f"stopping: {self.active} workers save at their next report (Ctrl-C again ends them at once)")
+                those = counted(self.active, "worker")
+                self._say(f"stopping at the next report of {those}, which saves (Ctrl-C again ends at once)")
                 self._told_to_stop = True
             return self.active > 0
         finished = self._follower.finished

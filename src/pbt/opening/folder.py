@@ -111,6 +111,11 @@ def marked(path: Path) -> bool:
         raise JournalError(f"{path} can not be read: {error.strerror}") from None
 
 
+def inside(path: Path) -> list[str]:
+    """Names of the populations that a folder holds."""
+    return sorted(p.parent.name for p in path.glob(f"*/{MARK}"))
+
+
 def reader(folder: str | Path) -> SQLiteReader | FilesJournal:
     """The journal of the population in `folder`, read-only.
 
@@ -119,8 +124,8 @@ def reader(folder: str | Path) -> SQLiteReader | FilesJournal:
     """
     path = path_of(folder)
     if not marked(path):
-        inside = ", ".join(sorted(p.parent.name for p in path.glob(f"*/{MARK}"))[:12])
-        hint = f"name one of those inside: {inside}" if inside else "name the folder given to pbt run or pbt.turns"
+        those = ", ".join(inside(path)[:12])
+        hint = f"name one of those inside: {those}" if those else "name the folder given to pbt run or pbt.turns"
         raise JournalError(f"{path} holds no population: {hint}")
     if kept_in(path) == "files":
         from pbt.journals.files.journal import FilesJournal
@@ -153,7 +158,9 @@ def prepare(folder: str | Path, kind: str | None = None) -> Path:
         if not (path / MARK).exists():
             _write_mark(path, _chosen(path, kind))
     except OSError as error:
-        raise SettingsError(f"{path} can not hold a population: {error.strerror}") from None
+        file = next((part for part in (path, *path.parents) if os.path.isfile(part)), None)
+        why = error.strerror if file is None else f"{file.name} is a file; name a folder"
+        raise SettingsError(f"{path} can not hold a population: {why}") from None
     kept = read_mark(path).journal
     if kind == POSTGRES and kept != POSTGRES:
         raise JournalError(

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from statistics import median, pstdev
 
+from pbt.errors import counted
 from pbt.population.rules import cut
 from pbt.population.schedule import Pieces, values_at
 from pbt.space.domains import Float, Int
@@ -62,7 +63,8 @@ def _few_decisions(run: Run) -> Iterator[Finding]:
     s = run.settings
     if s.steps is not None and s.steps / s.interval < FEW_DECISIONS:
         yield Finding(
-            "warning", f"each member is decided on {s.steps // s.interval} times in all ({often(s.interval)})",
+            "warning",
+            f"each member is decided on {counted(s.steps // s.interval, 'time')} in all ({often(s.interval)})",
             f"decide more often: interval={max(1, s.steps // 40)}",
         )  # fmt: skip
 
@@ -73,7 +75,7 @@ def _nobody_exploits(run: Run) -> Iterator[Finding]:
         return
     if run.settings.strategy.parameters.get("quantile", 1) and run.settings.strategy.name not in ("plans", "follow"):
         yield Finding(
-            "warning", f"nobody has exploited in {due} decisions",
+            "warning", f"nobody has exploited in {counted(due, 'decision')}",
             "look whether all scores are equal (pbt status), and at the reasons below what was done",
         )  # fmt: skip
 
@@ -136,7 +138,7 @@ def _indifferent(run: Run) -> Iterator[Finding]:
         if _by_chance(units) > INDIFFERENT:
             yield Finding(
                 "ok", f"no exploit favoured any value of {name}: parents and replaced members have it alike "
-                f"({len(pairs)} different parents)",
+                f"({counted(len(pairs), 'different parent')})",
                 "it may matter less than the noise: fix it, and the search has one dimension less",
             )  # fmt: skip
 

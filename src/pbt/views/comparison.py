@@ -14,12 +14,13 @@ from pbt.population.population import Population
 from pbt.population.ranking import key_of
 from pbt.population.schedule import schedule, values_at
 from pbt.space.names import flat
+from pbt.views.fitting import without_middle
 from pbt.views.table import number_text
 
 PARTS = 5
 """Places along the steps at which schedules are told."""
-_LONGEST = 24
-"""Letters of a setting's value, before it is cut."""
+_LONGEST = 48
+"""Letters of a setting's value."""
 
 
 class Side:
@@ -186,7 +187,7 @@ def _short(value: Any) -> str:
     if value is None or isinstance(value, float):
         return number_text(value)
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return text if len(text) <= _LONGEST * 2 else f"{text[:_LONGEST]}…{text[-_LONGEST + 1 :]}"
+    return without_middle(text, _LONGEST)
 
 
 def _duration(seconds: float) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from pbt.checkpoints.folder import FolderStore
 from pbt.coordinator.snapshot import load
 from pbt.disk.filesystem import NETWORK, file_system
-from pbt.errors import Forbidden, PBTError, SettingsError, Unavailable, Unreachable
+from pbt.errors import Forbidden, PBTError, SettingsError, Unavailable, Unreachable, counted
 from pbt.journals.snapshot_file import SnapshotFile
 from pbt.liveness.flock import free
 from pbt.opening import folder as folders
@@ -85,6 +85,8 @@ def _remedy(where: str, error: PBTError) -> str:
     folder = folders.path_of(where)
     if _shut(folder):
         return PERMISSION
+    if those := folders.inside(folder):
+        return f"pbt doctor {shlex.quote(str(folder / those[0]))} looks at the first of them"
     if not os.path.exists(folder / folders.MARK):
         return f"look for the folder that holds {folders.MARK}; if it was deleted, restore it from a copy"
     with suppress(PBTError):
@@ -116,11 +118,12 @@ def _disk(folder: Path) -> Iterator[Finding]:
 
 
 def _members(population: Population) -> Iterator[Finding]:
+    members = counted(len(population.members), "member")
     if population.finished:
-        yield Finding("ok", f"finished, after {population.reports} reports of {len(population.members)} members")
+        yield Finding("ok", f"finished, after {counted(population.reports, 'report')} of {members}")
     else:
         done = sum(m.done for m in population.members)
-        yield Finding("ok", f"unfinished: {done} of {len(population.members)} members are done")
+        yield Finding("ok", f"unfinished: {done} of {members} done")
     for note in notes_on(population):
         yield Finding("warning", note.what, note.do)
     for m in population.members:
@@ -198,7 +201,7 @@ def _salvage(folder: Path) -> Iterator[Finding]:
     if found.population is not None:
         yield Finding(
             "warning",
-            f"{found.population.count} entries can be saved, up to {found.reports}",
+            f"{counted(found.population.count, 'entry', 'entries')} can be saved, up to {found.reports}",
             f"pbt doctor {shlex.quote(str(folder))} --save-to NEW_FOLDER makes a copy of them and their checkpoints, "
             "which trains on; this folder stays as it is",
         )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from pbt.errors import counted
 from pbt.population.ranking import key_of
 from pbt.strategies.registry import bare
 from pbt.strategies.strategy import Strategy
@@ -70,7 +71,7 @@ def _done(run: Run) -> Iterator[str]:
     if not later:
         yield "nobody was decided on after its birth yet"
         return
-    yield f"{len(exploits)} of {len(later)} decisions were exploits ({len(exploits) / len(later):.0%})"
+    yield f"exploits: {len(exploits):,} of {counted(len(later), 'decision')} ({len(exploits) / len(later):.0%})"
     yield from _children(run, exploits)
     operations = Counter(operation for d in exploits for operation in d.why.operations.values())
     if operations:
@@ -100,4 +101,5 @@ def _children(run: Run, exploits: list[DecisionRow]) -> Iterator[str]:
             judged += 1
             good += key_of(segment.scores[0][1], maximize) <= key_of(before, maximize)
     if judged:
-        yield f"{good} of {judged} children were at their first report at least as good as what they took over"
+        children = "child was at its" if judged == 1 else "children were at their"
+        yield f"{good} of {judged} {children} first report at least as good as what was taken over"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from pbt.coordinator.follower import Follower
-from pbt.errors import PBTError
+from pbt.errors import PBTError, counted
 from pbt.journals.journal import Reads
 from pbt.population.entries import Entry
 from pbt.population.population import Population
@@ -52,7 +52,8 @@ class History:
         population = self.read_on()
         if population is not None:
             yield from _strategy(population.settings)
-        yield Finding("ok", f"journal: {0 if population is None else population.count} entries, all readable")
+        count = 0 if population is None else population.count
+        yield Finding("ok", f"journal: {counted(count, 'entry', 'entries')}, all readable")
         ahead = self._newest - time.time()
         if ahead > _AHEAD:
             yield Finding(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from pbt.errors import counted
 from pbt.views.bins import Window
 from pbt.views.clades import Clades, choose, shares
 from pbt.views.forest import Forest
@@ -147,7 +148,7 @@ def _about(family: Family) -> str:
     met = "several founders have descendants"
     if ancestor is not None:
         met = f"all descend from member {ancestor[0].member} at step {ancestor[1]:,}"
-    return f"{tree.leaves:,} members{merged} · {met} · on top: the lineage of the best"
+    return f"{counted(tree.leaves, 'member')}{merged} · {met} · on top: the lineage of the best"
 
 
 def _head(axis: Any, title: str, said: str) -> None:

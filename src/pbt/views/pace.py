@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from pbt.errors import counted
 from pbt.population.entries import Entry, Reported
 from pbt.population.population import Population
 
@@ -69,7 +70,7 @@ class Pace:
         if population is not None:
             reports, to_go = self._measure(population, now, elapsed)
             said += [words for words in (to_go, reports) if words]
-            said.append(f"{self.exploits} exploit{'' if self.exploits == 1 else 's'}")
+            said.append(counted(self.exploits, "exploit"))
         return " · ".join(said)
 
     def _measure(self, population: Population, now: float, elapsed: float) -> tuple[str, str]:

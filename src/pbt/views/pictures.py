@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pbt.errors import PBTError
+from pbt.errors import PBTError, counted
 from pbt.views.history import History
 from pbt.views.kin import Family, draw_clades, draw_tree, height_of
 from pbt.views.panels import Panel, fixed_text, panels_of
@@ -139,7 +139,7 @@ def _figure(history: History, title: str, parts: Parts, score_name: str, others:
     panels = panels_of(history) if parts.schedule else []
     notes = fixed_text(history) if parts.schedule else []
     if len(panels) > MOST:
-        notes.append(f"{len(panels) - MOST} more hyperparameters are not shown")
+        notes.append(f"not shown: {counted(len(panels) - MOST, 'more hyperparameter')}")
         panels = panels[:MOST]
     columns = 1 if len(panels) <= 4 else 2 if len(panels) <= 20 else 3
     rows = math.ceil(len(panels) / columns)

@@ -26,7 +26,7 @@ def in_short(row: DecisionRow, before: Values | None) -> str:
     """An exploit for a line that may be cut: who from whom, the ranks, then what changed."""
     why, after = row.why, row.hyperparameters or {}
     ranks = f", ranked {why.rank} of {why.of}" if why.rank else ""
-    parent = f" (parent {why.parent_rank})" if ranks and why.parent_rank else ""
+    parent = f" (parent ranked {why.parent_rank})" if ranks and why.parent_rank else ""
     changed = [
         f"{name} {number_text(before.get(name))} → {number_text(value)}"
         for name, value in after.items()
@@ -89,7 +89,7 @@ def _rank(row: DecisionRow) -> str:
     else:
         found = f"it ranked {why.rank} of {why.of}"
     if row.exploits and why.parent_rank:
-        found += f", its parent {why.parent_rank}"
+        found += f", its parent ranked {why.parent_rank}"
     return found
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.text import Text
 
 from pbt.coordinator.follower import Follower
-from pbt.errors import PBTError
+from pbt.errors import PBTError, counted
 from pbt.opening.folder import path_of
 from pbt.opening.opening import name_of, names_server, open_journal
 from pbt.population.entries import Entry
@@ -31,14 +32,12 @@ from pbt.views.judge import judge_for, states_of
 from pbt.views.notebook import Picture, PlottedLineage, picture_of
 from pbt.views.rows import DecisionRow, Recorded, ReportRow, Rows
 from pbt.views.summary import checkpoint_path, how_to_load
-from pbt.views.table import members_table, note_exploits, number_text
+from pbt.views.table import ENDLESS, members_table, note_exploits, number_text
 
 _ROWS = 20
 """Members that are shown at most."""
 _WIDTH = 110
 """Letters of a row."""
-_ENDLESS = 10_000
-"""Letters after which a line would be broken, in the middle of a path."""
 
 
 def load(where: str | os.PathLike[str]) -> Run:
@@ -200,35 +199,34 @@ class Run:
         follower.catch_up()
         return list(found.rows) if most > 0 else []
 
-    def __rich__(self) -> RenderableType:
-        return Group(
-            Text(self._headline()),
-            members_table(self.population, self._exploited, _ROWS, width=_WIDTH, states=self._states),
-            Text("\n".join(self._about_best())),
-        )
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        width = min(_WIDTH, options.max_width)
+        yield Text(self._headline())
+        yield members_table(self.population, self._exploited, _ROWS, width=width, states=self._states)
+        yield Text("\n".join(self._about_best()))
 
     def __repr__(self) -> str:
-        shown = Console(file=io.StringIO(), width=_ENDLESS, color_system=None, legacy_windows=False)
+        shown = Console(file=io.StringIO(), width=ENDLESS, color_system=None, legacy_windows=False)
         with shown.capture() as captured:
             shown.print(self)
         return "\n".join(line.rstrip() for line in captured.get().rstrip().splitlines())
 
     def _headline(self) -> str:
-        settings, members = self.settings, len(self.members)
-        steps = "" if settings.steps is None else f" × {settings.steps:,} steps"
+        settings = self.settings
+        steps = "" if settings.steps is None else f" × {counted(settings.steps, 'step')}"
         state = "finished" if self.finished else "unfinished"
         return (
-            f"{self.where}: {members} {'member' if members == 1 else 'members'}{steps}, {settings.strategy.name}, "
-            f"{len(self.reports):,} reports, {state}"
+            f"{self.where}: {counted(len(self.members), 'member')}{steps}, {settings.strategy.name}, "
+            f"{counted(len(self.reports), 'report')}, {state}"
         )
 
     def _about_best(self) -> list[str]:
         best, found = self.population.best, self.best
         if best is None or found is None:
             return ["no checkpoint with a finite score yet"]
-        pieces = len(found.schedule)
+        pieces = counted(len(found.schedule), "piece")
         return [
             f"best score {number_text(best.score)}: member {best.member} at step {best.step}",
             *(f"  {line}" for line in how_to_load(self.where, self.settings, best)),
-            f"  its schedule of hyperparameters has {pieces} {'piece' if pieces == 1 else 'pieces'}: best.schedule",
+            f"  its schedule of hyperparameters has {pieces}: best.schedule",
         ]

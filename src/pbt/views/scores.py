@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pbt.errors import counted
 from pbt.population.entries import real
 from pbt.population.lineage import Segment
 from pbt.views.history import History, band_of_points, finite, thinned
@@ -107,7 +108,7 @@ def _bands(axis: Any, curves: Sequence[Sequence[tuple[float, float]]], members: 
     steps, (lowest, low, middle, high, highest) = band_of_points(points, [0.05, 0.25, 0.5, 0.75, 0.95])
     axis.fill_between(steps, lowest, highest, color=FAINT, alpha=0.25, linewidth=0, label="5 to 95 % of the members")
     axis.fill_between(steps, low, high, color=FAINT, alpha=0.5, linewidth=0, label="25 to 75 %")
-    axis.plot(steps, middle, color="#5c6773", linewidth=1, label=f"median of {members} members")
+    axis.plot(steps, middle, color="#5c6773", linewidth=1, label=f"median of {counted(members, 'member')}")
 
 
 def _not_finite(axis: Any, history: History) -> None:

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 from pbt.checkpoints.location import names_server as names_store
+from pbt.errors import counted
 from pbt.opening.opening import names_server
 from pbt.population.entries import Checkpoint
 from pbt.population.lineage import Lineage
@@ -26,10 +27,11 @@ def report_of(population: Population, lineage: Lineage, where: str, logs: Path) 
         lines.append(f"best score {number_text(best.score)}: member {best.member} at step {best.step}")
         lines.extend(f"  {line}" for line in how_to_load(where, population.settings, best))
         found = schedule(lineage, best)
-        lines.append(f"  its schedule of hyperparameters ({len(found)} {'piece' if len(found) == 1 else 'pieces'}):")
+        lines.append(f"  its schedule of hyperparameters ({counted(len(found), 'piece')}):")
         lines.extend("  " + line for line in schedule_lines(found))
     lines.append(
-        f"{population.reports} reports and {lineage.exploits} exploits of {len(population.members)} members, in {where}"
+        f"{counted(population.reports, 'report')} and {counted(lineage.exploits, 'exploit')} of "
+        f"{counted(len(population.members), 'member')}, in {where}"
     )
     failed = [m.id for m in population.members if m.failed]
     if failed:

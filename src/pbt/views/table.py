@@ -11,6 +11,7 @@ from rich.console import ConsoleDimensions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pbt.errors import counted
 from pbt.population.entries import Entry, Number
 from pbt.population.member import MemberState
 from pbt.population.population import Population
@@ -18,7 +19,11 @@ from pbt.space.values import Value
 from pbt.views.fitting import fitted
 from pbt.views.judge import states_of
 
+ENDLESS = 1_000_000
+"""Letters of a line that nothing is to cut."""
 _BAR = 50
+_ENDS = 3, 2
+"""Columns before and after the hyperparameters."""
 Curves = Callable[[MemberState, str | None], str]
 """The picture, with a blank before it, behind a member's score (None) or one of its hyperparameters; "": none."""
 
@@ -54,7 +59,8 @@ def members_table(
         exploited: the last parent of each member that ever exploited.
         limit: that many rows, those being trained first, then the best; None: all.
         fresh: members that have just taken over weights: they are marked.
-        width: letters that there is room for: hyperparameters that do not fit are left out; None: show all.
+        width: letters that there is room for: columns that do not fit are left out, hyperparameters first; None: show
+            all.
         states: the members' states, as `states_of` gives them; by default every holder is taken for living.
         curves: small pictures behind numbers: see `Curves`.
     """
@@ -87,15 +93,17 @@ def _no_curve(m: MemberState, name: str | None) -> str:
 
 def _table(titles: list[str], rows: list[tuple[list[str], str]], hidden: int, width: int | None) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", caption_justify="left")
-    shown = fitted(titles, [cells for cells, _ in rows], (3, 2), 1_000_000 if width is None else width)
+    shown = fitted(titles, [cells for cells, _ in rows], _ENDS, ENDLESS if width is None else width)
     for i, room in shown.items():
         fixed: dict[str, Any] = {} if width is None else {"width": room, "no_wrap": True}
         table.add_column(Text(titles[i]), justify="left" if i == len(titles) - 1 else "right", **fixed)
     for cells, style in rows:
         table.add_row(*(Text(cells[i]) for i in shown), style=style)  # a name is no markup
-    left_out = [(hidden, "members"), (len(titles) - len(shown), "hyperparameters")]
+    away = set(range(len(titles))).difference(shown)
+    explored = away.issubset(range(_ENDS[0], len(titles) - _ENDS[1]))
+    left_out = [(hidden, "member"), (len(away), "hyperparameter" if explored else "column")]
     if any(n for n, _ in left_out):
-        more = ", ".join(f"{n} {what}" for n, what in left_out if n)
+        more = ", ".join(counted(n, what) for n, what in left_out if n)
         table.caption = Text(f"… and {more} more", no_wrap=True, overflow="ellipsis")
     return table
 
@@ -128,7 +136,7 @@ def headline(population: Population) -> str:
     best, steps = population.best, [m.step for m in population.members] or [0]
     first, last = min(steps), max(steps)
     return (
-        f"step {first if first == last else f'{first}–{last}'} · {population.reports} reports · "
+        f"step {first if first == last else f'{first}–{last}'} · {counted(population.reports, 'report')} · "
         f"best {number_text(best.score if best else None)}"
     )
 
@@ -148,4 +156,4 @@ def _summary(population: Population, workers: str) -> str:
     best = population.best
     said = f"best saved {number_text(best.score)} (member {best.member})" if best else "nothing saved yet"
     left = sum(not m.done for m in population.members)
-    return f"{said} · {population.reports} reports · {left} members to go · {workers}"
+    return f"{said} · {counted(population.reports, 'report')} · {counted(left, 'member')} to go · {workers}"

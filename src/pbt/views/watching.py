@@ -9,9 +9,11 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from pbt.errors import counted
 from pbt.population.entries import Entry
 from pbt.population.population import Population
 from pbt.space.domains import Float, Int, Ordinal
+from pbt.views.fitting import at_gap
 from pbt.views.followed import Change, Followed
 from pbt.views.pace import Pace
 from pbt.views.reasons import in_short, sentence
@@ -125,7 +127,7 @@ class Watching:
         held = sum(m.lease is not None and not m.lease.ended and not m.done for m in population.members)
         width = next((letters for least, letters in _CURVES if size.width >= least), 0)
         curves = Sparks(seen, width, chosen_of(population, self._names))
-        news = [Text(in_short(*change), no_wrap=True, overflow="ellipsis") for change in reversed(self._exploits)]
-        workers = f"{held} {'worker' if held == 1 else 'workers'}"
+        news = [Text(at_gap(in_short(*change), size.width), no_wrap=True) for change in reversed(self._exploits)]
+        workers = counted(held, "worker")
         pace, fresh = self._pace.words(population), self._pace.just_took_over()
         return live(population, seen.came_from, workers, size, pace, fresh, curves, news)

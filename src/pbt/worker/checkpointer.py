@@ -62,8 +62,14 @@ class Checkpointer:
         """The report with the checkpoint that is due or given, published.
 
         Raises:
-            Invalid: one is due, and there is neither `save` nor a path.
+            Invalid: one is due, and there is neither `save` nor a path; or `save` is no function, the path none.
         """
+        if save is not None and not callable(save):
+            raise Invalid(
+                f"save is {save!r}: it is a function of a folder, which it writes into; a path is checkpoint="
+            )
+        if given is not None and not answer.foreign and not isinstance(given, str | os.PathLike):
+            raise Invalid(f"checkpoint is {given!r}: it is the path of what was saved; a function that saves is save=")
         reason = checkpoint_due(report, answer.ready, answer.steps, answer.goal, answer.maximize)
         if given is None and (not reason or save is None or answer.foreign):
             if reason:

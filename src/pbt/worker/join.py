@@ -194,7 +194,7 @@ class _Worker:
 
     def next(self, turn: bool, member: int | None = None, wait: bool = True) -> Answer:
         """A member; without one there is nothing left to train, or this process was asked to stop."""
-        nonce, waiting = self._nonce(), Waiting(lambda: self._reason(member))
+        nonce, waiting, waited = self._nonce(), Waiting(lambda: self._reason(member)), False
         while True:
             if waiting.over():
                 return Answer(stop=True)
@@ -218,12 +218,19 @@ class _Worker:
                     self.where,
                 )
             if answer.member is not None or answer.stop:
+                if answer.member is None and turn and self._trained and not waited:  # else another one ended it
+                    self._notices.end()
                 self._trained = True
                 self._notices.tell(answer, turn)
                 return answer
             if not wait:
                 raise NobodyFree("every member is in the hands of a living worker: start more members, or wait")
-            waiting.pause()
+            waited = True
+            try:
+                waiting.pause()
+            except KeyboardInterrupt:
+                if not preempt.interrupted():
+                    raise
 
     def _reason(self, wish: int | None) -> str:
         """Why no member can be had."""

@@ -1,7 +1,8 @@
-"""Messages at the beginning of training: the population's place, its size, and the end of training."""
+"""Messages at the beginning of training and at its end: the population's place and size, and what came out."""
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from pbt.coordinator.answer import Answer
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Notices:
-    """The messages that are due when the first member is leased.
+    """The messages that are due when the first member is leased, and when the last one is done.
 
     Args:
         where: the folder, absolute, or the URL.
@@ -24,6 +25,7 @@ class Notices:
         self._where = where
         self._coordinator = coordinator
         self._alone = alone
+        self._launched = launched
         self._new = not launched and _is_new(coordinator)
         self._told = False
 
@@ -40,6 +42,14 @@ class Notices:
                 "neither steps= nor goal= is given: a member is trained until the script calls member.finish(), or "
                 f"Ctrl-C; pbt.{call}(…, steps=1000) ends by itself"
             )
+
+    def end(self) -> None:
+        """This process has ended the population."""
+        if self._launched:
+            return
+        best = getattr(getattr(self._coordinator, "population", None), "best", None)
+        score = "" if best is None else f", best saved score {best.score:.6g}"
+        stdio.say_once(f"finished{score}: pbt status {shlex.quote(self._where)}")
 
     def _beginning(self, answer: Answer, turn: bool) -> str:
         settings = self._coordinator.population.settings  # type: ignore[attr-defined]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from pbt.errors import counted
+
 if TYPE_CHECKING:
     from pbt.coordinator.interface import AnyCoordinator
     from pbt.population.population import Population
@@ -38,10 +40,12 @@ def for_a_member(where: str, coordinator: object, wish: int | None, ours: Collec
         return f"{begin}{_members(paused)} paused; pbt steer {where} resume lets them go on"
     if wish is not None:
         return begin + ("it waits for a decision" if due else "a living worker holds it")
-    waits = f", {len(due)} of them waiting for a decision" if due else ""
+    one = len(left) == 1
+    waits = f", {len(due)} of them waiting for a decision" if due and not one else ""
     waits += f", {len(paused)} paused" if paused else ""
-    more = f": more than {len(left)} workers at once are of no use" if len(left) == len(population.members) else ""
-    return f"{begin}living workers hold the {len(left)} that are not done{waits}{more}"
+    more = f": more than {counted(len(left), 'worker')} at once {'is' if one else 'are'} of no use"
+    held = "a living worker holds the one that is" if one else f"living workers hold the {len(left)} that are"
+    return f"{begin}{held} not done{waits}{more if len(left) == len(population.members) else ''}"
 
 
 def for_a_decision(coordinator: AnyCoordinator, member: int) -> str:
