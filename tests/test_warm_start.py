@@ -27,6 +27,7 @@ def warm(earlier: Path, new: str, *options: object) -> pbt.Run:
     return pbt.load(earlier / new)
 
 
+@pytest.mark.slow
 def test_half_of_the_members_begin_with_the_best_configurations(earlier: Path) -> None:
     run, old = warm(earlier, "configurations"), pbt.load(earlier / "an old #1")
     assert list(run.settings.initial) == old.configurations(4)

@@ -156,6 +156,7 @@ def test_what_is_explored_later_is_exported_whole(tmp_path: Path) -> None:
     world.close()
 
 
+@pytest.mark.slow
 def test_the_command_writes_over_and_leaves_nothing_half_done(folder: Path, tmp_path: Path) -> None:
     for _ in range(2):
         done = pbt_run(["export", folder, "--format", "csv"], tmp_path)

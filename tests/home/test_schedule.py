@@ -223,6 +223,7 @@ def test_lambda_lr_gives_an_optimizer_exactly_the_rates() -> None:
         FOUND["act"].lambda_lr(later)
 
 
+@pytest.mark.slow
 def test_optax_schedules_are_compiled() -> None:
     jax = pytest.importorskip("jax")
     found = pbt.Schedule([(0, {"lr": 0.1}), (3, {"lr": 0.7}), (7, {"lr": 0.25})])

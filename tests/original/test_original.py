@@ -342,6 +342,7 @@ def test_other_strategies_are_refused_with_a_sentence(server: PBTServer) -> None
         remote.create(asked)
 
 
+@pytest.mark.slow
 def test_the_server_goes_on_where_it_stood(tmp_path: Path, csv: str) -> None:
     first = PBTServer(0, verbose=False, folder=tmp_path / "s")
     (client,) = clients(first, csv, 1)

@@ -133,6 +133,7 @@ def test_a_session_ends_unless_it_is_used(reading: ServerWorld, monkeypatch: pyt
     assert browser.ask("GET", "/digits/journal")[0] == 401
 
 
+@pytest.mark.slow
 def test_wrong_keys_are_slowed_and_refused_with_a_sentence(
     reading: ServerWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ def test_one_quick_client_alone_is_served_in_the_loop(commits: tuple[Script, lis
     assert threads[-4:] == ["loop"] * 4
 
 
+@pytest.mark.slow
 def test_after_a_slow_commit_the_loop_is_left_alone_until_one_is_quick(
     commits: tuple[Script, list[str], list[float]],
 ) -> None:

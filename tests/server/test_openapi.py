@@ -23,7 +23,8 @@ from tests.support.worlds import KEY, ServerWorld
 
 NUMBERS = {"member": 0, "lease": 1}
 QUERIES = {
-    "populations": "?detail=1", "reason": "?entry=1&member=0", "decisions": "?member=0", "lines": "?members=0,1",
+    "populations": "?detail=1", "reason": "?entry=1&member=0", "decisions": "?member=0", "extinct": "?step=1",
+    "lines": "?members=0,1",
 }  # fmt: skip
 
 

@@ -134,6 +134,7 @@ def test_what_is_in_training_is_not_closed_and_the_refusal_says_what_to_do(
     one.close()
 
 
+@pytest.mark.slow
 def test_a_population_that_nobody_asks_for_is_closed_after_a_while(
     served: ServerWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

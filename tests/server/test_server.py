@@ -107,6 +107,7 @@ def test_no_name_leaves_the_servers_folder(served: ServerWorld, name: str) -> No
     assert [p.name for p in served.folder.iterdir()] == []
 
 
+@pytest.mark.slow
 def test_a_client_that_gives_up_after_a_time_says_so(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

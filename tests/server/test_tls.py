@@ -292,6 +292,7 @@ def test_the_fingerprint_is_that_of_the_first_certificate_in_the_file(tmp_path: 
     assert os.access(made.file, os.R_OK)
 
 
+@pytest.mark.slow
 def test_an_idle_client_does_not_hold_up_the_end_of_the_server(tmp_path: Path) -> None:
     """TLS ends when both sides have said so, which a client between two requests does not."""
     process, url, _ = serve(tmp_path / "s", "--tls")

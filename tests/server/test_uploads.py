@@ -248,6 +248,7 @@ def test_parts_of_a_file(served: ServerWorld) -> None:
     assert ask(served, "DELETE", path)[0] == 405
 
 
+@pytest.mark.slow
 def test_a_server_started_anew_knows_who_holds_a_member(served: ServerWorld, tmp_path: Path) -> None:
     """The first that it hears may be the rest of an upload, or what is to be deleted after a report."""
     assert put(served, "state", b"x", size=2) == (200, {"size": 1})

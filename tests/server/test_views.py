@@ -247,6 +247,7 @@ def test_a_stream_begins_with_how_it_stands_and_goes_on_with_what_changes(events
     assert (told["best"]["score"], told["reports"]) == (7.0, 4)
 
 
+@pytest.mark.slow
 def test_a_stream_tells_at_most_four_times_a_second(events: Events, served: ServerWorld, script: Script) -> None:
     """However fast the journal grows, and whoever else comes and goes."""
     events.until(len(script.entries))
@@ -303,6 +304,7 @@ def test_a_quiet_stream_says_that_it_is_there(
     events.close()
 
 
+@pytest.mark.slow
 def test_a_stream_goes_on_after_the_reading_process_died(events: Events, served: ServerWorld, script: Script) -> None:
     events.until(len(script.entries))
     assert served.populations.reader.pid is not None
@@ -311,6 +313,7 @@ def test_a_stream_goes_on_after_the_reading_process_died(events: Events, served:
     assert events.until(len(script.entries))["best"]["score"] == 8.0
 
 
+@pytest.mark.slow
 def test_after_a_restart_of_the_server_a_stream_goes_on_past_where_it_was(tmp_path: Path) -> None:
     world = ServerWorld(tmp_path)
     script = Script(world, members=2)
