@@ -14,20 +14,23 @@ SEED = 1
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "needs", "members", "at_least"),
+    ("name", "needs", "members", "at_least", "options"),
     [
-        ("digits_torch", ["torch", "sklearn"], 8, -0.6),
-        ("digits_torch_in_place", ["torch", "sklearn"], 4, -0.6),
-        ("digits_numpy", ["numpy", "sklearn"], 4, -0.6),
-        ("cartpole_ppo", ["torch", "gymnasium"], 16, 200),
+        ("digits_torch", ["torch", "sklearn"], 8, -0.6, []),
+        ("digits_torch_in_place", ["torch", "sklearn"], 4, -0.6, []),
+        ("digits_numpy", ["numpy", "sklearn"], 4, -0.6, []),
+        ("cartpole_ppo", ["torch", "gymnasium"], 16, 200, ["--steps", 28]),  # of 80, which take two minutes
     ],
 )
-def test_an_example_trains(tmp_path: Path, name: str, needs: list[str], members: int, at_least: float) -> None:
+def test_an_example_trains(
+    tmp_path: Path, name: str, needs: list[str], members: int, at_least: float, options: list[object]
+) -> None:
     for package in needs:
         pytest.importorskip(package)
     script = ROOT / "examples" / f"{name}.py"
     assert len(script.read_text().splitlines()) < 130
-    done = pbt_run(["run", "--workers", 2, "--seed", SEED, "p", "--", "python", script], tmp_path, timeout=110)
+    command = ["run", "--workers", 2, "--seed", SEED, *options, "p", "--", "python", script]
+    done = pbt_run(command, tmp_path, timeout=110)
     assert done.returncode == 0, done.stderr
     found = status("p", tmp_path)
     assert len(found["members"]) == members
