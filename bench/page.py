@@ -18,6 +18,10 @@ from playwright.sync_api import Page, sync_playwright
 
 WARM = 8
 """Seconds for which the server reads the journal, before anything is measured."""
+VIEWS = {
+    "population": "view=population", "tree": "view=family", "clades": "view=family&tab=clades",
+    "by member": "view=family&tab=slots", "members": "view=members",
+}  # fmt: skip
 _DRAWN = "() => [...document.querySelectorAll('.layers canvas:first-child')].filter(c => c.width > 300).length >= %d"
 
 
@@ -70,9 +74,7 @@ def main(url: str) -> None:
             page.wait_for_timeout(1500)
         print(f"first picture: median {median(firsts):.2f} s of {', '.join(f'{x:.2f}' for x in firsts)}")
         print(f"largest answers: {sorted(((n, k) for k, n in sizes.items()), reverse=True)[:4]}")
-        box = page.locator(".plot").first.bounding_box()
-        assert box is not None
-        x, y = box["x"], box["y"] + 120
+        x = y = 0.0
 
         def hover() -> int:
             for i in range(200):
@@ -91,15 +93,21 @@ def main(url: str) -> None:
                 page.mouse.wheel(25 if i % 50 < 25 else -25, 0)
             return 100
 
-        page.mouse.move(x + 500, y)
-        for name, act in (("hover", hover), ("zoom", zoom)):
-            print(f"{name}: {cost(page, act)}")
-        page.goto(re.sub(r"\?.*", "", url) + "?from=100&to=400")
-        page.wait_for_timeout(2000)
-        page.mouse.move(x + 500, y)
-        print(f"pan: {cost(page, pan)}")
-        page.wait_for_timeout(1000)
-        print(f"memory of the tab's process: {private(browser):.0f} MiB of its own")
+        bare = re.sub(r"\?.*", "", url)
+        for title, query in VIEWS.items():
+            page.close()  # a tab of its own for each
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            for name, act, steps in (("hover", hover, ""), ("zoom", zoom, ""), ("pan", pan, "&from=100&to=400")):
+                page.goto(f"{bare}?{query}{steps}")
+                page.wait_for_function(_DRAWN % 1)
+                page.wait_for_timeout(2000)
+                box = page.locator(".plot").first.bounding_box()
+                assert box is not None
+                x, y = box["x"], box["y"] + box["height"] / 3
+                page.mouse.move(x + 500, y)
+                print(f"{title}, {name}: {cost(page, act)}")
+            page.wait_for_timeout(1000)
+            print(f"{title}: {private(browser):.0f} MiB of the tab's own")
         browser.close()
 
 
