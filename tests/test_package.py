@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pbt.server.page import FOLDER
+from tests.support.page import need_page
 from tests.support.scripts import ROOT
 
 PAGE = {"pbt/page/index.html"}
@@ -68,8 +68,7 @@ def test_a_build_that_fails_is_not_passed_over(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.timeout(600)
 def test_wheel_and_source_distribution_give_the_page_without_node(tmp_path: Path) -> None:
     pytest.importorskip("hatchling")
-    if not (FOLDER / "index.html").exists():
-        pytest.skip("the page is not built: make page")
+    need_page()
     bare = {**os.environ, "PATH": str(tmp_path)}
     built = tmp_path / "built"
     build(ROOT, built, bare)

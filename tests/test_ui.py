@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pbt.server.page import FOLDER
+from tests.support.page import need_page
 from tests.support.population import Script
 from tests.support.scripts import PBT, environment, pbt_run
 from tests.support.sessions import Browser
@@ -51,8 +51,7 @@ def test_a_servers_page_is_signed_in_where_its_key_is_at_hand(
 
 
 def test_folders_are_served_to_their_user_alone_until_ctrl_c(tmp_path: Path) -> None:
-    if not (FOLDER / "index.html").exists():
-        pytest.skip("the page is not built: make page")
+    need_page()
     world = FolderWorld(tmp_path)
     Script(world, members=2).round(1.0, 2.0)
     world.close()
@@ -73,8 +72,7 @@ def test_folders_are_served_to_their_user_alone_until_ctrl_c(tmp_path: Path) -> 
 
 
 def test_a_population_with_another_name_than_its_folders_is_named(tmp_path: Path) -> None:
-    if not (FOLDER / "index.html").exists():
-        pytest.skip("the page is not built: make page")
+    need_page()
     places = ["a/first", "b/first", "ü #% x", "日本", "plain"]
     for place in places:
         world = FolderWorld(tmp_path / "made")

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.support.page import need_page
 from tests.support.population import Script
 from tests.support.scripts import pbt_run
 from tests.support.worlds import FolderWorld, ServerWorld
@@ -127,8 +128,7 @@ def test_where_nothing_can_be_written_is_said(tmp_path: Path, page: Path) -> Non
 
 @pytest.mark.slow
 def test_the_command_writes_it_of_a_folder_and_of_a_server(served: ServerWorld, tmp_path: Path) -> None:
-    if not (Path(pbt.__file__).parent / "page" / "index.html").exists():
-        pytest.skip("the page is not built: make page")
+    need_page()
     trained(served)
     done = pbt_run(["export", served.url, "--format", "html"], tmp_path, PBT_KEY=served.key)
     assert done.returncode == 0, done.stderr

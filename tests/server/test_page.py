@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pbt.server.page import FOLDER, page_answer
+from pbt.server.page import page_answer
+from pbt.views.built import FOLDER
 from pbt.wire.addresses import API, POPULATIONS
+from tests.support.page import need_page
 from tests.support.requests import request
 from tests.support.worlds import ServerWorld
 
@@ -105,7 +107,6 @@ def test_a_checkout_without_the_page_says_how_it_is_built(tmp_path: Path) -> Non
 
 
 def test_all_scripts_together_are_below_200_kb() -> None:
-    if not (FOLDER / "index.html").exists():
-        pytest.skip("the page is not built: make page")
+    need_page()
     sizes = [len(gzip.compress(path.read_bytes(), 9)) for path in FOLDER.rglob("*.js")]
     assert sizes and sum(sizes) < 200_000

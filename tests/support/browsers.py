@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pbt.server.page import FOLDER
+from tests.support.page import need_page
 from tests.support.scripts import ROOT
 
 PICTURES = ROOT / "build" / "page"
@@ -22,8 +22,7 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 def chromium() -> str:
     """The path of a browser; the test is skipped where there is none, or no page to look at."""
-    if not (FOLDER / "index.html").exists():
-        pytest.skip("the page is not built: make page")
+    need_page()
     found = next(filter(None, map(shutil.which, _NAMES)), None)
     if found is None:
         pytest.skip("no Chromium is installed here")

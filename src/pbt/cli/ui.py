@@ -20,6 +20,7 @@ from pbt.disk import stdio
 from pbt.errors import SettingsError, Unreachable
 from pbt.opening.folder import marked, path_of
 from pbt.opening.opening import names_server
+from pbt.views.built import is_built
 from pbt.wire.addresses import SESSION
 from pbt.wire.keys import KEY_ENV, wire_form
 from pbt.wire.noted import noted_key, own_peer
@@ -63,9 +64,7 @@ def command(where: tuple[str, ...], browser: bool, port: int) -> int:
 
 def _check_built() -> None:
     """Raises: SettingsError: this is a checkout without the page."""
-    from pbt.server.page import FOLDER
-
-    if not (FOLDER / "index.html").exists():
+    if not is_built():
         raise SettingsError(
             "the page is not built in this checkout: make page does so, with Node; in the terminal, use pbt status"
         )

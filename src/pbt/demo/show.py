@@ -27,6 +27,7 @@ from pbt.population.population import Population
 from pbt.population.schedule import schedule
 from pbt.settings import wanted
 from pbt.strategies.pbt import PBT
+from pbt.views.built import is_built
 from pbt.views.history import History
 from pbt.views.live import LiveView
 from pbt.views.pictures import Parts, draw
@@ -176,13 +177,13 @@ def _conclusion(folder: Path, trained: Found, random: Found, more: Found, pictur
 
 def _page() -> str:
     """What builds the page, which installed packages have, and checkouts only after that."""
-    return "" if (Path(__file__).parent.parent / "page" / "index.html").exists() else "make page && "
+    return "" if is_built() else "make page && "
 
 
 def _commands(*commands: tuple[str, str]) -> list[str]:
     """As they work from here: without an activated environment `pbt` is not on the path."""
-    name = "pbt" if shutil.which("pbt") else shlex.quote(str(Path(sys.argv[0])))
-    full = [(command.replace("pbt", name, 1), meaning) for command, meaning in commands]
+    pbt = "pbt" if shutil.which("pbt") else shlex.quote(str(Path(sys.argv[0])))
+    full = [(command.replace("pbt", pbt, 1), meaning) for command, meaning in commands]
     width = max(len(command) for command, _ in full)
     return [f"  {escape(command.ljust(width))}   {meaning}" for command, meaning in full]
 

@@ -15,16 +15,15 @@ from urllib.parse import quote
 
 import msgspec
 
-import pbt
 from pbt.disk.whole import replace
 from pbt.errors import PBTError, SettingsError
 from pbt.journals.journal import Snapshotted
 from pbt.strategies.registry import KNOWN
 from pbt.views.asked import Asked
+from pbt.views.built import FOLDER
 from pbt.views.catalogue import view
 from pbt.views.followed import Followed
 
-PAGE = Path(pbt.__file__).parent / "page"
 MEMBERS, REASONS = 500, 3000
 """Members in the table and with curves, the first by number; exploits with their reasons, the newest."""
 ROWS = MEMBERS
@@ -62,7 +61,7 @@ class Query(NamedTuple):
 
 
 def report(
-    journal: Snapshotted, name: str, file: Path, tell: Callable[[int], None] = lambda n: None, page: Path = PAGE
+    journal: Snapshotted, name: str, file: Path, tell: Callable[[int], None] = lambda n: None, page: Path = FOLDER
 ) -> int:
     """Write the report on a population, over what is there; how many bytes it has.
 

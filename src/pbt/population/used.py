@@ -38,6 +38,11 @@ def trained_with(m: MemberState, report: Report) -> Values | None:
     return next((u.values for u in m.unheard if report.decided < u.decision), m.hyperparameters)
 
 
+def is_unaware(m: MemberState, report: Report) -> bool:
+    """Whether a report's worker had not heard of the last change of its member's hyperparameters."""
+    return bool(m.unheard) and report.decided < m.unheard[-1].decision
+
+
 def undone(stands: Stands, name: str, used: object) -> bool:
     """Whether an old value came back in place of the decided one.
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, overload
 
-from pbt.errors import SettingsError
+from pbt.errors import SettingsError, counted
 from pbt.population.schedule import Pieces, check_steps, values_at
 from pbt.schedules.constant import PiecewiseConstant, not_negative
 from pbt.space.names import flat
@@ -155,7 +155,7 @@ class Schedule:
         return hash(tuple((step, *values.items()) for step, values in self.pieces))
 
     def __repr__(self) -> str:
-        count = f"{len(self)} {'piece' if len(self) == 1 else 'pieces'}"
+        count = counted(len(self), "piece")
         came = f", found by {self.origin.population or 'a population'}" if self.origin is not None else ""
         return f"<Schedule of {', '.join(self.names)}: {count} from step 0 to {self.pieces[-1][0]}{came}>"
 

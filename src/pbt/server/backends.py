@@ -12,7 +12,6 @@ from pbt.journals.journal import Journal, Snapshotted
 from pbt.liveness.liveness import Liveness
 from pbt.liveness.memory import MemoryLiveness
 from pbt.opening import folder as folders
-from pbt.opening.folder import MARK
 
 
 class Reader(Snapshotted, Protocol):
@@ -105,7 +104,7 @@ class FolderBackend:
 
     def names(self) -> list[str]:
         """All populations in the folder."""
-        return sorted(path.parent.name for path in self._folder.glob(f"*/{MARK}"))
+        return folders.inside(self._folder)
 
     def has(self, name: str) -> bool:
         """Whether there is one of this name."""

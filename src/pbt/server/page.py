@@ -13,9 +13,9 @@ from typing import NamedTuple
 from starlette.responses import Response
 
 from pbt.server.routes import NAME
+from pbt.views.built import FOLDER
 from pbt.wire.addresses import API
 
-FOLDER = Path(__file__).parent.parent / "page"
 _PAGE = re.compile(rf"/(?:{NAME})?")
 _ASSETS = "/assets/"
 _MEDIA = {

@@ -23,7 +23,7 @@ from pbt.views.shapes import (
     Reason,
     Replayed,
     Summary,
-)  # fmt: skip
+)
 from pbt.views.signs import Health
 from pbt.wire.addresses import API, POPULATIONS, SESSION
 from pbt.wire.messages import Holder, Join, Nothing, OneTimeCode, PopulationFolder, Save, SignedIn, SignIn, Tell

@@ -13,8 +13,8 @@ import msgspec
 from msgspec.structs import replace
 
 from pbt.population.entries import Created, Entry, Report, Reported, score_of
-from pbt.population.member import MemberState
 from pbt.population.population import Population
+from pbt.population.used import is_unaware
 from pbt.space.numbers import real
 from pbt.space.space import Values
 
@@ -63,7 +63,7 @@ class Rows(msgspec.Struct, frozen=True):
         if before is None:
             return self
         reported = {r.member: r for r in entry.event.reports} if isinstance(entry.event, Reported) else {}
-        unaware = [r for r in reported.values() if _unaware(before.members[r.member], r)]
+        unaware = [r for r in reported.values() if is_unaware(before.members[r.member], r)]
         if not (entry.decisions or unaware):
             return self
         rows, begun = list(self.rows), dict(self.begun)
@@ -84,11 +84,6 @@ class Rows(msgspec.Struct, frozen=True):
             if _finite(now) and not d.stop and (d.start == "on" or d.source is not None):
                 begun[d.member] = now
         return replace(self, rows=tuple(rows[-most:]), begun=begun)
-
-
-def _unaware(m: MemberState, report: Report) -> bool:
-    """Whether a report's worker had not heard of the last change of its member's hyperparameters."""
-    return bool(m.unheard) and report.decided < m.unheard[-1].decision
 
 
 def _end(report: Report) -> Begun:

@@ -57,9 +57,6 @@ def _line(followed: Followed, segment: Segment, score: float) -> ExtinctLine:
     own = followed.own[segment.member]
     after = next((later for later in own if later.entry > segment.entry), None)
     parent = None if segment.parent is None else segment.parent.member
-    if after is None:
-        return ExtinctLine(segment.member, segment.start, segment.end, segment.entry, parent, number(score))
-    heir = None if after.parent is None else after.parent.member
-    return ExtinctLine(
-        segment.member, segment.start, segment.end, segment.entry, parent, number(score), after.entry, heir
-    )  # fmt: skip
+    ended = None if after is None else after.entry
+    heir = None if after is None or after.parent is None else after.parent.member
+    return ExtinctLine(segment.member, segment.start, segment.end, segment.entry, parent, number(score), ended, heir)

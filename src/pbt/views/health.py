@@ -14,7 +14,7 @@ from pbt.views.chains import chains, spans_of
 from pbt.views.clades import choose
 from pbt.views.followed import Followed
 from pbt.views.forest import presence
-from pbt.views.judge import lacking_a_worker, states_of
+from pbt.views.judge import in_training, lacking_a_worker, states_of
 from pbt.views.signs import (
     Checkpoints,
     Curve,
@@ -75,9 +75,8 @@ def _waiting(followed: Followed) -> Iterable[Waiting]:
 def _leases(followed: Followed) -> tuple[int, list[Holding]]:
     """How many leases run, and those without a sign for longest."""
     found = []
-    for m in followed.population.members:
-        if m.lease is None or m.lease.ended or m.done or not (followed.held is None or followed.held(m)):
-            continue
+    for m in in_training(followed.population, followed.held):
+        assert m.lease is not None
         began = followed.vitals.leased.get(m.id)
         last = max((t for t in (began, followed.heard.get(m.id)) if t is not None), default=None)
         found.append((math.inf if last is None else last, Holding(m.id, m.lease.number, m.step, began, last)))

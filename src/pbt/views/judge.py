@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -47,17 +46,24 @@ def judge_in(folder: Path) -> Held:
 
 def for_a_while(held: Held, seconds: float = 1.0) -> Held:
     """The same judge, which looks at a holder at most once in so many seconds."""
-    seen: dict[tuple[int, int], tuple[float, bool]] = {}
+    seen: dict[int, tuple[int, float, bool]] = {}
 
     def judge(m: MemberState) -> bool:
-        key, now = (m.id, m.newest), time.monotonic()
-        when, found = seen.get(key, (-math.inf, False))
-        if now - when >= seconds:
+        now = time.monotonic()
+        lease, when, found = seen.get(m.id, (-1, 0.0, False))
+        if lease != m.newest or now - when >= seconds:
             found = held(m)
-            seen[key] = now, found
+            seen[m.id] = m.newest, now, found
         return found
 
     return judge
+
+
+def in_training(population: Population, held: Held | None = None) -> Iterator[MemberState]:
+    """The members that a worker holds; without `held` every holder is taken for living."""
+    for m in population.members:
+        if m.lease is not None and not m.lease.ended and not m.done and (held is None or held(m)):
+            yield m
 
 
 def state_of(population: Population, m: MemberState, held: Held | None = None) -> str:

@@ -11,7 +11,7 @@ from pbt.population.population import Population
 from pbt.strategies.registry import bare
 from pbt.views.asked import Asked
 from pbt.views.followed import Followed
-from pbt.views.judge import notes_on, state_of
+from pbt.views.judge import in_training, notes_on, state_of
 from pbt.views.shapes import Ancestor, BestSoFar, Line, Span, Spark, Summary, Top, Warned
 
 _SPARK = 60
@@ -32,9 +32,7 @@ def state_of_all(followed: Followed) -> str:
         return "reading"
     if population.finished:
         return "finished"
-    leased = (m for m in population.members if m.lease is not None and not m.lease.ended and not m.done)
-    held = followed.held or (lambda m: True)
-    return "training" if any(map(held, leased)) else "waiting"
+    return "training" if any(True for _ in in_training(population, followed.held)) else "waiting"
 
 
 def top_of(population: Population) -> Top | None:

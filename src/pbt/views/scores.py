@@ -62,10 +62,8 @@ def _subtitle(history: History) -> str:
     if not population.finished and steps is not None:
         low, high = min(m.step for m in population.members), max(m.step for m in population.members)
         how = f"unfinished, at step {low:,}{f' to {high:,}' if high > low else ''} of {steps:,}"
-    counted = [
-        (len(population.members), "member"), (population.reports, "report"), (history.exploits, "exploit")
-    ]  # fmt: skip
-    return " · ".join([*(f"{n:,} {word}{'' if n == 1 else 's'}" for n, word in counted), how])
+    counts = {"member": len(population.members), "report": population.reports, "exploit": history.exploits}
+    return " · ".join([*(counted(n, noun) for noun, n in counts.items()), how])
 
 
 def _lines(axis: Any, history: History, curves: Sequence[Sequence[tuple[float, float]]]) -> None:
@@ -116,7 +114,7 @@ def _not_finite(axis: Any, history: History) -> None:
     if steps:
         axis.plot(
             sorted(set(steps)), [0.012] * len(set(steps)), "x", transform=axis.get_xaxis_transform(), color="#8a2be2",
-            markersize=5, label=f"not finite: {len(steps):,} {'report' if len(steps) == 1 else 'reports'}",
+            markersize=5, label=f"not finite: {counted(len(steps), 'report')}",
             clip_on=False,
         )  # fmt: skip
 

@@ -15,6 +15,7 @@ from pbt.population.population import Population
 from pbt.space.domains import Float, Int, Ordinal
 from pbt.views.fitting import at_gap
 from pbt.views.followed import Change, Followed
+from pbt.views.judge import in_training
 from pbt.views.pace import Pace
 from pbt.views.reasons import in_short, sentence
 from pbt.views.sparks import Sparks
@@ -124,7 +125,7 @@ class Watching:
         if not seen.exists:
             return Text(f"nothing was created yet: waiting for the first worker … {self._pace.words(None)}")
         population = seen.population
-        held = sum(m.lease is not None and not m.lease.ended and not m.done for m in population.members)
+        held = sum(1 for _ in in_training(population))
         width = next((letters for least, letters in _CURVES if size.width >= least), 0)
         curves = Sparks(seen, width, chosen_of(population, self._names))
         news = [Text(at_gap(in_short(*change), size.width), no_wrap=True) for change in reversed(self._exploits)]

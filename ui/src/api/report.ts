@@ -42,8 +42,7 @@ export async function answer(address: string, report: Promise<Pick<Report, "answ
   if (view === "raster") return raster(answers, searchParams);
   const held = answers[keyOf(view, searchParams)] ?? null;
   if (held === null) return refusal(`This report does not hold that (${view}): pbt ui shows everything.`);
-  if (view !== "members") return new Response(bytesOf(held.body), { headers: { "content-type": held.media } });
-  return Response.json(table(JSON.parse(new TextDecoder().decode(bytesOf(held.body))), searchParams));
+  return view === "members" ? Response.json(table(pageOf(held), searchParams)) : sent(held);
 }
 
 let loaded: Promise<Report> | null = null;
@@ -60,6 +59,14 @@ async function unpacked(text: string): Promise<Report> {
 
 function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+}
+
+function sent(held: Stored): Response {
+  return new Response(bytesOf(held.body), { headers: { "content-type": held.media } });
+}
+
+function pageOf(held: Stored): MembersPage {
+  return JSON.parse(new TextDecoder().decode(bytesOf(held.body)));
 }
 
 function refusal(error: string): Response {
@@ -89,7 +96,7 @@ function raster(answers: Record<string, Stored>, query: URLSearchParams): Respon
   const [kept, listed] = [answers[keyOf("raster", plain)], answers["members"]];
   const held = kept && decode(bytesOf(kept.body).buffer);
   if (held && listed && held.meta["rows"] === held.meta["members"]) {
-    const page: MembersPage = JSON.parse(new TextDecoder().decode(bytesOf(listed.body)));
+    const page = pageOf(listed);
     const all = new URLSearchParams({ ...Object.fromEntries(query), offset: "0", limit: String(page.rows.length) });
     const order = table(page, all).rows.map(({ id }) => id);
     return new Response(encode(reordered(held, order)));
@@ -97,7 +104,7 @@ function raster(answers: Record<string, Stored>, query: URLSearchParams): Respon
   const found = answers[keyOf("raster", query)];
   if (found === undefined || query.has("filter"))
     return refusal("This report holds the steps of so many members by number and by score alone: pbt ui shows all.");
-  return new Response(bytesOf(found.body), { headers: { "content-type": found.media } });
+  return sent(found);
 }
 
 /** A raster of all members by number, with the rows of some of them in another order. */
