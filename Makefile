@@ -55,6 +55,7 @@ bench: .venv/.dev
 chaos: .venv/.dev
 	$(BIN)/python -m tests.chaos --seeds 20 --kills 20
 	for journal in memory sqlite files postgres; do $(BIN)/python -m tests.machine --operations 20000 --journal $$journal; done
+	$(BIN)/python -m pytest --hypothesis-profile anew -m hypothesis tests
 	$(BIN)/python -m tests.chaos.api --requests 5000
 	$(BIN)/python -m tests.chaos.fuzz --minutes 10
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import Phase, settings
 
 from pbt import preempt
 from tests.support import services
@@ -28,6 +29,11 @@ with pytest.MonkeyPatch.context() as _one_thread, suppress(ImportError):
     for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         _one_thread.setenv(_name, "1")
     import scipy.linalg  # noqa: F401
+# A commit passes or fails, whoever runs its tests and how fast; what explains a failure traces every line.
+_calm = settings(deadline=None, phases=[phase for phase in Phase if phase is not Phase.explain])
+settings.register_profile("same", _calm, derandomize=True)
+settings.register_profile("anew", _calm)
+settings.load_profile("same")
 _state = tempfile.TemporaryDirectory()
 os.environ["XDG_STATE_HOME"] = _state.name
 

@@ -229,7 +229,7 @@ def small_spaces(draw: st.DrawFn) -> Space:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(KNOWN) - {ORIGINAL, "follow"}))  # that one names hyperparameters
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(space=small_spaces(), seed=st.integers(0, 999))
 def test_they_hold_at_birth_and_after_every_exploration(name: str, space: Space, seed: int) -> None:
     if bare(StrategyRecord(name)).remembers:

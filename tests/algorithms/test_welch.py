@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pbt.strategies.welch import p_above
@@ -15,7 +15,6 @@ values = st.lists(st.integers(-1000, 1000).map(lambda x: x / 16), min_size=2, ma
 
 @pytest.mark.filterwarnings("ignore:Precision loss")
 @given(ours=values, theirs=values)
-@settings(deadline=None)
 def test_it_agrees_with_scipy(ours: list[float], theirs: list[float]) -> None:
     stats: Any = pytest.importorskip("scipy.stats")
     if len(set(ours)) == len(set(theirs)) == 1:

@@ -73,7 +73,7 @@ def played(history: list[tuple[str, int, float]], synchronous: bool) -> tuple[Sc
 
 
 @given(st.lists(moves, max_size=60), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_reports_count_for_what_was_trained_with(history: list[Any], synchronous: bool) -> None:
     script, trained = played(history, synchronous)
     population: Population | None = None

@@ -122,7 +122,7 @@ def counted_afresh(p: Population) -> None:
     st.booleans(),
     st.sampled_from([None, None, 5.0, -0.5]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_history(
     history: list[tuple[Any, ...]], strategy: pbt.PBT, synchronous: bool, maximize: bool, goal: float | None
 ) -> None:

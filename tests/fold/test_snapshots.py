@@ -44,7 +44,7 @@ def opened(journal: Any) -> Coordinator:
 
 
 @given(st.lists(moves, max_size=40), st.sampled_from([pbt.PBT(), Deferring()]), st.booleans(), st.integers(1, 7))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_snapshot_and_the_rest_fold_to_what_all_folds_to(
     history: list[tuple[Any, ...]], strategy: pbt.PBT, synchronous: bool, every: int
 ) -> None:

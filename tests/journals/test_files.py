@@ -143,7 +143,7 @@ def test_a_reader_may_stand_anywhere_when_its_files_are_packed(folder: Path) -> 
         assert list(reader.read(after)) == bodies[after:]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.integers(1, 90), min_size=1, max_size=12), st.data())
 def test_appends_of_any_size_are_packed_and_read_from_anywhere(sizes: list[int], data: st.DataObject) -> None:
     import tempfile

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import secrets
 import tempfile
 import time
 from collections import Counter
@@ -65,7 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.machine")
     parser.add_argument("--operations", type=int, default=100_000)
     parser.add_argument("--journal", choices=sorted(JOURNALS), default="memory")
-    parser.add_argument("--seed", default="0")
+    parser.add_argument("--seed", default=secrets.token_hex(4), help="of what is drawn; by default another each time")
     parser.add_argument("--only", help="one population of an earlier run, as its failure names it")
     given = parser.parse_args()
     snapshot.SNAPSHOT_EVERY = 50
@@ -82,7 +83,7 @@ def main() -> None:
             raise
         if given.only:
             break
-    print(f"{given.journal}: {made} operations in {time.monotonic() - started:.0f} s")
+    print(f"{given.journal}, seed {given.seed}: {made} operations in {time.monotonic() - started:.0f} s")
     for name in sorted(figures):
         print(f"  {figures[name]:8d}  {name}")
 

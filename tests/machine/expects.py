@@ -56,9 +56,8 @@ def to_reports(model: Model, gone: Gone, given: Sequence[Report]) -> Expected:
         if isinstance(verdict, Report):
             taken.append(verdict)
         elif verdict is not None:
-            (late if report.release and report.decided < model.members[report.member].given else giving_way).append(
-                verdict
-            )
+            replaced = model.are_replaced(model.members[report.member], report)
+            (late if report.release and replaced else giving_way).append(verdict)
     if taken:
         return [Reported(tuple(taken)), *late]
     return [*(late or giving_way)]
@@ -74,7 +73,7 @@ def _to_report(model: Model, gone: Gone, r: Report) -> Refused | Report | Releas
         return Refused(LeaseLost)
     if r.seq <= (m.last.seq if m.last is not None and m.last.lease == r.lease else 0):
         return Refused(Conflict)
-    if r.decided < m.given:
+    if model.are_replaced(m, r):
         return Released(m.id, r.lease) if r.release else _giving_way(model, gone, m, r)
     if model.goal_reached:
         return None
@@ -158,8 +157,10 @@ def to_told(model: Model, event: Any, decisions: Sequence[Decision] = ()) -> Exp
     m = model.members[event.member]
     if m.lease is None or m.lease.number != event.lease or m.lease.ended:
         return []
-    if isinstance(event, Lost) and (m.checkpoint is None or m.checkpoint.id != event.checkpoint or m.broken):
-        return []
+    if isinstance(event, Lost):
+        known = m.broken and m.cure  # another may have told before, for whom this one was not cured
+        if known or m.checkpoint is None or m.checkpoint.id != event.checkpoint:
+            return []
     return [event]
 
 

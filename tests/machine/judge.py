@@ -80,7 +80,7 @@ class _Case:
         assert not d.stop and d.role is None
         if not m.born:
             return self._birth()
-        bad = m.cure or not math.isfinite(as_float(m.score))
+        bad = m.cure or (m.own is not None and not math.isfinite(as_float(m.own)))
         low = m in self.ranked[len(self.ranked) - self.k :]
         parents = self._parents(low_alone=not bad)
         if (bad or (low and self._quorum())) and parents:

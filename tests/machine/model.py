@@ -149,6 +149,10 @@ class Model:
     def waits(self, m: Member) -> bool:
         return m in self.due() or m.owed > 0
 
+    def are_replaced(self, m: Member, r: Report) -> bool:
+        """The weights behind a report, by others; or by some that nobody trains: a stop came before their values."""
+        return r.decided < m.given or (m.hyperparameters is None and not self.waits(m))
+
     def finished(self) -> bool:
         assert self.settings is not None
         if self.goal_reached:
@@ -210,7 +214,8 @@ class Model:
         if m.lease.others_saved:
             return True
         others = [o for o in self.members if o is not m]
-        witness = [o for o in others if not (self.done(o) or self.waits(o) or self.suspect(o))]
+        told = [o for o in others if not (self.done(o) or self.waits(o) or o.id in self.paused)]
+        witness = [o for o in told if not self.suspect(o)]
         return self.suspect(m) and not witness and any(o.own is not None for o in others)
 
     def unexplained(self, m: Member) -> int:
@@ -334,7 +339,7 @@ class Model:
             m.before = None if m.checkpoint is None or m.checkpoint.id in self.lost else m.checkpoint
             m.checkpoint = Checkpoint(r.checkpoint, m.id, m.step, m.score, m.hyperparameters, tuple(m.evaluations))
             m.own, m.saved_since, m.broken, m.losses, m.lease.saved = m.score, True, False, 0, True
-            m.misses = 0
+            m.misses, m.cure = 0, False
             self._best_of([m.checkpoint])
         if m.step >= m.ready:
             m.reached_ready = True
@@ -362,7 +367,10 @@ class Model:
             self._best_of(c for c in current if c.id not in self.lost)
 
     def _stands_on_lost(self, m: Member, says_so: bool) -> None:
-        """One step back where there is one, else it needs a cure: who said so at once, another at its next lease."""
+        """One step back where there is one, else it needs a cure: who said so at once, another at its next lease.
+
+        Who has reported under its newest lease has other weights in memory, and its step is theirs.
+        """
         back = m.before
         if back is None:
             m.broken, m.cure = True, m.cure or says_so
@@ -370,7 +378,8 @@ class Model:
         m.checkpoint, m.before, m.saved_since = back, None, back.member == m.id
         if back.member == m.id:
             m.own = back.score
-        if says_so:
+        has_reported = m.last is not None and m.lease is not None and m.last.lease == m.lease.number
+        if says_so or not has_reported:
             m.step, m.score, m.evaluations = back.step, back.score, list(back.evaluations)
             m.reached_ready = m.step >= m.ready  # what it did since is undone
 
@@ -388,7 +397,7 @@ class Model:
             if d.start != "on" or d.stop:
                 m.given = m.decisions
             if d.stop:
-                m.stopped, m.failed = True, failing
+                m.stopped, m.failed, m.owed = True, failing, 0
             elif d.start != "on":
                 self._begin_anew(m, d)
             if d.hyperparameters is not None:

@@ -121,6 +121,22 @@ def test_who_begins_again_while_its_exploration_is_owed_keeps_what_its_weights_d
     assert s.population.members[1].hyperparameters["width"] == width
 
 
+@pytest.mark.parametrize("release", [False, True])
+def test_who_was_stopped_before_its_hyperparameters_came_is_not_reported_on(
+    release: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its worker trains was replaced, and nobody has trained what it stands on."""
+    s = Script(members=2, strategy=Deferring(quantile=0.5), quorum=2)
+    s.report(0, 2.0)
+    monkeypatch.setattr(Coordinator, "owed_to", lambda self, member: None)
+    s.report(1, 1.0)
+    s.answers[1] = s.coordinator.finish(1, 1)
+    known = len(s.entries)
+    assert s.report(1, 3.0, release=release).stop
+    assert [type(e.event) for e in s.entries[known:]] == [Released] * release
+    assert s.population.members[1].hyperparameters is None
+
+
 @pytest.mark.parametrize("member", [9, -1])
 def test_a_decision_that_names_a_checkpoint_of_nobody_is_refused_with_a_reason(member: int) -> None:
     """In an open population a coordinator that is behind does not know the newest members."""

@@ -135,7 +135,7 @@ def rows_do_not_overlap(told: list[SimpleNamespace]) -> None:
 
 
 @given(histories, strategies)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_tree_is_the_lineages_of_living_members_and_of_the_best(history: list[Any], strategy: pbt.PBT) -> None:
     played = Played(history, strategy)
     told, family = records(played.view("tree")), played.family
@@ -172,7 +172,7 @@ def test_the_tree_is_the_lineages_of_living_members_and_of_the_best(history: lis
 
 
 @given(histories, strategies)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_lines_that_died_out_are_those_that_the_tree_counts(history: list[Any], strategy: pbt.PBT) -> None:
     played = Played(history, strategy)
     tree, family = played.view("tree"), played.family
@@ -202,7 +202,7 @@ def _at(told: list[SimpleNamespace], places: list[int]) -> list[SimpleNamespace]
 
 
 @given(histories, strategies, st.integers(0, 12), st.integers(0, 8), st.integers(1, 20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_shares_of_clades_are_counted_right(
     history: list[Any], strategy: pbt.PBT, low: int, more: int, width: int
 ) -> None:
@@ -232,7 +232,7 @@ def test_shares_of_clades_are_counted_right(
 
 
 @given(histories, strategies)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_health_counts_what_happened(history: list[Any], strategy: pbt.PBT) -> None:
     played = Played(history, strategy)
     found = played.view("health")
@@ -397,7 +397,6 @@ def test_clades_divide_the_run_although_all_descend_from_one_founder() -> None:
     st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40), st.booleans(), st.integers(0, 2)), max_size=30),
     st.integers(0, 20), st.integers(0, 40), st.integers(1, 30),
 )  # fmt: skip
-@settings(deadline=None)
 def test_with_and_without_numpy_as_many_are_present(
     given_: list[tuple[int, int, bool, int]], low: int, more: int, width: int
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import pbt
@@ -375,7 +375,6 @@ def test_a_strategy_is_not_imported_because_a_journal_names_it(usual: Subject) -
     assert msgspec.json.decode(found.body)["describe"] == "pbt"
 
 
-@settings(deadline=None)  # NumPy may have to be imported first
 @given(
     st.lists(st.tuples(st.integers(0, 60), st.floats(allow_nan=True) | st.just(1.5)), max_size=60),
     st.integers(0, 30), st.integers(0, 40), st.integers(1, 50), st.integers(1, 9),
@@ -395,7 +394,6 @@ def test_with_and_without_numpy_the_bins_are_the_same(
     assert all(same(a, b, 0) for a, b in zip(fast.shares(index, 4), plain.shares(index, 4), strict=True))
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30), st.floats(0, 1))
 def test_a_quantile_is_numpys(values: list[float], q: float) -> None:
     import numpy as np

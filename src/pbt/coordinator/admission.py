@@ -57,7 +57,7 @@ def is_new(population: Population, m: MemberState, report: Report, known: int) -
     if is_repeat(population, m, report):
         return False
     _check_lease(m, report)
-    if known < m.given or population.reached:
+    if _are_replaced(m, known) or population.reached:
         return False
     if m.waits:
         raise Conflict(
@@ -67,10 +67,18 @@ def is_new(population: Population, m: MemberState, report: Report, known: int) -
 
 
 def outdated(population: Population, report: Report) -> bool:
-    """Whether the weights behind the report were replaced by a decision that its worker does not know of."""
+    """Whether the weights behind the report were replaced, and its worker still holds the member."""
     m = population.member(report.member)
     holds = m.lease is not None and m.lease.number == report.lease and not m.lease.ended
-    return holds and report.decided < m.given and not is_repeat(population, m, report)
+    return holds and _are_replaced(m, report.decided) and not is_repeat(population, m, report)
+
+
+def _are_replaced(m: MemberState, known: int) -> bool:
+    """Whether what a worker trains was replaced by a decision of which it does not know, or which never became whole.
+
+    The latter is a member that was stopped before its hyperparameters were explored: nobody trains what it stands on.
+    """
+    return known < m.given or (m.hyperparameters is None and not m.waits)
 
 
 def _uncounted(population: Population, report: Report) -> bool:
