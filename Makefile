@@ -22,6 +22,8 @@ TESTS ?= tests
 demo: .venv/.demo
 	$(BIN)/pbt demo
 
+# Hundreds of processes start: where nothing may be compiled once, each compiles everything.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/.dev
 	$(BIN)/python -m pytest -n auto $(if $(SLOW),,-m 'not slow') $(TESTS)
 

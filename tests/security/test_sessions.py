@@ -229,18 +229,18 @@ def address(route: Route) -> str:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-def test_every_address_is_open_to_whom_it_should_be_and_to_nobody_else(reading: ServerWorld, route: Route) -> None:
+def test_every_address_is_open_to_whom_it_should_be_and_to_nobody_else(standing: ServerWorld, route: Route) -> None:
     """No key, the key that only reads, and sessions of both keys try everything."""
-    before = sorted(reading.folder.rglob("*"))
-    entries = len(reading.bodies)
+    before = sorted(standing.folder.rglob("*"))
+    entries = len(standing.bodies)
     reads, method, path = route.method == "GET", route.method, address(route)
     who = {
-        "nobody": (Browser(reading), {}),
-        "reader": (Browser(reading), {"Authorization": f"Bearer {READ}"}),
-        "reading session": (signed_in(reading, READ), {}),
-        "writing session, no token": (signed_in(reading), {"x_pbt_csrf": None}),
-        "writing session, another page": (signed_in(reading), {"Sec_Fetch_Site": "cross-site"}),
-        "wrong key, good session": (signed_in(reading), {"Authorization": "Bearer wrong"}),
+        "nobody": (Browser(standing), {}),
+        "reader": (Browser(standing), {"Authorization": f"Bearer {READ}"}),
+        "reading session": (signed_in(standing, READ), {}),
+        "writing session, no token": (signed_in(standing), {"x_pbt_csrf": None}),
+        "writing session, another page": (signed_in(standing), {"Sec_Fetch_Site": "cross-site"}),
+        "wrong key, good session": (signed_in(standing), {"Authorization": "Bearer wrong"}),
     }
     allowed = {"reader", "reading session"} | {"writing session, no token"} if reads else set()
     for name, (browser, headers) in who.items():
@@ -254,8 +254,8 @@ def test_every_address_is_open_to_whom_it_should_be_and_to_nobody_else(reading: 
         else:
             assert code in (401, 403), (name, said)
     if not reads:
-        assert sorted(reading.folder.rglob("*")) == before
-        assert len(reading.bodies) == entries
+        assert sorted(standing.folder.rglob("*")) == before
+        assert len(standing.bodies) == entries
 
 
 def test_the_walk_above_knows_every_method() -> None:

@@ -37,18 +37,17 @@ class S3:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while True:
             try:
-                self._ask("GET", "/moto-api/")
+                self._ask("PUT", f"/{BUCKET}")
                 break
             except OSError:
                 assert self._process.poll() is None and time.monotonic() < end, "moto_server does not start"
                 time.sleep(0.05)
-        self._ask("PUT", f"/{BUCKET}")
 
     def _ask(self, method: str, path: str) -> None:
-        with urllib.request.urlopen(urllib.request.Request(self.endpoint + path, method=method), timeout=5):
+        with urllib.request.urlopen(urllib.request.Request(self.endpoint + path, method=method), timeout=30):
             pass
 
     def environment(self, endpoint: str | None = None) -> dict[str, str]:

@@ -6,10 +6,12 @@ import asyncio
 import itertools
 import threading
 import time
+import types
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+import uvicorn.server
 
 from pbt.client.remote import Remote
 from pbt.coordinator.coordinator import Coordinator
@@ -150,6 +152,10 @@ class FilesWorld(FolderWorld):
     def coordinator(self) -> Coordinator:
         self.opened.append(Coordinator(folders.journal(self.folder), Watched(self.folder)))
         return self.opened[-1]
+
+
+# It looks ten times a second whether it is to end, and waits as long again: that would be a third of all tests' time.
+uvicorn.server.asyncio = types.SimpleNamespace(**{**vars(asyncio), "sleep": lambda delay: asyncio.sleep(delay / 20)})  # type: ignore[attr-defined]
 
 
 class ServerWorld(World):
