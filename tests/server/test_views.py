@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import pbt.server.populations
 import pbt.server.watching
 from pbt.opening import folder as folders
 from pbt.server.access import RequestCheck
@@ -346,6 +347,26 @@ def test_journals_in_a_database_are_seen_too(tmp_path: Path) -> None:
     assert events.until(len(script.entries))["best"]["score"] == 3.0
     events.close()
     world.close()
+
+
+def test_whose_worker_the_server_does_not_hear_of_is_in_training_no_longer(
+    served: ServerWorld, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal says nothing of it either. A process that reads journals anew is told as well."""
+    monkeypatch.setattr(pbt.server.populations, "_SILENCE", 1)
+
+    def states() -> list[str]:
+        return [row["state"] for row in seen(served, "members")["rows"]]
+
+    states()
+    held = [i for i, state in enumerate(states()) if state == "training"]
+    served.silence(held[0], script.population.members[held[0]].newest)
+    until(lambda: states()[held[0]] == "orphaned")
+    assert [states()[i] for i in held[1:]] == ["training"] * (len(held) - 1)
+    os.kill(served.populations.reader.pid or 0, signal.SIGKILL)
+    until(lambda: states()[held[0]] == "orphaned")
+    script.join(held[0])
+    until(lambda: states()[held[0]] == "training")
 
 
 def test_whose_worker_was_killed_is_in_training_no_longer(tmp_path: Path) -> None:

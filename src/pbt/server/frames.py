@@ -40,6 +40,13 @@ class Watch(msgspec.Struct, frozen=True, tag=True):
     everything: bool
 
 
+class Silent(msgspec.Struct, frozen=True, tag=True):
+    """Leases, as (member, number), of whose holders the server has not heard for a term: only it hears them."""
+
+    population: str
+    leases: frozenset[tuple[int, int]]
+
+
 class Told(msgspec.Struct, frozen=True, tag=True):
     """An answer; where `status` is an error's, `media` is its code and `body` its text."""
 
@@ -56,7 +63,7 @@ class Frames(msgspec.Struct, frozen=True, tag=True):
     frames: dict[str, bytes]
 
 
-Message = Begin | Ask | Watch | Told | Frames
+Message = Begin | Ask | Watch | Silent | Told | Frames
 _decoder = msgspec.msgpack.Decoder(Message)
 _encode = msgspec.msgpack.Encoder().encode
 

@@ -35,6 +35,8 @@ _NAMED = 10
 IDLE = 600.0
 """Seconds without training or requests after which a population is closed."""
 _TICK = 1.0
+_SILENCE = 5
+"""Ticks between two looks for holders that are not heard of any longer."""
 
 
 def is_name(name: str) -> bool:
@@ -62,6 +64,7 @@ class Populations:
         self.reader = Reader(folder, self._backing.database, self.strategies)
         self._populations: dict[str, ServedPopulation] = {}
         self._clock: asyncio.TimerHandle | None = None
+        self._ticks = 0
 
     def served(self, name: str) -> ServedPopulation:
         """A population by its name; its folder is made if need be.
@@ -139,8 +142,11 @@ class Populations:
 
     def _tick(self) -> None:
         self._clock = asyncio.get_running_loop().call_later(_TICK, self._tick)
+        self._ticks += 1
         for name, served in list(self._populations.items()):
             served.alive.tick()
+            if self._ticks % _SILENCE == 0 and self.reader.pid is not None:
+                self.reader.note_silent(name, served.silent())
             if time.monotonic() - served.used > IDLE and served.idle:
                 self._populations.pop(name).close()
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pbt.errors import PBTError, Unavailable
-from pbt.server.frames import Ask, Begin, Frames, Incoming, Told, Watch, packed
+from pbt.server.frames import Ask, Begin, Frames, Incoming, Silent, Told, Watch, packed
 
 _log = logging.getLogger("pbt.server")
 TIMEOUT = 60.0
@@ -97,6 +97,7 @@ class Reader:
         self._shared: OrderedDict[tuple[str, str, str], _Shared] = OrderedDict()
         self._streams: set[Stream] = set()
         self._known: dict[str, bytes] = {}
+        self._silent: dict[str, frozenset[tuple[int, int]]] = {}
         self._closed = False
 
     @property
@@ -157,6 +158,13 @@ class Reader:
                 self._waiting.pop(ask.id, None)
         raise Unavailable("the process that reads journals has died twice over this view; see the server's output")
 
+    def note_silent(self, population: str, leases: frozenset[tuple[int, int]]) -> None:
+        """Have views say of these (member, lease) that nobody trains them."""
+        if self._silent.get(population, frozenset()) != leases:
+            self._silent[population] = leases
+            if self._writer is not None:
+                self._writer.write(packed(Silent(population, leases)))
+
     async def open(self, names: frozenset[str] | None) -> Stream:
         """A stream of these populations' frames, at first of how each stands."""
         stream = Stream(names)
@@ -204,6 +212,8 @@ class Reader:
                 self._process = await asyncio.to_thread(_start, there, self._process)
                 reader, self._writer = await asyncio.open_unix_connection(sock=here)
                 self._writer.write(packed(self._begin))
+                for population, leases in self._silent.items():
+                    self._writer.write(packed(Silent(population, leases)))
                 self._listening = asyncio.create_task(self._listen(reader))
                 self._known = {}
                 self._watch()

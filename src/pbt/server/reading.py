@@ -20,12 +20,13 @@ import msgspec
 
 from pbt.errors import NotFound, PBTError
 from pbt.opening.folder import MARK
+from pbt.population.member import MemberState
 from pbt.server.backends import Backend, FolderBackend, Reader
-from pbt.server.frames import Ask, Begin, Frames, Incoming, Message, Told, Watch, packed
+from pbt.server.frames import Ask, Begin, Frames, Incoming, Message, Silent, Told, Watch, packed
 from pbt.views.asked import Asked
 from pbt.views.catalogue import JSON, View, view
 from pbt.views.followed import Followed
-from pbt.views.judge import Held, for_a_while, judge_in
+from pbt.views.judge import Held, for_a_while, in_training, judge_in
 from pbt.views.overview import line, state_of_all, top_of
 from pbt.views.shapes import Event, Line
 
@@ -38,6 +39,8 @@ _SLICE = 500
 _NAMES_EVERY = 2.0
 MOST_REPORTS = 2_000_000
 """Reports of all followed populations together; beyond, those that nobody asked about longest are forgotten."""
+_JUDGED_FOR = 1.0
+"""Seconds for which nobody looks again who lives."""
 _KEPT = 32
 """Answers that are kept for those who ask the same."""
 NICE = 10
@@ -53,13 +56,15 @@ class _Kept(NamedTuple):
 class Place:
     """A population: its journal, what was read of it, and the answers for its last entry."""
 
-    def __init__(self, name: str, mark: bytes, journal: Reader, held: Held | None) -> None:
+    def __init__(self, name: str, mark: bytes, journal: Reader, held: Held) -> None:
         self.name = name
         self.mark = mark
         self.journal = journal
         self.followed = Followed(journal)
         self.followed.held = held
         self.behind = True
+        self._judged_until = 0.0
+        self._in_training: tuple[int, ...] = ()
         self._kept: OrderedDict[object, _Kept] = OrderedDict()
 
     def read_on(self) -> None:
@@ -68,7 +73,7 @@ class Place:
 
     def view(self, name: str, asked: Asked, strategies: frozenset[str]) -> _Kept:
         """A view as of the last entry that was read; computed once."""
-        key, entry = (name, asked.key, state_of_all(self.followed)), self.followed.entry
+        key, entry = (name, asked.key, self._holders()), self.followed.entry
         kept = self._kept.get(key)
         if kept is None or kept.entry != entry:
             found = view(name, self.name, self.followed, asked, strategies)
@@ -77,6 +82,14 @@ class Place:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return kept
+
+    def _holders(self) -> tuple[int, ...]:
+        """Members in training: of a worker's death the journal says nothing, and views do."""
+        now = time.monotonic()
+        if now >= self._judged_until and self.followed.exists:
+            self._judged_until = now + _JUDGED_FOR
+            self._in_training = tuple(m.id for m in in_training(self.followed.population, self.followed.held))
+        return self._in_training
 
 
 class Reading:
@@ -92,6 +105,7 @@ class Reading:
         self._strategies = frozenset(begun.strategies)
         self._places: OrderedDict[str, Place] = OrderedDict()
         self._told: dict[str, tuple[int, str]] = {}
+        self._silent: dict[str, frozenset[tuple[int, int]]] = {}
         self._watched: frozenset[str] = frozenset()
         self._everything = False
         self._names: list[str] = []
@@ -129,6 +143,10 @@ class Reading:
         if more:
             self._looked = 0.0
         return fresh
+
+    def note(self, silent: Silent) -> None:
+        """Take these leases for nobody's: the server hears who lives, this process does not."""
+        self._silent[silent.population] = silent.leases
 
     def look(self) -> Frames:
         """What has changed in the populations that are watched since the last look."""
@@ -206,9 +224,14 @@ class Reading:
         self._places.move_to_end(name)
         return place
 
-    def _held(self, name: str) -> Held | None:
-        """Sees who lives where workers use the folder itself, or this server alone."""
-        return None if self._backing.database else for_a_while(judge_in(self._folder / name))
+    def _held(self, name: str) -> Held:
+        """Who lives: seen where workers use the folder itself, and as the server hears it."""
+        seen = None if self._backing.database else for_a_while(judge_in(self._folder / name))
+
+        def judge(m: MemberState) -> bool:
+            return (m.id, m.newest) not in self._silent.get(name, ()) and (seen is None or seen(m))
+
+        return judge
 
     def _mark(self, name: str) -> bytes:
         try:
@@ -252,6 +275,8 @@ def serve(channel: socket.socket) -> None:
                         reading = Reading(message)
                     elif isinstance(message, Watch) and reading is not None:
                         due = 0.0 if reading.watch(message) else due
+                    elif isinstance(message, Silent) and reading is not None:
+                        reading.note(message)
                     elif isinstance(message, Ask):
                         asks.append(message)
             if reading is None:

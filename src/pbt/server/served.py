@@ -18,6 +18,7 @@ from pbt.coordinator.leasing import held
 from pbt.coordinator.telling import TellCommand
 from pbt.errors import PBTError
 from pbt.population.entries import Report
+from pbt.population.member import MemberState
 from pbt.server.backends import Stored
 from pbt.wire.messages import HOLD
 
@@ -99,11 +100,17 @@ class ServedPopulation:
         """Whether it may be closed: no request is open, and no lease is alive by this server's signs of life."""
         if self.users or self._busy or self._queue or self._committing:
             return False
-        members = self.coordinator.population.members if self.coordinator.exists else ()
-        return not any(
-            m.lease is not None and m.lease.sign == self.alive.kind and not m.done and held(m, self.alive)
-            for m in members
-        )
+        return not any(held(m, self.alive) for m in self._given())
+
+    def silent(self) -> frozenset[tuple[int, int]]:
+        """(member, lease) of whose holder nothing was heard for a term."""
+        return frozenset((m.id, m.newest) for m in self._given() if not held(m, self.alive))
+
+    def _given(self) -> Iterator[MemberState]:
+        """Members whose leases were given by a server, and are not over."""
+        for m in self.coordinator.population.members if self.coordinator.exists else ():
+            if m.lease is not None and m.lease.sign == self.alive.kind and not m.lease.ended and not m.done:
+                yield m
 
     def ask(self, command: Command, asker: object = None) -> asyncio.Future[list[Answer]]:
         """Answer after the commit of the group that this command is in.
