@@ -10,6 +10,7 @@ from bench.problems import quadratic
 from bench.problems.problem import Problem
 
 import pbt
+from pbt.population.entries import Lost
 from tests.support.population import Script
 
 LR = {"lr": pbt.Float(1e-3, 1.5, log=True)}
@@ -48,6 +49,16 @@ def test_the_first_follow_until_they_take_over_and_others_take_from_them() -> No
     at = first.parents[0].step
     assert all(lrs[1] == lrs[0] for lrs in used[:at])
     assert used[-1][1] != used[-1][0], "its own since it was given weights"
+
+
+def test_who_falls_back_behind_a_change_is_given_the_values_of_its_step_again() -> None:
+    s = Script(members=1, space=LR, strategy={"name": "follow", "schedule": SCHEDULE}, interval=5)
+    for _ in range(3):
+        s.report(0, 1.0)
+    assert s.answers[0].hyperparameters == {"lr": 0.1}
+    s.answers[0] = s.coordinator.tell(Lost(0, 1, "0/1-3"))
+    assert (s.answers[0].step, s.answers[0].hyperparameters, s.answers[0].ready) == (2, {"lr": 1.0}, 3)
+    assert s.report(0, 1.0).hyperparameters == {"lr": 0.1}
 
 
 def test_all_follow_and_nobody_exploits_unless_said_otherwise() -> None:

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 import pbt
+from pbt.population.changes import Clone, Steer
 from pbt.population.entries import Explored, Lost, Released, Reported, encode
 from tests.support.population import Script
 from tests.support.worlds import World
@@ -225,6 +226,28 @@ def test_a_lost_checkpoint_is_never_parent_best_or_own_again(world: World) -> No
     world.die(s.coordinator, 0)
     cured = s.join(0, coordinator=world.coordinator())
     assert cured.checkpoint is None or cured.checkpoint.id != lost
+
+
+def test_whose_checkpoint_another_finds_lost_goes_on_if_it_could_read_it(world: World) -> None:
+    """Of a holder that has not reported nobody knows which it is, until it says so itself."""
+    s = Script(world, members=3, strategy=pbt.PBT(quantile=0), interval=5)
+    for score in (1.0, 2.0):
+        s.report(0, score)
+    for member in (1, 2):
+        s.coordinator.steer(Steer(Clone(0, member), nonce=f"n{member}"))
+        s.join(member)
+    world.die(s.coordinator, 0)
+    lost = s.join(0).checkpoint.id  # type: ignore[union-attr]
+    s.coordinator.tell(Lost(1, 1, lost))
+    assert s.population.members[0].checkpoint.id == "0/1-1"
+    assert s.population.members[0].step == 2
+    before = len(s.entries)
+    answer = s.coordinator.tell(Lost(0, 2, lost))
+    assert (answer.step, answer.checkpoint.id) == (1, "0/1-1")  # type: ignore[union-attr]
+    assert s.coordinator.tell(Lost(0, 2, lost)).step == 1
+    assert len(s.entries) == before + 1
+    s.answers[0] = answer
+    assert s.report(0, 3.0).step == 2
 
 
 def test_finish_stops_a_member(world: World) -> None:

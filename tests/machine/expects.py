@@ -159,7 +159,8 @@ def to_told(model: Model, event: Any, decisions: Sequence[Decision] = ()) -> Exp
         return []
     if isinstance(event, Lost):
         known = m.broken and m.cure  # another may have told before, for whom this one was not cured
-        if known or m.checkpoint is None or m.checkpoint.id != event.checkpoint:
+        current = m.checkpoint is not None and m.checkpoint.id == event.checkpoint
+        if known or not (current or model.began_with_lost(m)):
             return []
     return [event]
 

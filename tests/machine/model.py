@@ -361,6 +361,9 @@ class Model:
                 m.before = None
             if m.checkpoint is not None and m.checkpoint.id == event.checkpoint:
                 self._stands_on_lost(m, m.id == event.member)
+            elif m.id == event.member and self.began_with_lost(m):
+                assert m.checkpoint is not None
+                self._set_back(m, m.checkpoint)
         if self.best is not None and self.best.id == event.checkpoint:
             self.best = None
             current = [m.checkpoint for m in self.members if m.checkpoint is not None]
@@ -369,7 +372,7 @@ class Model:
     def _stands_on_lost(self, m: Member, says_so: bool) -> None:
         """One step back where there is one, else it needs a cure: who said so at once, another at its next lease.
 
-        Who has reported under its newest lease has other weights in memory, and its step is theirs.
+        Another holder has the weights in memory, or will say that it has not.
         """
         back = m.before
         if back is None:
@@ -378,10 +381,18 @@ class Model:
         m.checkpoint, m.before, m.saved_since = back, None, back.member == m.id
         if back.member == m.id:
             m.own = back.score
-        has_reported = m.last is not None and m.lease is not None and m.last.lease == m.lease.number
-        if says_so or not has_reported:
-            m.step, m.score, m.evaluations = back.step, back.score, list(back.evaluations)
-            m.reached_ready = m.step >= m.ready  # what it did since is undone
+        if says_so or m.lease is None or m.lease.ended:
+            self._set_back(m, back)
+
+    def began_with_lost(self, m: Member) -> bool:
+        """Its holder was given a checkpoint that somebody else has found lost since, and has not reported."""
+        reported = m.last is not None and m.lease is not None and m.last.lease == m.lease.number
+        return not reported and m.checkpoint is not None and m.step > m.checkpoint.step
+
+    def _set_back(self, m: Member, to: Checkpoint) -> None:
+        """What it did since is undone; what was decided for a later step is decided again."""
+        m.step, m.score, m.evaluations = to.step, to.score, list(to.evaluations)
+        m.reached_ready = m.step >= m.ready or (to.member == m.id and to.hyperparameters != m.hyperparameters)
 
     # What is decided
 

@@ -158,7 +158,11 @@ class Moves(Drawing):
             return
         current = self.table.model.members[w.member].checkpoint
         id = f"{w.member}/9-9" if current is None or self.chance(10) else current.id
+        stands = [m for m in self.table.model.members if m.lease and m.checkpoint and m.checkpoint.id == id]
         self._tell(Lost(w.member, w.lease, id))
+        for m in stands:  # it may have yet to load it
+            if m.id != w.member and m.lease is not None and self.chance(50):
+                self._tell(Lost(m.id, m.lease.number, id))
 
     def absent(self) -> None:
         """Somebody says that a barrier need not wait for them."""

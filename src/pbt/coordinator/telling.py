@@ -33,7 +33,8 @@ class TellCommand:
                 return None
             if isinstance(event, Lost):
                 known = m.broken and m.cure  # another may have told before, for whom this one was not cured
-                if m.checkpoint is None or m.checkpoint.id != event.checkpoint or known:
+                current = m.checkpoint is not None and m.checkpoint.id == event.checkpoint
+                if known or not (current or m.began_with_lost):
                     return None
         elif isinstance(event, Absent):
             still = tuple(

@@ -271,30 +271,29 @@ def _lost(draft: Draft, event: Lost) -> None:
             if m.before is None:
                 draft.put(replace(m, broken=True, standing=False, cure=m.cure or said, due=m.due or said))
             else:
-                _fall_back(draft, m, m.before, said or not _has_reported(m))
+                m = _fallen_back(draft, m, m.before)
+                in_hand = m.lease is not None and not m.lease.ended
+                draft.put(m if in_hand and not said else _from_checkpoint(m))
+        elif m.id == event.member and m.began_with_lost:
+            draft.put(_from_checkpoint(m))
     draft.lose(event.checkpoint)
 
 
-def _fall_back(draft: Draft, m: MemberState, to: Checkpoint, begins: bool) -> None:
-    """From a lost checkpoint to the one before it, which nothing has to be decided for.
-
-    Args:
-        begins: its worker may have yet to load it; one that has reported goes on from the weights in its memory.
-    """
+def _fallen_back(draft: Draft, m: MemberState, to: Checkpoint) -> MemberState:
+    """From a lost checkpoint to the one before it. A holder that can read its weights goes on where it is."""
     draft.hold(m, to, *m.teachers)
     own = to.member == m.id
-    m = replace(m, checkpoint=to, before=None, standing=own)
-    if own:
-        m = replace(m, key=key_of(to.score, draft.settings.maximize))
-    if begins:
-        due = to.step >= m.ready
-        m = replace(m, step=to.step, score=to.score, evaluations=to.evaluations, due=due)
-    draft.put(m)
+    key = key_of(to.score, draft.settings.maximize) if own else m.key
+    return replace(m, checkpoint=to, before=None, standing=own, key=key)
 
 
-def _has_reported(m: MemberState) -> bool:
-    """Whether its newest lease's holder has."""
-    return m.lease is not None and m.last is not None and m.last.lease == m.lease.number
+def _from_checkpoint(m: MemberState) -> MemberState:
+    """What it did since is undone. Hyperparameters that were decided for a later step are decided on again."""
+    to = m.checkpoint
+    assert to is not None
+    others = to.member == m.id and m.hyperparameters != to.hyperparameters
+    due = to.step >= m.ready or others
+    return replace(m, step=to.step, score=to.score, evaluations=to.evaluations, due=due)
 
 
 def _absent(draft: Draft, event: Absent) -> None:

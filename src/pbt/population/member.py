@@ -123,6 +123,13 @@ class MemberState(msgspec.Struct, frozen=True, gc=False):
         return self.checkpoint.step if self.checkpoint is not None else 0
 
     @property
+    def began_with_lost(self) -> bool:
+        """Its holder, which has not reported, was given a checkpoint that another worker has found lost since."""
+        lease, last = self.lease, self.last
+        reported = lease is not None and last is not None and last.lease == lease.number
+        return not reported and self.checkpoint is not None and self.step > self.checkpoint.step
+
+    @property
     def unborn(self) -> bool:
         """No decision has given it hyperparameters yet."""
         return self.decisions == 0

@@ -165,10 +165,10 @@ class Checkpointer:
                 raise OutOfReach(f"member {answer.member}: the checkpoints are out of reach: {error}") from error
 
     def _without(self, checkpoint: Checkpoint, answer: Answer, error: CheckpointError) -> Answer:
-        """How the member stands now; if it still stands on the broken checkpoint, once that was told and decided on."""
+        """How the member stands now; if no other weights were given to it since, once this was told and decided on."""
         assert answer.member is not None
         newer = self._coordinator.stand(answer.member, answer.lease)
-        if newer.checkpoint != checkpoint:
+        if newer.released or newer.stop or newer.given > answer.given:
             return newer
         _log.warning("member %d: %s; it goes on from another checkpoint", answer.member, error)
         newer = self._coordinator.tell(Lost(answer.member, answer.lease, checkpoint.id))
