@@ -21,7 +21,7 @@ from pbt.checkpoints.folder import FolderStore
 from pbt.coordinator.follower import Follower
 from pbt.errors import Unavailable
 from pbt.opening import folder as folders
-from pbt.population.changes import Clone, Steer
+from pbt.population.changes import Clone, Steer, Stop
 from pbt.population.entries import Leased, Released, Report, Reported, decode
 from pbt.population.fold import refold
 from pbt.population.lineage import Lineage
@@ -353,17 +353,44 @@ def test_a_context_manager_gives_the_member_back_however_it_is_left(tmp_path: Pa
 def test_a_lost_lease_ends_a_turn_quietly_and_a_join_loudly(tmp_path: Path) -> None:
     where = tmp_path / "p"
     coordinator = folders.coordinator(where)
-    turn = next(iter(pbt.turns(where, **SETTINGS)))
+    turns = pbt.turns(where, **SETTINGS)
+    turn = next(turns)
     coordinator.tell(Released(turn.id, 1))
     turn.report(1.0, step=2, save=save)
     assert turn.lost
     assert list(turn.steps()) == []
+    with pytest.raises(pbt.LeaseLost, match=r"ends when member.stop"):
+        turn.report(1.0, step=4, save=save)
     member = pbt.join(where)
     coordinator.catch_up()
     coordinator.tell(Released(member.id, coordinator.population.members[member.id].newest))
     with pytest.raises(pbt.LeaseLost):
         member.report(1.0, step=2, save=save)
     assert not (where / "checkpoints" / "0" / "1-1").exists()
+
+
+def test_units_that_advance_unevenly_end_with_the_member(tmp_path: Path) -> None:
+    """One after its last step, which it oversteps; the other since somebody has reached the goal."""
+    turns = pbt.turns(tmp_path / "p", **SETTINGS, goal=5.0)
+    alone, other = next(turns), pbt.join(tmp_path / "p", **SETTINGS, goal=5.0)
+    other.report(1.0, step=3, save=save)
+    for member in (alone, other):
+        while not member.stop:
+            assert member.step < 10
+            member.report(6.0 if member.step > 6 else 1.0, step=member.step + 3, save=save)
+        assert member.finished
+    assert (alone.step, other.step) == (12, 6)
+
+
+def test_a_member_that_is_stopped_keeps_its_weights(tmp_path: Path) -> None:
+    """A script that loads after an exploit would begin anew at the very end: there is nothing to load."""
+    where = tmp_path / "p"
+    member = pbt.join(where, **SETTINGS)
+    for step in member.steps():
+        if step == 2:
+            folders.coordinator(where).steer(Steer(Stop((member.id,)), nonce="n"))
+        assert not member.report(1.0, save=save).exploit
+    assert member.stop and member.step == 2
 
 
 def test_joining_a_finished_population_has_nothing_to_do(tmp_path: Path) -> None:

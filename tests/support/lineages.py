@@ -36,7 +36,7 @@ def drifted(members: int, rounds: int, seed: int = 0) -> Lineage:
         ranked = sorted(range(members), key=lambda m: real(lineage.current[m].scores[-1][1]))
         k = members // 5 if step < rounds else 0
         for low, parent in zip(ranked[:k], rng.choices(ranked[members - k :], k=k) if k else [], strict=True):
-            after = Segment(low, step, step + 1, lineage.current[parent], None, step, [(step, values)])
+            after = Segment(low, step, step + 1, lineage.current[parent], None, step, [(step, values)], exploit=True)
             lineage.segments.append(after)
             lineage.current[low] = after
     return lineage

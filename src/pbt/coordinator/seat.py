@@ -81,7 +81,7 @@ class Seat:
 
     def take(self, answer: Answer) -> Outcome:
         """Go on from how the member stands now."""
-        exploit = answer.given > self._given
+        exploit = answer.given > self._given and not (answer.stop or answer.released)
         changed = answer.hyperparameters != self.answer.hyperparameters
         if exploit:
             self.unread = self.lacks(answer) is not None

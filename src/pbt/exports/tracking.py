@@ -121,7 +121,7 @@ class Tracking:
         parent = next((s.member for s in reversed(path[:-1]) if s.member != member), None)
         self._tracker.tag(member, {
             "pbt.lineage": " > ".join(f"{s.member}@{s.start}" for s in path),
-            "pbt.exploits": str(sum(s.parent is not None and s.parent.member != s.member for s in path)),
+            "pbt.exploits": str(sum(s.exploit for s in path)),
             **({} if parent is None else {"pbt.parent": str(parent)}),
         })  # fmt: skip
 

@@ -99,6 +99,11 @@ class Decision(Part, frozen=True, gc=False):
         return self.parents[0] if self.parents and self.start != "on" else None
 
     @property
+    def exploits(self) -> bool:
+        """It gives the member another one's weights."""
+        return self.source is not None and self.source.member != self.member
+
+    @property
     def teachers(self) -> tuple[Checkpoint, ...]:
         """Further checkpoints that stay loadable until the next decision that gives weights."""
         return self.parents[1:] if self.start != "on" else ()

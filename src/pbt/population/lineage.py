@@ -39,6 +39,7 @@ class Segment:
         changes: (from step, hyperparameters), the first at `start`.
         scores: (step, score) of its reports in order.
         saved: the step of the last checkpoint that was written in it; `start` before the first.
+        exploit: a decision began it, with another member's weights.
     """
 
     member: int
@@ -50,6 +51,7 @@ class Segment:
     changes: list[tuple[int, Values]] = field(default_factory=list)
     scores: list[tuple[int, Number]] = field(default_factory=list)
     saved: int = 0
+    exploit: bool = False
 
     def path(self) -> list[Segment]:
         """The segments from the root down to this one."""
@@ -90,8 +92,8 @@ class Lineage:
 
     @property
     def exploits(self) -> int:
-        """How many segments began with another member's weights."""
-        return sum(s.parent is not None and s.parent.member != s.member for s in self.segments)
+        """How many segments began with an exploit."""
+        return sum(s.exploit for s in self.segments)
 
     def forget(self, population: Population) -> None:
         """Forget where checkpoints were written that no later decision can name, as of how the population stands."""
@@ -158,6 +160,7 @@ class Lineage:
     def _decide(self, decision: Decision, after: Population) -> None:
         if decision.start != "on":
             self._begin(decision.member, decision.source, decision.hyperparameters, after.count)
+            self.current[decision.member].exploit = decision.exploits
         elif decision.hyperparameters is not None:
             self._change(self.current[decision.member], after.members[decision.member].step, decision.hyperparameters)
 

@@ -27,7 +27,7 @@ class Side:
     """One population. `hear` is a listener: see `pbt.coordinator.follower.Listener`.
 
     Attributes:
-        decided: decisions after birth, of which `exploits` gave a member another one's weights.
+        decided: decisions, births among them; `exploits` gave a member another one's weights.
         first, last: when the first and the last entry were written, in seconds since 1970.
     """
 
@@ -46,8 +46,8 @@ class Side:
         self._population = after
         self.first, self.last = entry.time if self.first is None else self.first, entry.time
         for d in entry.decisions:
-            self.decided += d.start != "fresh"
-            self.exploits += d.source is not None and d.source.member != d.member
+            self.decided += 1
+            self.exploits += d.exploits
 
     @property
     def population(self) -> Population:
@@ -58,6 +58,7 @@ class Side:
     def outcome(self) -> dict[str, Any]:
         """What came out, as plain data."""
         p, best = self.population, self.population.best
+        later = self.decided - sum(not m.unborn for m in p.members)
         return {
             "best": None if best is None else best.score,
             "best_member": None if best is None else best.member,
@@ -66,7 +67,7 @@ class Side:
             "state": "finished" if p.finished else "unfinished",
             "reports": p.reports,
             "exploits": self.exploits,
-            "exploit_rate": round(self.exploits / self.decided, 4) if self.decided else None,
+            "exploit_rate": round(self.exploits / later, 4) if later else None,
             "failed": sum(m.failed for m in p.members),
             "seconds": None if self.first is None or self.last is None else round(self.last - self.first, 3),
         }
@@ -74,8 +75,9 @@ class Side:
     def settings(self) -> dict[str, Any]:
         """Every setting by a flat name: of the space a domain each, of the strategy a parameter each."""
         said = msgspec.to_builtins(self.population.settings)
-        space, strategy = said.pop("space"), said.pop("strategy")
-        found = {"strategy": strategy["name"], **{f"strategy.{n}": v for n, v in strategy["parameters"].items()}}
+        space, strategy = said.pop("space"), self.population.settings.strategy
+        del said["strategy"]
+        found = {"strategy": strategy.name, **{f"strategy.{n}": v for n, v in strategy.parameters.items()}}
         found |= {f"space.{name}": _domain(self.population, name) for name in space["domains"]}
         if space.get("constraints"):
             found["space constraints"] = space["constraints"]

@@ -66,7 +66,8 @@ def _parameters(strategy: Strategy) -> list[Parameter]:
 
 
 def _done(run: Run) -> Iterator[str]:
-    later = [d for d in run.decisions if d.start != "fresh"]
+    first = {d.member: d for d in reversed(run.decisions)}
+    later = [d for d in run.decisions if d is not first[d.member]]
     exploits = [d for d in later if d.exploits]
     if not later:
         yield "nobody was decided on after its birth yet"
@@ -94,7 +95,7 @@ def _children(run: Run, exploits: list[DecisionRow]) -> Iterator[str]:
     maximize, judged, good = run.settings.maximize, 0, 0
     for segment in run.lineage.segments:
         parent = segment.parent
-        if parent is None or parent.member == segment.member or not segment.scores:
+        if parent is None or not segment.exploit or not segment.scores:
             continue
         before = next((score for step, score in reversed(parent.scores) if step <= segment.start), None)
         if before is not None:

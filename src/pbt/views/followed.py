@@ -172,7 +172,7 @@ class Followed:
         for i, d in enumerate(entry.decisions, at):
             self._of[d.member].append(i)
             self._before.append(_changed(d, before))
-            if d.source is not None and d.source.member != d.member:
+            if d.source is not None and d.exploits:
                 self.taken[d.member] += 1
                 self.came_from[d.member] = d.source.member
         for segment in self.lineage.segments[self._segments :]:

@@ -47,7 +47,7 @@ def _line(own: list[Segment], low: int, high: int, most: int) -> Iterator[tuple[
         if points and piece:
             points.append((piece[0][0], math.nan))
         points += thinned(piece, each)
-    taken = [s for s in own if s.parent is not None and s.parent.member != s.member and low <= s.start <= high]
+    taken = [s for s in own if s.exploit and low <= s.start <= high]
     bad = [s for segment in own for s, y in segment.scores if low <= s <= high and not math.isfinite(real(y))]
     yield "step", "f8", array("d", [step for step, _ in points])
     yield "score", "f4", single([score for _, score in points])

@@ -46,8 +46,8 @@ class Pace:
         if isinstance(entry.event, Reported):
             self._reported.update(r.member for r in entry.event.reports)
         for decision in entry.decisions:
+            self.exploits += decision.exploits
             if decision.source is not None:
-                self.exploits += 1
                 if self._began is not None:
                     self._took[decision.member] = self._clock()
                     self._reported.discard(decision.member)

@@ -177,9 +177,7 @@ def _marks(followed: Followed, members: list[MemberState], window: Window) -> It
         (segment.start, segment.member, segment.parent.member, segment.entry)
         for m in members
         for segment in followed.own.get(m.id, ())
-        if segment.parent is not None
-        and segment.parent.member != segment.member
-        and window.low <= segment.start <= window.high
+        if segment.exploit and segment.parent is not None and window.low <= segment.start <= window.high
     ]
     found = found if len(found) <= MARKS else []
     yield Column("exploit_step", "f8", array("d", [step for step, *_ in found]))

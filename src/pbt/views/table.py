@@ -45,8 +45,8 @@ def number_text(value: Number | Value) -> str:
 def note_exploits(entry: Entry, last: dict[int, int]) -> None:
     """Keep the last parent of each member that ever exploited."""
     for decision in entry.decisions:
-        if decision.source is not None and decision.source.member != decision.member:
-            last[decision.member] = decision.parents[0].member
+        if decision.source is not None and decision.exploits:
+            last[decision.member] = decision.source.member
 
 
 def members_table(

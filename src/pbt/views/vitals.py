@@ -71,7 +71,7 @@ class Vitals:
             m = before.members[d.member]
             step, source = reported.get(d.member, m.step), d.source
             self.steps.append(step)
-            self.exploits.append(source is not None and source.member != d.member)
+            self.exploits.append(d.exploits)
             at = f"member {d.member} at step {step:,}"
             if d.stop and d.failed:
                 self._note(after.count, entry.time, "failed", d.member, f"{at} failed and is trained no further")

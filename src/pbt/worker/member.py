@@ -193,7 +193,10 @@ class Member(Standing):
         if os.getpid() != self._process:
             raise PBTError("this member belongs to the process that joined: call pbt.join in the forked one")
         if self._over:
-            raise LeaseLost(f"member {self.id} is no longer this worker's: report inside the loop over steps()")
+            raise LeaseLost(
+                f"member {self.id} is no longer this worker's: report inside the loop over steps(), or in one that ends "
+                "when member.stop is true"
+            )
         if self._seat.unread:
             raise NotLoaded(
                 f"member {self.id} was given a checkpoint and went on without it: load member.checkpoint before "

@@ -36,7 +36,12 @@ class Turn(Member):
         return self._through
 
     def report(self, score: Any, **more: Any) -> Outcome:
-        """As `Member.report`; a lost lease sets `lost` and ends `steps()`, since a generator can not catch it."""
+        """As `Member.report`; a lease that is lost meanwhile sets `lost` and ends `steps()`: a generator can not catch it.
+
+        Raises:
+            LeaseLost: the turn was over before.
+        """
+        self._check_usable()
         try:
             return super().report(score, **more)
         except LeaseLost:
