@@ -8,9 +8,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import pbt
 from tests.support.scripts import TURNS, environment, pbt_run, status, write
 
 COMMANDS = ["demo", "run", "serve", "status", "doctor", "fetch", "journal", "tensorboard"]
@@ -221,6 +223,21 @@ def test_a_file_that_is_no_journal_says_so(tmp_path: Path) -> None:
     done = pbt_run(["status", "p"], tmp_path)
     assert done.returncode == 1
     assert "no whole journal" in done.stderr
+
+
+def test_no_population_is_begun_where_others_or_somebodys_checkpoints_lie(tmp_path: Path) -> None:
+    """It would delete what it does not know from among the checkpoints."""
+    given: dict[str, Any] = {"space": {"lr": pbt.Float(0, 1)}, "members": 1, "steps": 1, "maximize": True}
+    pbt.join(tmp_path / "runs" / "first", **given).close()
+    with pytest.raises(pbt.SettingsError, match=r"folder of populations \(first\): name one of them, or a new one"):
+        pbt.join(tmp_path / "runs", **given)
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["first"]
+    mine = tmp_path / "project" / "checkpoints" / "0" / "1-1" / "model.pt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    with pytest.raises(pbt.SettingsError, match="'checkpoints' that no population made"):
+        pbt.join(tmp_path / "project", **given)
+    assert mine.read_text() == "mine"
 
 
 def test_a_folder_of_a_newer_version_says_so(tmp_path: Path) -> None:

@@ -321,6 +321,20 @@ def test_collect_and_sweep_take_half_checkpoints_along(kept: Kept) -> None:
     assert kept.files() == {"2/1-1/state", f"2/1-1/{MANIFEST}"}
 
 
+def test_what_no_checkpoint_is_named_like_is_left_alone(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    publish(store, "0/1-1")
+    others = ["0/epoch-10/model.pt", "resnet/1-1/model.pt", "0/.old/model.pt", "0/.git-x/model.pt", "0/1-1-b/model.pt"]
+    for name in others:
+        path = tmp_path / "checkpoints" / name
+        path.parent.mkdir(parents=True)
+        path.write_text("somebody's")
+    store.collect(0, 9, 9, [])
+    store.sweep([], stagings=True)
+    left = [path for path in (tmp_path / "checkpoints").rglob("*") if path.is_file()]
+    assert sorted(str(path.relative_to(tmp_path / "checkpoints")) for path in left) == sorted(others)
+
+
 def test_sweep_leaves_the_referenced_alone(kept: Kept) -> None:
     store = kept.store()
     for id in ("0/1-1", "0/1-2", "1/1-1", "1/1-2", "2/1-1"):

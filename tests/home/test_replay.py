@@ -123,6 +123,8 @@ def test_a_script_is_replayed_unchanged_to_the_last_bit(trained: Path) -> None:
     looked = pbt_run(["status", "a #1 ü", "--json"], trained)
     assert json.loads(looked.stdout)["replays"][0]["gap"] == 0
     assert "replay gap 0 over 2 runs" in pbt_run(["status", "a #1 ü"], trained).stdout
+    assert pbt_run(["steer", "a #1 ü", "steps", 30, "--yes"], trained).returncode == 0
+    assert "nothing was trained now" in replay(trained, "a #1 ü", "--seeds", 2).stderr, "the schedule is the same"
 
 
 @pytest.mark.slow

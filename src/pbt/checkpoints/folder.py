@@ -126,18 +126,19 @@ class FolderStore:
             number = _numbers(path.name)
             if number is not None and number <= (lease, seq) and f"{member}/{path.name}" not in kept:
                 _remove(path)
-            elif path.name.startswith(".") and _staged_under(path.name) < lease:
+            elif 0 < _staged_under(path.name) < lease:
                 remove(path)
 
     def sweep(self, referenced: Iterable[str], stagings: bool = False) -> None:
         """See `CheckpointStore`."""
-        found = [path for home in _children(self._root) for path in _children(home)]
+        homes = [home for home in _children(self._root) if home.name.isdecimal()]
+        found = [path for home in homes for path in _children(home)]
         kept = set(referenced)
         for path in found:
-            if path.name.startswith("."):
+            if _staged_under(path.name):
                 if stagings:
                     remove(path)
-            elif f"{path.parent.name}/{path.name}" not in kept:
+            elif _numbers(path.name) is not None and f"{path.parent.name}/{path.name}" not in kept:
                 _remove(path)
 
     def ids(self) -> list[str]:
@@ -163,8 +164,9 @@ def _numbers(name: str) -> tuple[int, int] | None:
 
 
 def _staged_under(name: str) -> int:
-    lease = name[1:].partition("-")[0]
-    return int(lease) if lease.isdecimal() else 0
+    """The lease of a staging folder's name; 0: it is none."""
+    lease, dash, _ = name[1:].partition("-")
+    return int(lease) if name.startswith(".") and dash and lease.isdecimal() else 0
 
 
 def _remove(path: Path) -> None:

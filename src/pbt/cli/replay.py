@@ -57,8 +57,7 @@ def command(
     pbt replay runs/first --seeds 10 --workers 2 -- python train.py
     """  # noqa: D301
     stdio.forgive("stdout")
-    asked = _asked(where, member, seeds)
-    place = _place(where, asked, anew)
+    place, asked = _place(where, _asked(where, member, seeds), anew)
 
     def outcome(population: Population, lineage: Lineage, opened: Opened, logs: Path) -> str:
         found = replay_of(population, lineage)
@@ -141,11 +140,15 @@ def _wide_enough(settings: Settings, schedule: Schedule) -> Settings:
     return settings
 
 
-def _place(where: str, asked: Wanted, anew: bool) -> str:
-    """Where a replay with these settings lies, or is to lie."""
+def _place(where: str, asked: Wanted, anew: bool) -> tuple[str, Wanted]:
+    """Where a replay of this schedule lies, or is to lie, and its settings: one that is there keeps its own."""
     kept = list(replays_of(where))
     same = [
-        k.where for k in kept
+        k for k in kept
         if k.population.settings.strategy == asked.strategy and len(k.population.members) == asked.members
     ]  # fmt: skip
-    return same[-1] if same and not anew else place_of(where, len(kept) + 1)
+    if anew or not same:
+        return place_of(where, len(kept) + 1), asked
+    its = same[-1].population.settings
+    names = ("space", "steps", "interval", "turn_steps", "goal", "quorum", "barrier_timeout", "checkpoints")
+    return same[-1].where, msgspec.structs.replace(asked, **{name: getattr(its, name) for name in names})

@@ -10,6 +10,7 @@ import os
 import secrets
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -156,6 +157,7 @@ def prepare(folder: str | Path, kind: str | None = None) -> Path:
     try:
         make_folder(path)
         if not (path / MARK).exists():
+            _check_free(path)
             _write_mark(path, _chosen(path, kind))
     except OSError as error:
         file = next((part for part in (path, *path.parents) if os.path.isfile(part)), None)
@@ -205,6 +207,22 @@ def _chosen(path: Path, kind: str | None) -> str:
 
         names.prepare(path)
     return kind
+
+
+def _check_free(path: Path) -> None:
+    """A new population deletes what is not referenced from its checkpoints: nobody else's may lie there.
+
+    Raises:
+        SettingsError: it has checkpoints, or populations.
+    """
+    if those := ", ".join(inside(path)[:12]):
+        raise SettingsError(f"{path} is a folder of populations ({those}): name one of them, or a new one inside it")
+    with suppress(FileNotFoundError, NotADirectoryError):
+        if any((path / "checkpoints").iterdir()) and not (path / MARK).exists():
+            raise SettingsError(
+                f"{path} has a folder 'checkpoints' that no population made: name a folder of the population's own, "
+                f"such as {path / 'pbt'}"
+            )
 
 
 def _write_mark(path: Path, kind: str) -> None:

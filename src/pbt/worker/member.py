@@ -194,8 +194,8 @@ class Member(Standing):
             raise PBTError("this member belongs to the process that joined: call pbt.join in the forked one")
         if self._over:
             raise LeaseLost(
-                f"member {self.id} is no longer this worker's: report inside the loop over steps(), or in one that ends "
-                "when member.stop is true"
+                f"member {self.id} is no longer this worker's: report inside the loop over steps(), "
+                "or in one that ends when member.stop is true"
             )
         if self._seat.unread:
             raise NotLoaded(

@@ -36,7 +36,7 @@ class Turn(Member):
         return self._through
 
     def report(self, score: Any, **more: Any) -> Outcome:
-        """As `Member.report`; a lease that is lost meanwhile sets `lost` and ends `steps()`: a generator can not catch it.
+        """As `Member.report`; a lease lost meanwhile sets `lost` and ends `steps()`: a generator can not catch it.
 
         Raises:
             LeaseLost: the turn was over before.
