@@ -22,7 +22,7 @@ from pbt.strategies.strategy import Strategy
 
 ROUNDS = 40
 """Decisions per member where the steps are known and no interval is given (published runs use 20 to 150)."""
-_SEED_LIMIT = 2**32
+SEED_LIMIT = 2**32
 _MEMBERS_LIMIT = 1_000_000
 
 
@@ -177,7 +177,7 @@ def resolve(asked: Wanted) -> Settings:
     commanded = tuple(sorted({*asked.given} & {*(asked.overrides or ())}))
     given = {name: getattr(asked, name) for name in asked.given if name != "open"}
     filled = {
-        "seed": secrets.randbelow(_SEED_LIMIT) if asked.seed is None else asked.seed,
+        "seed": secrets.randbelow(SEED_LIMIT) if asked.seed is None else asked.seed,
         "interval": interval,
         "strategy": strategy,
         "initial": initial,

@@ -107,6 +107,8 @@ class Member:
     absent: bool = False
     lease: Lease | None = None
     last: Report | None = None
+    values: dict[int, Any] = field(default_factory=dict)  # hyperparameters by the number of the decision they are from
+    heard: int = 0  # the number of decisions at its last report or lease, of which the answer has told
     drop: set[str] = field(default_factory=set)
 
     @property
@@ -250,7 +252,9 @@ class Model:
         elif isinstance(event, Explored):
             for id, values in event.values.items():
                 if self.members[id].owed == event.entry:
-                    self.members[id].hyperparameters, self.members[id].owed = values, 0
+                    m = self.members[id]
+                    m.hyperparameters, m.owed = values, 0
+                    m.values[m.given] = values
         elif isinstance(event, Lost):
             self._lost(event)
         elif isinstance(event, Absent):
@@ -314,7 +318,7 @@ class Model:
         m.step = m.saved_step
         m.score = None if m.checkpoint is None else m.checkpoint.score
         m.evaluations = [] if m.checkpoint is None else list(m.checkpoint.evaluations)
-        m.absent = False
+        m.absent, m.heard = False, m.decisions
         m.lease = Lease(event.number, event.nonce, event.turn, m.step)
 
     def _released(self, id: int, number: int, failed: bool) -> None:
@@ -337,10 +341,12 @@ class Model:
         if r.checkpoint is not None:
             assert m.hyperparameters is not None
             m.before = None if m.checkpoint is None or m.checkpoint.id in self.lost else m.checkpoint
-            m.checkpoint = Checkpoint(r.checkpoint, m.id, m.step, m.score, m.hyperparameters, tuple(m.evaluations))
+            known = max(n for n in m.values if n <= max(r.decided, m.heard))
+            m.checkpoint = Checkpoint(r.checkpoint, m.id, m.step, m.score, m.values[known], tuple(m.evaluations))
             m.own, m.saved_since, m.broken, m.losses, m.lease.saved = m.score, True, False, 0, True
             m.misses, m.cure = 0, False
             self._best_of([m.checkpoint])
+        m.heard = m.decisions
         if m.step >= m.ready:
             m.reached_ready = True
         if self.reaches_goal(m.score):
@@ -413,6 +419,7 @@ class Model:
                 self._begin_anew(m, d)
             if d.hyperparameters is not None:
                 m.hyperparameters, m.owed = d.hyperparameters, 0
+                m.values[m.decisions] = d.hyperparameters
             elif d.start != "on" and not d.stop:
                 m.hyperparameters, m.owed = None, self.count
 

@@ -18,7 +18,7 @@ def test_a_member_that_goes_on_as_it_stood_is_no_take_over() -> None:
     follower, hands = Follower(script.world.journal), Hands()
     follower.listen(hands.hear)
     follower.catch_up()
-    stopped, revived, one, forked, bounds = (line.what for line in hands.lines)
+    stopped, revived, one, forked, bounds = (line.what for line in hands.lines(follower.population))
     assert (stopped, revived) == ("Members 1, 2 stopped", "Members 1, 2 trained again")
     assert one.startswith("Member 3 was stopped at step 3")
     assert "took over" in forked or "changed lr" in forked
@@ -26,4 +26,4 @@ def test_a_member_that_goes_on_as_it_stood_is_no_take_over() -> None:
     script.coordinator.steer(Steer(Stop((2,)), "ada", "", "x"))
     script.coordinator.steer(Steer(Revive((2,)), "ada", "", "y"))
     follower.catch_up()
-    assert hands.lines[-1].what == "Member 2 trained again, from step 3"
+    assert hands.lines(follower.population)[-1].what == "Member 2 trained again, from step 3"

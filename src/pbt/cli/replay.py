@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shlex
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ from pbt.population.steered import with_bounds
 from pbt.schedules.replay import Replay, replay_of
 from pbt.schedules.replays import place_of, replays_of
 from pbt.schedules.schedule import Schedule
-from pbt.settings import Wanted, wanted
+from pbt.settings import SEED_LIMIT, Wanted, wanted
 from pbt.space.domains import Float, Int
 from pbt.views.run import load
 from pbt.views.table import number_text
@@ -125,8 +126,8 @@ def _asked(where: str, member: int | None, seeds: int) -> Wanted:
     return wanted(
         space=settings.space, members=seeds, steps=steps, interval=settings.interval, maximize=settings.maximize,
         strategy={"name": "follow", "schedule": schedule, "until": origin.step, "origin": origin.plain()},
-        initial=[], synchronous=False, turn_steps=steps, goal=goal, quorum=settings.quorum,
-        barrier_timeout=settings.barrier_timeout, checkpoints=settings.checkpoints,
+        seed=secrets.randbelow(SEED_LIMIT), initial=[], synchronous=False, turn_steps=steps, goal=goal,
+        quorum=settings.quorum, barrier_timeout=settings.barrier_timeout, checkpoints=settings.checkpoints,
     ).commanded()  # fmt: skip
 
 
@@ -150,5 +151,5 @@ def _place(where: str, asked: Wanted, anew: bool) -> tuple[str, Wanted]:
     if anew or not same:
         return place_of(where, len(kept) + 1), asked
     its = same[-1].population.settings
-    names = ("space", "steps", "interval", "turn_steps", "goal", "quorum", "barrier_timeout", "checkpoints")
+    names = ("space", "steps", "interval", "turn_steps", "goal", "quorum", "barrier_timeout", "checkpoints", "seed")
     return same[-1].where, msgspec.structs.replace(asked, **{name: getattr(its, name) for name in names})

@@ -21,7 +21,7 @@ from pbt.opening.opening import existing, open_journal
 from pbt.population.changes import Change, Steer, Steering
 from pbt.population.entries import Entry
 from pbt.population.population import Population
-from pbt.population.undo import undone
+from pbt.population.undo import Undo, undone
 
 _OPTIONS = [
     click.option("--why", default="", help="In your words; it stands in the journal."),
@@ -96,7 +96,7 @@ def former(where: str, number: int) -> Change:
     Raises:
         SettingsError: there is no such entry, or what it did can not be taken back.
     """
-    found: list[Change | None] = []
+    found: list[Undo | None] = []
 
     def hear(before: Population | None, entry: Entry, after: Population) -> None:
         if after.count == number and before is not None:
@@ -104,14 +104,17 @@ def former(where: str, number: int) -> Change:
 
     follower = Follower(open_journal(where))
     follower.listen(hear)
-    read = follower.catch_up(number)
+    read = follower.catch_up()
     if read < number:
         raise SettingsError(f"there is no entry {number}: the journal has {read}")
-    change = found[0] if found else None
-    if change is None:
+    undo = found[0] if found else None
+    if undo is None:
         raise SettingsError(
             f"entry {number} changed nothing that could be taken back: pauses, pins, bounds, values and stops can be"
         )
+    change = undo(follower.population)
+    if change is None:
+        raise SettingsError(f"nothing that entry {number} changed is in force any longer: it was changed again since")
     return change
 
 

@@ -115,11 +115,15 @@ def revive(population: Population, change: Revive) -> Plan:
 
 def _taken_up(population: Population, m: MemberState) -> Decision:
     """A member that was stopped goes on where it stood."""
-    if m.checkpoint is None or m.broken:
+    own = m.checkpoint
+    values = m.hyperparameters or (own.hyperparameters if own else None)
+    if values is None or m.broken:
         return again(population, m, "")
-    values = population.settings.space.clip(m.hyperparameters or m.checkpoint.hyperparameters)
-    ready = m.checkpoint.step + population.settings.interval
-    return Decision(m.id, ready, start="copy", parents=(m.checkpoint,), hyperparameters=values)
+    values = population.settings.space.clip(values)
+    ready = m.ready if m.ready > m.saved_step else m.saved_step + population.settings.interval
+    return Decision(
+        m.id, ready, start="copy" if own else "fresh", parents=(own,) if own else (), hyperparameters=values
+    )
 
 
 def _with(population: Population, values: Values, given: Values) -> Values:

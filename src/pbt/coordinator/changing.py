@@ -99,5 +99,6 @@ def planned(population: Population, asked: Steer) -> Steering:
     note = f"by {asked.by or 'hand'}" + (f": {asked.why}" if asked.why else "")
     decisions = tuple(replace(d, why=replace(d.why, note=note)) for d in plan.decisions)
     event = Steered(plan.change, asked.by, asked.nonce, asked.why)
-    seen = msgspec.json.decode(msgspec.json.encode(plan.seen))
+    values = {d.member: d.hyperparameters for d in plan.decisions if d.hyperparameters is not None}
+    seen = msgspec.json.decode(msgspec.json.encode(plan.seen | ({"values": values} if values else {})))
     return Steering(plan.effect, event, decisions, seen)

@@ -146,6 +146,8 @@ def moved(population: Population, shown: dict[str, Any], now: dict[str, Any]) ->
         return f"each member is to do {now['steps']:,} steps by now"
     if "paused" in now:
         return "somebody has paused or resumed one of these members since"
+    if shown.get("values") != now.get("values"):
+        return "the hyperparameters would be others by now, since bounds have moved"
     return "what it depends on has changed since"
 
 

@@ -60,11 +60,15 @@ class Seat:
             step=step, score=score, used=used or {}, metrics=dict(metrics or {}),
         )  # fmt: skip
 
-    def recorded(self, report: Report, answer: Answer) -> bool:
-        """Note that `report` was answered; whether it was recorded. False: a decision had replaced its weights."""
+    def recorded(self, report: Report, answer: Answer, went_on: bool = False) -> bool:
+        """Note that `report` was answered; whether it was recorded. False: a decision had replaced its weights.
+
+        Args:
+            went_on: the weights in memory were trained past the report, while it had no answer.
+        """
         recorded = answer.seq >= report.seq
         if recorded and report.checkpoint is not None:
-            self.have = report.checkpoint
+            self.have = None if went_on else report.checkpoint
         self.step = report.step
         return recorded
 

@@ -36,6 +36,7 @@ from pbt.population.member import Lease, MemberState, Unheard
 from pbt.population.population import Population
 from pbt.population.ranking import key_of
 from pbt.population.steered import steer
+from pbt.population.used import trained_with
 
 REMEMBERED = 10
 """Evaluations kept for the t-test of Jaderberg et al. 2017, which compares the last 10."""
@@ -150,6 +151,7 @@ def _decide(draft: Draft, decision: Decision, entry: int) -> None:
             hyperparameters=values,
             former=m.hyperparameters,
             unheard=(),
+            native=parent is None or (m.native and parent.member == m.id),
             owed=entry if decision.owed else 0,
             standing=False,
             broken=False,
@@ -236,7 +238,7 @@ def _reported(draft: Draft, event: Reported) -> None:
 
 
 def _saved(draft: Draft, m: MemberState, report: Report, score: Number, seen: tuple[Number, ...]) -> MemberState:
-    settings, values = draft.settings, m.hyperparameters
+    settings, values = draft.settings, trained_with(m, report)
     assert report.checkpoint is not None and values is not None and m.lease is not None
     checkpoint = Checkpoint(report.checkpoint, m.id, report.step, score, values, seen)
     key = key_of(score, settings.maximize)

@@ -65,6 +65,7 @@ class MemberState(msgspec.Struct, frozen=True, gc=False):
             well.
         drop: checkpoint ids that its last report or lease made unreferenced.
         paused: nothing is decided on it, and nobody takes it up, until somebody resumes it.
+        native: its weights are those of its birth, trained by itself alone.
         former: its own hyperparameters before the last decision that changed them.
         unheard: the changes of its hyperparameters since its last report, lease or weights.
         reports: how many it has made.
@@ -106,6 +107,7 @@ class MemberState(msgspec.Struct, frozen=True, gc=False):
     role: str | None = None
     reports: int = 0
     paused: bool = False
+    native: bool = True
 
     @property
     def newest(self) -> int:

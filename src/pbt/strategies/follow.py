@@ -99,8 +99,8 @@ class Follow(Wrapper, frozen=True, dict=True):
         )  # fmt: skip
 
     def _follows(self, m: MemberState) -> bool:
-        """It has kept the weights of its birth, decision number one."""
-        return m.given <= 1 and (self.followers is None or m.id < self.followers)
+        """It has kept the weights of its birth."""
+        return m.native and (self.followers is None or m.id < self.followers)
 
     def _scheduled(self, space: Space, drawn: Values, step: int) -> Values:
         values = values_at(self.schedule, step)

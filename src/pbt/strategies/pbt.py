@@ -41,7 +41,7 @@ class PBT(Strategy, frozen=True):
             drawn uniformly, is taken over if it is better), or "t-test" (if its evaluations are better with
             `significance`, by Welch's one-sided test; evaluations are lists as scores, or the last ten scores).
         quantile: fraction of the ranking that is replaced, and from which parents come, in [0, 0.5];
-            0: no member ever exploits, which is random search.
+            0: with "truncation" no member ever exploits, which is random search.
         significance: of the t-test, in (0, 1).
         factors: perturbation multiplies by one of them.
         resample: probability, per hyperparameter, of a new draw instead of a perturbation, in [0, 1].
@@ -85,7 +85,7 @@ class PBT(Strategy, frozen=True):
         """Who takes over from whom, and what becomes of the hyperparameters."""
         return (
             f"{self._describe_selection(population)}; {self._describe_exploration()}"
-            if self.quantile
+            if self.quantile or self.selection != "truncation"
             else ("random search: nobody takes over anything")
         )
 

@@ -60,7 +60,7 @@ def replayed(followed: Followed, asked: Asked) -> Replayed:
 def changes(followed: Followed, asked: Asked) -> Changes:
     """What was changed from outside, and what is paused and pinned."""
     p = followed.population
-    return Changes(followed.entry, list(p.paused), list(p.pins), followed.hands.lines)
+    return Changes(followed.entry, list(p.paused), list(p.pins), followed.hands.lines(p))
 
 
 _VIEWS: dict[str, Callable[[Followed, Asked], Any]] = {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pbt.population.entries import Decision, Entry, Steered
 from pbt.population.population import Population
-from pbt.population.undo import undone
+from pbt.population.undo import Undo, undone
 from pbt.views.reasons import sentence
 from pbt.views.rows import DecisionRow
 from pbt.views.shapes import ChangeLine
@@ -19,7 +21,7 @@ class Hands:
     """Collects changes from outside, entry by entry: the newest of them."""
 
     def __init__(self) -> None:
-        self.lines: list[ChangeLine] = []
+        self._told: list[tuple[ChangeLine, Undo | None]] = []
 
     def hear(self, before: Population | None, entry: Entry, after: Population) -> None:
         """A listener: see `pbt.coordinator.follower.Listener`."""
@@ -28,9 +30,13 @@ class Hands:
             told = [d.member for d in entry.decisions if d.decided is not None]
             said = ChangeLine(
                 after.count, entry.time, event.by, event.why, what_changed(before, entry, event),
-                told[0] if len(told) == 1 else None, undone(before, entry),
+                told[0] if len(told) == 1 else None, None,
             )  # fmt: skip
-            self.lines = [*self.lines[1 - _KEPT :], said]
+            self._told = [*self._told[1 - _KEPT :], (said, undone(before, entry))]
+
+    def lines(self, now: Population) -> list[ChangeLine]:
+        """Each change, with what takes back that of it which is still in force."""
+        return [replace(line, undo=None if undo is None else undo(now)) for line, undo in self._told]
 
 
 def what_changed(before: Population, entry: Entry, event: Steered) -> str:

@@ -147,7 +147,7 @@ class Member(Standing):
         warn_if_unsaved(self._answer, at, save is not None or checkpoint is not None or self._asked)
         changed = False
         if self._outbox.pending is not None:
-            outcome = self._send(self._outbox.pending, self._may_go_on(report))
+            outcome = self._send(self._outbox.pending, self._may_go_on(report), went_on=True)
             if outcome is None:
                 self._outbox.keep(report)
                 self._seat.step = at
@@ -203,7 +203,7 @@ class Member(Standing):
                 "training, then set the hyperparameters"
             )
 
-    def _send(self, report: Report, go_on: bool = False) -> Outcome | None:
+    def _send(self, report: Report, go_on: bool = False, went_on: bool = False) -> Outcome | None:
         """Send a report and take its answer; None: it has no answer yet and stays pending, and training may go on."""
         try:
             answer = self._answered(report, go_on)
@@ -219,7 +219,7 @@ class Member(Standing):
             return None
         self._outbox.pending = None
         self.reported += 1
-        if self._seat.recorded(report, answer):
+        if self._seat.recorded(report, answer, went_on):
             self._showed = self._showed or report.checkpoint is not None
         else:
             self._checkpointer.unpublish(report, answer)
@@ -263,7 +263,7 @@ class Member(Standing):
         """This member is trained enough; for populations without a number of steps."""
         self._check_usable()
         if self._outbox.pending is not None:
-            self._send(self._outbox.pending)
+            self._send(self._outbox.pending, went_on=True)
         self._outbox.drop("the member is finished before the next report, with which they would have been said")
         if not self._over:
             self._take(self._coordinator.finish(self.id, self._answer.lease))
