@@ -105,6 +105,15 @@ def test_a_report_that_a_decision_made_worthless_is_not_recorded_and_its_weights
     assert seat.have is None
 
 
+def test_ones_own_checkpoint_is_loaded_where_training_went_on_while_its_report_had_no_answer() -> None:
+    seat = seated(answer())
+    report = replace(seat.report(2, 1.0), checkpoint="1/3-1")
+    said = answer(seq=1, checkpoint=checkpoint("1/3-1", 2), step=2, given=2, decisions=2)
+    seat.recorded(report, said, went_on=True)
+    assert seat.take(said).exploit
+    assert seat.unread
+
+
 def test_loading_an_earlier_checkpoint_does_not_count() -> None:
     seat = seated(answer(checkpoint=checkpoint("0/1-2", 4), step=4))
     seat.loaded("0/1-1")

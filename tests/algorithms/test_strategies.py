@@ -11,7 +11,7 @@ import pytest
 
 import pbt
 from pbt.coordinator.transition import fold_all
-from pbt.population.entries import Explored, Released, Reported
+from pbt.population.entries import Explored, Lost, Released, Reported
 from pbt.population.recorded import StrategyRecord
 from pbt.strategies.registry import KNOWN, ORIGINAL, bare, build
 from pbt.strategies.shown import Table
@@ -220,6 +220,33 @@ def test_it_says_what_it_does_in_a_sentence(name: str, members: int) -> None:
     said = bare(record).describe(Script(MemoryWorld(), members=members).population)
     assert len(said.split()) > 5
     assert "\n" not in said
+
+
+def test_a_tournament_without_a_quantile_is_no_random_search() -> None:
+    population = Script(MemoryWorld(), members=4).population
+    assert pbt.PBT(quantile=0).describe(population).startswith("random search")
+    assert "meets one other" in pbt.PBT(quantile=0, selection="tournament").describe(population)
+
+
+def test_a_rank_is_one_of_so_many() -> None:
+    s = Script(MemoryWorld(), members=3, steps=20, interval=1, seed=4, strategy="scout")
+    for step in range(6):
+        s.round(1.0 + step, 0.5, math.nan)
+    reasons = [d.why for e in s.entries for d in e.decisions if d.why.of]
+    assert reasons
+    assert all(1 <= why.rank <= why.of for why in reasons)
+
+
+def test_who_is_first_and_has_lost_its_weights_is_not_called_the_last() -> None:
+    s = Script(MemoryWorld(), members=4, steps=20, interval=1, strategy={"name": "mf-pbt", "frequencies": [1]}, seed=4)
+    for _ in range(2):
+        s.round(9.0, 5.0, 4.0, 3.0)
+    while not s.population.members[0].cure:
+        s.coordinator.tell(Lost(0, 1, s.population.members[0].checkpoint.id))
+    for member in (1, 2, 3):
+        s.report(member, 6.0 - member)
+    why = next(d.why for d in s.entries[-1].decisions if d.member == 0)
+    assert (why.rank, why.of, why.low, why.parent_rank) == (1, 4, False, 2)
 
 
 @pytest.mark.parametrize("bad", [1e30, 1e200, 1.7e308])

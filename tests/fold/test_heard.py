@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import pbt
 from pbt.errors import Conflict, NobodyFree
-from pbt.population.changes import Assign, Steer
+from pbt.population.changes import Assign, Fork, Steer
 from pbt.population.entries import Lost
 from pbt.population.fold import apply, refold
 from pbt.population.lineage import Lineage
@@ -20,7 +20,9 @@ from pbt.population.schedule import schedule
 from pbt.population.used import trained_with
 from pbt.space.space import Values
 from pbt.strategies.rows import Rows
+from pbt.views.comparison import Side
 from pbt.views.followed import Followed
+from pbt.views.pace import Pace
 from pbt.views.rows import Recorded as Rowed
 from pbt.views.status import Status
 from tests.support.population import Recorded, Script
@@ -113,6 +115,35 @@ def test_reports_count_for_what_was_trained_with(history: list[Any], synchronous
                 until = later[0].entry if later else len(script.entries)
                 if row.member == segment.member and segment.entry < row.entry <= until and row.step <= end:
                     assert [values for at, values in pieces if at < row.step][-1] == row.hyperparameters
+
+
+def test_a_checkpoint_has_the_hyperparameters_that_its_worker_had_heard_of() -> None:
+    s = Script(members=1, space={"lr": pbt.Float(0.01, 1.0)}, initial=[{"lr": 0.1}])
+    s.join(0)
+    assign(s, 0, 0.9)
+    s.report(0, 1.0)
+    assert s.population.best.hyperparameters == {"lr": 0.1}
+    assert s.report(0, 2.0).hyperparameters == {"lr": 0.9}
+    assert s.population.best.hyperparameters == {"lr": 0.9}
+
+
+def test_an_exploit_is_counted_once_by_all_that_count() -> None:
+    """Neither the fall from one's own first checkpoint to the parent's is another one, nor one's own weights again."""
+    s = Script(members=2, strategy=pbt.PBT(quantile=0))
+    s.round(0.0, 1.0)
+    s.coordinator.steer(Steer(Fork("0", 1), nonce="a"))
+    for _ in range(2):
+        s.report(1, 1.0)
+    s.coordinator.tell(Lost(1, 1, s.population.members[1].checkpoint.id))
+    s.coordinator.steer(Steer(Fork("0", 0), nonce="b"))
+    followed, pace, side, before = Followed(s.world.journal), Pace(), Side("x"), None
+    followed.catch_up()
+    for entry in s.entries:
+        after = apply(before, entry)
+        pace.hear(before, entry, after)
+        side.hear(before, entry, after)
+        before = after
+    assert [followed.exploits, followed.lineage.exploits, side.exploits, pace.exploits] == [1] * 4
 
 
 def test_what_somebody_sets_is_no_fault_of_the_script() -> None:

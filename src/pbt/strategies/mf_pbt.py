@@ -117,6 +117,7 @@ class MFPBT(Strategy, frozen=True):
         n = len(ranked)
         quarter = min(max(1, n // 4), n // 2)
         keys = {id: key for key, id in ranked}
+        places = {id: place for place, (_, id) in enumerate(ranked, 1)}
         winners = [(keys[m.id], m.id) for m in standing(population, ranked)]
         found = []
         for place, (_, id) in enumerate(ranked, 1):
@@ -134,7 +135,7 @@ class MFPBT(Strategy, frozen=True):
             ):
                 continue
             values, operations = self._explored(population, m, parent)
-            why = Why(place, n, quarter, True, max(j, 0) + 1, operations)
+            why = Why(place, n, quarter, j >= 0, places[winner], operations)
             found.append(_copy(population, m, parent, values, why))
         return found
 

@@ -279,7 +279,7 @@ class View:
         share = {"share": round(self._memory.share, 3)}
         verdict = self._memory.stints[self._m.id].verdict
         note = "; ".join(filter(None, (verdict, note)))
-        return Why(self._place(self._m.id), self.ranked_members, self._many, note=note, more={**share, **more})
+        return Why(self._place(self._m.id), len(self._scores), self._many, note=note, more={**share, **more})
 
     def _place(self, id: int) -> int:
         own = (self._scores.get(id, -math.inf), -id)

@@ -7,8 +7,8 @@ import math
 from msgspec.structs import replace
 
 from pbt.errors import NotFound
-from pbt.population.entries import Decision, Number, number
-from pbt.population.fold import happened
+from pbt.population.entries import Decision, Entry, Number, Steered, number
+from pbt.population.fold import decided, happened
 from pbt.population.population import Population
 from pbt.population.ranking import Ranked
 from pbt.population.rules import ranked_in, standing
@@ -30,7 +30,7 @@ def reason(followed: Followed, asked: Asked) -> Reason:
     if found is None:
         raise NotFound(f"journal entry {entry} decides nothing on member {member}")
     before, said = followed.moments.at(followed.journal, entry)
-    population = happened(before, said.event)
+    population = _found(happened(before, said.event), said, member)
     row = found.row
     recorded = next(d for d in said.decisions if d.member == member)
     decision = replace(recorded, hyperparameters=row.hyperparameters, why=row.why)
@@ -39,6 +39,14 @@ def reason(followed: Followed, asked: Asked) -> Reason:
         entry, said.time, member, row.step, decision, sentence(*found), found.before, own, row.hyperparameters,
         _seen(population, decision),
     )  # fmt: skip
+
+
+def _found(population: Population, said: Entry, member: int) -> Population:
+    """What the strategy saw: after the decisions that came from outside, of which the member's was none."""
+    by_hand = isinstance(said.event, Steered)
+    outside = [d for d in said.decisions if d.decided is not None or (by_hand and d.stop and not d.failed)]
+    told = any(d.member == member for d in outside)
+    return population if told or not outside else decided(population, outside)
 
 
 def decisions(followed: Followed, asked: Asked) -> MemberDecisions:
