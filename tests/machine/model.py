@@ -405,7 +405,6 @@ class Model:
     def decide(self, decisions: Sequence[Decision]) -> None:
         for d in decisions:
             m = self.members[d.member]
-            failing = m.cure and m.losses >= FAILED_AFTER
             waits_on = d.decided is not None and d.start == "on" and not d.stop and m in self.due()
             m.decisions += 1
             m.born, m.ready = True, d.ready
@@ -414,7 +413,7 @@ class Model:
             if d.start != "on" or d.stop:
                 m.given = m.decisions
             if d.stop:
-                m.stopped, m.failed, m.owed = True, failing, 0
+                m.stopped, m.failed, m.owed = True, d.failed, 0
             elif d.start != "on":
                 self._begin_anew(m, d)
             if d.hyperparameters is not None:

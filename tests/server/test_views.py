@@ -353,7 +353,7 @@ def test_whose_worker_the_server_does_not_hear_of_is_in_training_no_longer(
     served: ServerWorld, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The journal says nothing of it either. A process that reads journals anew is told as well."""
-    monkeypatch.setattr(pbt.server.populations, "_SILENCE", 1)
+    monkeypatch.setattr(pbt.server.populations, "SILENCE", 1)
 
     def states() -> list[str]:
         return [row["state"] for row in seen(served, "members")["rows"]]

@@ -35,7 +35,7 @@ _NAMED = 10
 IDLE = 600.0
 """Seconds without training or requests after which a population is closed."""
 _TICK = 1.0
-_SILENCE = 5
+SILENCE = 5
 """Ticks between two looks for holders that are not heard of any longer."""
 
 
@@ -145,7 +145,7 @@ class Populations:
         self._ticks += 1
         for name, served in list(self._populations.items()):
             served.alive.tick()
-            if self._ticks % _SILENCE == 0 and self.reader.pid is not None:
+            if self._ticks % SILENCE == 0 and self.reader.pid is not None:
                 self.reader.note_silent(name, served.silent())
             if time.monotonic() - served.used > IDLE and served.idle:
                 self._populations.pop(name).close()

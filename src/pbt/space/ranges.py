@@ -169,7 +169,7 @@ class Int(msgspec.Struct, frozen=True, tag="int", tag_field="kind", omit_default
         x = self.clip(value)
         if self.log:
             low, high = math.log(self.min - 0.5), math.log(self.max + 0.5)
-            return (math.log(x) - low) / (high - low)
+            return (math.log(x) - low) / (high - low) if low < high else 0.5
         return (x - self.min + 0.5) / (self.max - self.min + 1)
 
     def perturb(self, value: Value, u: float, factors: Sequence[float]) -> tuple[Value, str]:
