@@ -6,7 +6,6 @@ import json
 import math
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -41,19 +40,15 @@ def test_the_version_is_told(tmp_path: Path) -> None:
     assert "pbt, version" in pbt_run(["--version"], tmp_path).stdout
 
 
-def test_importing_and_help_are_quick() -> None:
-    """Generous limits: what is looked for is a heavy import that crept in."""
-
-    def best(*command: str) -> float:
-        times = []
-        for _ in range(5):
-            began = time.perf_counter()
-            subprocess.run([sys.executable, *command], check=True, capture_output=True, env=environment())
-            times.append(time.perf_counter() - began)
-        return min(times)
-
-    assert best("-c", "import pbt") < 0.1
-    assert best("-m", "pbt", "--help") < 0.25
+def test_importing_and_help_load_little() -> None:
+    """A heavy import that crept in makes both slow; a clock on a busy machine would not tell it from others' work."""
+    count = "print(len(sys.modules))"
+    shown = f"import atexit, sys; atexit.register(lambda: {count}); from pbt.cli.main import pbt; pbt(['--help'])"
+    for code, most in ((f"import sys, pbt; {count}", 90), (shown, 200)):
+        done = subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment()
+        )
+        assert int(done.stdout.split()[-1]) < most
 
 
 def test_importing_pbt_imports_no_framework() -> None:
@@ -238,6 +233,13 @@ def test_no_population_is_begun_where_others_or_somebodys_checkpoints_lie(tmp_pa
     with pytest.raises(pbt.SettingsError, match="'checkpoints' that no population made"):
         pbt.join(tmp_path / "project", **given)
     assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize("given", [{"members": 2}, {"members": 2, "maximize": True, "space": None}])
+def test_refused_settings_begin_nothing(tmp_path: Path, given: dict[str, Any]) -> None:
+    with pytest.raises(pbt.SettingsError):
+        pbt.join(tmp_path / "p", **{"space": {"lr": pbt.Float(0, 1)}, "steps": 1} | given)
+    assert not (tmp_path / "p").exists()
 
 
 def test_a_folder_of_a_newer_version_says_so(tmp_path: Path) -> None:

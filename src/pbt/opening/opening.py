@@ -98,6 +98,17 @@ def open_population(where: str, kind: str | None = None) -> Opened:
     return Opened(str(folder), coordinator, coordinator.journal, lambda: FolderStore(folder), folder / "logs")
 
 
+def is_new(where: str) -> bool:
+    """Whether `where` is a folder that holds no population yet.
+
+    Raises:
+        JournalError: that can not be seen, for want of a permission.
+    """
+    from pbt.opening import folder as folders
+
+    return "://" not in where and not folders.marked(folders.path_of(where))
+
+
 def _uploads(remote: Remote, id: str) -> Callable[[], CheckpointStore]:
     """Through the server, where this machine does not see its folder."""
 

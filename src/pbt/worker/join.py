@@ -18,9 +18,9 @@ from pbt.disk import stdio
 from pbt.disk.waiting import Waiting
 from pbt.errors import NobodyFree, PBTError, SettingsError
 from pbt.opening.folder import fresh_folder
-from pbt.opening.opening import open_population
+from pbt.opening.opening import is_new, open_population
 from pbt.population.entries import Released
-from pbt.settings import SharedSettings, Wanted, unused, wanted
+from pbt.settings import SharedSettings, Wanted, resolve, unused, wanted
 from pbt.space.space import Space
 from pbt.worker.member import Member, held_here
 from pbt.worker.notices import Notices
@@ -161,7 +161,10 @@ class _Worker:
         self._trained = False
         self._orders = orders
         stdio.hold()
-        self._opened = open_population(os.fspath(place))
+        place = os.fspath(place)
+        if is_new(place):
+            resolve(asked)  # nothing is begun with what is refused
+        self._opened = open_population(place)
         self.where = self._opened.where
         self.coordinator: AnyCoordinator = self._opened.coordinator
         self._notices = Notices(self.where, self.coordinator, alone, orders is not None)
