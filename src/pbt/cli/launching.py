@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ from pbt.population.entries import Created
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
 from pbt.settings import Wanted, compare
+from pbt.views.alone import Alone
 from pbt.views.live import LiveView
 from pbt.views.summary import report_of
 from pbt.worker.checkpointer import StillReferenced
@@ -107,11 +109,12 @@ def launch(
     logs = _fresh_logs(opened)
     cores = os.cpu_count() or 1
     count = min(asked.members or len(follower.members) or cores, cores) if workers is None else workers
+    say = partial(console.print, highlight=False, soft_wrap=True)
     run = LocalRun(
         opened.where, started, workers=count, settings=asked, follower=follower, coordinator=opened.coordinator,
-        logs=logs, stall=stall, gpus=dealt,
-        say=lambda text: console.print(text, highlight=False, soft_wrap=True),
+        logs=logs, stall=stall, gpus=dealt, say=say,
     )  # fmt: skip
+    follower.listen(Alone(say).hear)
     with screen:
         run.run(screen.show)
     if run.interrupted:
