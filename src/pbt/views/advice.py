@@ -18,6 +18,7 @@ from pbt.space.values import Value
 from pbt.strategies.strategy import often
 from pbt.views.alone import ranked_few, ranks, remedy
 from pbt.views.finding import Finding
+from pbt.views.losses import OFTEN
 from pbt.views.run import Run
 from pbt.views.table import number_text
 
@@ -41,6 +42,7 @@ _PAIRS = 500
 
 def advice(run: Run) -> Iterator[Finding]:
     """The findings, the most important first."""
+    yield from _losses(run)
     yield from _few_members(run)
     yield from _few_ranked(run)
     yield from _few_decisions(run)
@@ -48,6 +50,12 @@ def advice(run: Run) -> Iterator[Finding]:
     yield from _noise(run)
     yield from _bounds(run)
     yield from _indifferent(run)
+
+
+def _losses(run: Run) -> Iterator[Finding]:
+    lost = run.losses.note()
+    if lost is not None and run.losses.count >= OFTEN:
+        yield Finding("warning", *lost)
 
 
 def _few_members(run: Run) -> Iterator[Finding]:
@@ -127,7 +135,7 @@ def _bounds(run: Run) -> Iterator[Finding]:
     for name, domain in run.settings.space.domains.items():
         if not isinstance(domain, Float | Int) or not domain.explore or domain.min == domain.max:
             continue
-        values = sorted(values[name] for values in _late(best.schedule.pieces, best.step))
+        values = sorted((values[name] for values in _late(best.schedule.pieces, best.step)), key=domain.unit)
         late, usual = [domain.unit(value) for value in values], values[len(values) // 2]
         for hit, side, bound in (
             (median(late) <= EDGE, "lower", domain.min),
