@@ -71,6 +71,10 @@ def launch(
         The exit code of the command.
     """
     workers, gpus, stall, kind, plain = machine
+    if not where:
+        raise SettingsError(
+            "the folder's name is empty, as of a variable that is not set: name the one in which to train"
+        )
     if workers is not None and workers < 1:
         raise SettingsError(f"--workers {workers}: at least 1")
     dealt = [name for g in (gpus or "").split(",") if (name := g.strip())]
@@ -88,7 +92,9 @@ def launch(
     follower, lineage = Follower(opened.journal), Lineage()
     follower.listen(lineage.follow)
     console = Console(stderr=True, markup=False, emoji=False)
-    screen = LiveView(console, follower, lambda: f"{run.active} of {counted(count, 'worker')}", plain)
+    screen = LiveView(
+        console, follower, lambda: f"{run.active} of {counted(count, 'worker')}", plain, lambda: run.trouble
+    )
     follower.catch_up()
     if refusal is not None and not follower.finished:
         raise refusal
