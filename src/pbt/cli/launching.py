@@ -31,6 +31,7 @@ from pbt.settings import Wanted, compare
 from pbt.views.alone import Alone
 from pbt.views.live import LiveView
 from pbt.views.summary import report_of
+from pbt.views.table import ENDLESS
 from pbt.worker.checkpointer import StillReferenced
 
 _NOTHING_LEFT = (
@@ -52,7 +53,8 @@ class Machine(NamedTuple):
 
 
 def _outcome(population: Population, lineage: Lineage, opened: Opened, logs: Path) -> str:
-    return report_of(population, lineage, opened.where, logs)
+    console = Console()
+    return report_of(population, lineage, opened.where, logs, console.width if console.is_terminal else ENDLESS)
 
 
 def launch(
