@@ -51,6 +51,8 @@ class Quiet:
     def words(self, population: Population | None) -> str:
         """Why nothing is reported, or where that is told; "" while all is as usual."""
         now = self._clock()
+        if not any(worker.running for worker in self._workers):
+            return ""
         if now - self._looked >= _EVERY:
             self._looked = now
             self._said = self._paused(population) or self._reason(now - self._last)
@@ -64,9 +66,9 @@ class Quiet:
         return ""
 
     def _reason(self, silent: float) -> str:
-        running = [worker for worker in self._workers if worker.running]
-        if silent < PATIENCE or not running:
+        if silent < PATIENCE:
             return ""
+        running = [worker for worker in self._workers if worker.running]
         said = [(worker, worker.tail().rpartition("\n")[2].strip()) for worker in running]
         begin = f"no report for {silent:.0f} s"
         for worker, line in said:
