@@ -15,11 +15,13 @@ from tests.support.scripts import JOIN, pbt_run, write
 
 def heard(*members: int, turn: bool = False, **settings: Any) -> list[str]:
     """What is said while these of 4 members are trained to the end, one after the other."""
-    s = Script(steps=2, turn_steps=2, **settings)
+    s = Script(**{"steps": 2, "turn_steps": 2, **settings})
     for member in members:
         s.join(member, turn)
         for _ in range(2):
             s.report(member, 0.5)
+        if s.settings.steps is None:
+            s.coordinator.finish(member, 1)
     said: list[str] = []
     follower = Follower(Recorded(s.entries))
     follower.listen(Alone(said.append).hear)
@@ -32,6 +34,10 @@ def test_a_joined_member_that_ends_before_others_begin_is_told_of_once_with_the_
     assert said.startswith("member 0 is trained to its end, and 3 members have not begun")
     assert "pbt.turns" in said
     assert said.endswith("as many workers as members: 4")
+
+
+def test_one_whose_script_says_that_it_is_trained_enough_has_ended_too() -> None:
+    assert len(heard(0, 1, steps=None, goal=9.0)) == 1
 
 
 def test_nothing_is_said_where_it_takes_turns_or_nobody_is_ranked_or_none_is_left() -> None:

@@ -7,7 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from pbt.errors import counted
-from pbt.population.entries import Entry, Reported
+from pbt.population.entries import Entry, Reported, Steered
 from pbt.population.population import Population
 from pbt.population.recorded import Settings
 
@@ -41,13 +41,12 @@ class Alone:
 
     def hear(self, before: Population | None, entry: Entry, after: Population) -> None:
         """Look at the members that have just come to their end."""
-        if self._told or before is None or not isinstance(entry.event, Reported) or not ranks(after.settings):
+        if self._told or before is None or after.finished or not ranks(after.settings):
             return
         late = sum(m.lease is None and not m.done for m in after.members)
-        for report in entry.event.reports:
-            m = after.members[report.member]
-            ended = m.done and not m.stopped and not before.members[m.id].done
-            if late and ended and not after.finished and m.lease is not None and not m.lease.turn:
+        for id in _trained_on(entry):
+            m = after.members[id]
+            if late and m.done and not before.members[id].done and m.lease is not None and not m.lease.turn:
                 self._told = True
                 begun = "has not begun" if late == 1 else "have not begun"
                 self._say(
@@ -55,6 +54,15 @@ class Alone:
                     f"not ranked, so there is hardly anybody to take over from; {remedy(len(after.members))}"
                 )
                 return
+
+
+def _trained_on(entry: Entry) -> list[int]:
+    """The members whose workers report, or say that they are trained enough."""
+    event = entry.event
+    if isinstance(event, Reported):
+        stopped = {d.member for d in entry.decisions if d.stop}
+        return [report.member for report in event.reports if report.member not in stopped]
+    return [event.change["finish"]] if isinstance(event, Steered) and "finish" in event.change else []
 
 
 def ranked_few(run: Run) -> int | None:

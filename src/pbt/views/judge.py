@@ -106,7 +106,9 @@ def notes_on(population: Population, where: str | None = None) -> Iterator[Note]
     if paused:
         those = "1 member is" if len(paused) == 1 else f"{len(paused)} members are"
         them = "it" if len(paused) == 1 else "them"
-        how = f"Change…, at the top, resumes {them}" if where is None else f"pbt steer {shlex.quote(where)} resume"
+        how = (
+            f"Change… on a server's page resumes {them}" if where is None else f"pbt steer {shlex.quote(where)} resume"
+        )
         yield Note(f"{those} paused: nothing is decided there", f"{how}, or at the page" if where else how)
     for m in population.members:
         if m.failed:
