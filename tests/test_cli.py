@@ -126,6 +126,13 @@ def test_the_journal_is_json_lines_with_documented_fields(trained: Path) -> None
     assert pbt_run(["journal", "p", "--after", len(lines) - 2], trained).stdout.splitlines() == lines[-2:]
 
 
+def test_the_help_names_all_that_export_writes_and_no_former_option(tmp_path: Path) -> None:
+    assert "CSV or JSON lines; the page as one HTML" in " ".join(pbt_run(["--help"], tmp_path).stdout.split())
+    shown = pbt_run(["plot", "--help"], tmp_path).stdout
+    assert "--to FILE" in shown
+    assert "--out" not in shown
+
+
 @pytest.mark.slow
 def test_tensorboard_files_are_read_back_by_tensorboard(trained: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorboardX")

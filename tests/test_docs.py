@@ -354,7 +354,22 @@ def test_every_command_is_run_or_there_is_a_reason() -> None:
     assert not kinds & {"sh", "bash", "shell", "py", "pycon"}, "write console and python: these are run"
 
 
-def test_every_link_leads_somewhere() -> None:
-    for page in PAGES:
-        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
-            assert target.startswith("http") or (page.parent / target).exists(), (page, target)
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    found: dict[str, int] = {}
+    for heading in re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.M):
+        said = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+        name = re.sub(r"[^\w\- ]", "", said.strip().lower()).replace(" ", "-")
+        found[name if name not in found else f"{name}-{found[name]}"] = 1
+    return set(found)
+
+
+def test_every_link_leads_somewhere_and_every_anchor_to_a_heading() -> None:
+    for page in sorted({*PAGES, *ROOT.glob("*.md"), *(ROOT / "ui").glob("*.md")}):
+        for target in re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", page.read_text())):
+            if target.startswith("http"):
+                continue
+            name, _, anchor = target.partition("#")
+            path = page.parent / name if name else page
+            assert path.exists(), (page, target)
+            assert not anchor or anchor in anchors(path), (page, target)

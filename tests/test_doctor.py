@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import sqlite3
@@ -13,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,11 +22,13 @@ import pytest
 import pbt
 import pbt.opening.folder
 import pbt.views.doctor
-from pbt.errors import JournalError
+from pbt.errors import JournalError, sized
 from pbt.journals.files.frames import framed, scattered
 from pbt.opening import folder as folders
 from pbt.opening.opening import open_journal
+from pbt.population.changes import Pause, Steer
 from pbt.views.doctor import examine
+from pbt.views.explain import explain
 from pbt.views.finding import Finding
 from tests.support.scripts import environment, pbt_run, start, write
 from tests.support.worlds import KEY, ServerWorld
@@ -160,6 +164,49 @@ def test_it_looks_through_a_server_too(tmp_path: Path, monkeypatch: pytest.Monke
     world.close()
     assert isinstance(findings[0], Finding)
     assert any("journal:" in f.what and "all readable" in f.what for f in findings)
+
+
+def test_lost_checkpoints_are_counted_not_listed_and_their_likely_cause_is_named(tmp_path: Path) -> None:
+    """A script that deletes what it was given to load never gets far."""
+    where, lost = tmp_path / "p", 0
+    for turn in pbt.turns(where, **{**SETTINGS, "members": 1}):
+        for step in turn.steps():
+            turn.report(float(step), save=save)
+            if lost < 4:
+                turn.close()
+                shutil.rmtree(where / "checkpoints" / "0")
+                lost += 1
+                break
+    (told,) = [text for text in found(where, "warning") if "lost" in text]
+    assert re.match(r"\d checkpoints were lost, and their users were cured; the last is 0/", told)
+    assert "does the script write to, move or delete what member.checkpoint names" in told
+    said = pbt_run(["status", where], tmp_path).stdout
+    assert len(re.findall("(?:was|were) lost", said)) == 1
+    assert any(f.what in told for f in explain(pbt.load(where)).advice)
+
+
+@pytest.mark.parametrize(
+    ("n", "says"), [(999, "999 bytes"), (17_480, "17.5 kB"), (2_500_000, "2.5 MB"), (4 * 10**9, "4.0 GB")]
+)
+def test_sizes_are_told_in_units_that_tell(n: int, says: str) -> None:
+    assert sized(n) == says
+
+
+def test_scarce_room_is_told_in_numbers_that_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = trained(tmp_path / "p")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=12))
+    (told,) = [text for text in found(where, "warning") if "free, and" in text]
+    assert told.startswith("12 bytes free, and all checkpoints take ")
+    assert " bytes: make room" in told
+
+
+def test_a_paused_member_is_named_with_the_command_that_resumes_it_there(tmp_path: Path) -> None:
+    where = tmp_path / "a b"
+    with pbt.join(where, **SETTINGS):
+        folders.coordinator(where).steer(Steer(Pause((1,)), nonce="1"))
+    (told,) = [text for text in found(where, "warning") if "paused" in text]
+    assert told.endswith(f"pbt steer {shlex.quote(str(where))} resume, or at the page")
+    assert f"pbt steer {shlex.quote(str(where))} resume" in pbt_run(["status", where], tmp_path).stdout
 
 
 @pytest.mark.slow

@@ -58,7 +58,10 @@ def test_noise_that_decides_the_ranks_is_seen(tmp_path: Path) -> None:
 
 def test_bounds_that_the_best_has_hit_are_named(tmp_path: Path) -> None:
     run = played(tmp_path / "p", lambda h, step, rng: h["lr"], rounds=40)
-    assert "the best trained with lr at its upper bound, 1" in said(explain(run))
+    assert run.best is not None
+    last = run.best.hyperparameters["lr"]
+    assert last < 1
+    assert f"the best trained with lr near its upper bound, 1: with {last:.4g}" in said(explain(run))
 
 
 def test_a_hyperparameter_that_no_exploit_favoured_is_named_and_no_other(tmp_path: Path) -> None:
@@ -81,6 +84,37 @@ def test_too_few_are_told(tmp_path: Path, settings: dict[str, Any], says: str) -
 
 def test_where_all_are_equal_nobody_exploits_and_that_is_said(tmp_path: Path) -> None:
     assert "nobody has exploited" in said(explain(played(tmp_path / "p", lambda h, step, rng: 0.0)))
+
+
+def test_members_trained_one_after_the_other_are_hardly_ranked_and_that_is_said(tmp_path: Path) -> None:
+    world = FolderWorld(tmp_path)
+    s = Script(world, members=8, steps=10, space=SPACE)
+    for pair in ((0, 1), (2, 3), (4, 5), (6, 7)):  # two workers that join
+        for step in range(1, 11):
+            for member in pair:
+                s.report(member, step + member / 10)
+    world.close()
+    found = explain(pbt.load(tmp_path / "population"))
+    (told,) = [f for f in found.advice if "rankings" in f.what]
+    assert "most rankings saw 2 of 8 members" in told.what
+    assert told.do.startswith("loop over pbt.turns")
+    assert "nobody has exploited" not in said(found)
+
+
+def test_who_follows_a_schedule_is_not_ranked_and_gets_no_advice_about_ranks(tmp_path: Path) -> None:
+    schedule = {"name": "follow", "schedule": [(0, {"lr": 0.1, "dummy": 0.5})]}
+    assert said(explain(played(tmp_path / "noise", near, strategy=schedule))) == ""
+
+
+def test_who_reports_several_evaluations_is_not_told_to_report_several(tmp_path: Path) -> None:
+    s = Script(FolderWorld(tmp_path), members=8, steps=20, space=SPACE)
+    rng = random.Random(1)
+    for step in range(20):
+        s.round(*([step + 0.01 * member + rng.gauss(0, 5) for _ in range(3)] for member in range(8)))
+    s.world.close()
+    (noisy,) = [f for f in explain(pbt.load(tmp_path / "population")).advice if "chance" in f.what]
+    assert "a list" not in noisy.do
+    assert "a larger interval" in noisy.do
 
 
 def test_random_search_is_not_blamed_for_being_it(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 import pbt
+from pbt.opening import opening
 from pbt.opening.fetching import fetch
+from pbt.population.changes import Clone, Steer, Steps
 from pbt.server.keys import Key
 from tests.security import READ
 from tests.support.scripts import PBT, environment, pbt_run
@@ -103,6 +105,19 @@ def test_what_is_not_there_is_said(trained: str, tmp_path: Path) -> None:
     with pytest.raises(pbt.PBTError, match="member"):
         fetch(trained, 7, tmp_path / "x")
     assert not (tmp_path / "x").exists()
+
+
+def test_the_command_says_whose_checkpoint_came(tmp_path: Path) -> None:
+    """A member may stand at one that it has taken over and not yet replaced."""
+    train(tmp_path / "p")
+    said = pbt_run(["fetch", "p", "--to", "best"], tmp_path).stdout
+    assert said == "wrote best: the best checkpoint, member 0 at step 3, score 3\n"
+    assert pbt_run(["fetch", "p", 1, "--to", "b1"], tmp_path).stdout == "wrote b1: member 1 at step 3, score 2\n"
+    population = opening.existing(str(tmp_path / "p"))
+    population.steer(Steer(Steps(6), nonce="1"))
+    population.steer(Steer(Clone(0, 1), nonce="2"))
+    said = pbt_run(["fetch", "p", 1, "--to", "b2"], tmp_path).stdout
+    assert said == "wrote b2: what member 1 has taken over and stands at, member 0 at step 3, score 3\n"
 
 
 @pytest.mark.slow

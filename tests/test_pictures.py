@@ -110,8 +110,8 @@ def test_the_command_writes_what_it_is_asked_for(tmp_path: Path) -> None:
     assert len(data) > 30_000
     assert "some #1 100% ü.png" in done.stdout
     assert {p: p.stat().st_mtime_ns for p in before} == before
-    for name, begins in (("x.svg", b"<?xml"), ("x.PDF", b"%PDF")):
-        done = pbt_run(["plot", where, "--out", name], tmp_path)
+    for option, name, begins in (("--to", "x.svg", b"<?xml"), ("--out", "x.PDF", b"%PDF")):  # as it was called before
+        done = pbt_run(["plot", where, option, name], tmp_path)
         assert done.returncode == 0, done.stderr
         assert (tmp_path / name).read_bytes().startswith(begins)
     assert any("some #1 100% ü" in text for text in texts(tmp_path / "x.svg"))
@@ -137,7 +137,7 @@ def test_a_server_is_drawn_with_the_key_that_only_reads(tmp_path: Path) -> None:
         done = pbt_run(["plot", world.url], tmp_path, PBT_KEY=READ)
         assert done.returncode == 0, done.stderr
         assert (tmp_path / "digits.png").exists()
-        done = pbt_run(["plot", world.url, "--out", "p.svg"], tmp_path, PBT_KEY=READ)
+        done = pbt_run(["plot", world.url, "--to", "p.svg"], tmp_path, PBT_KEY=READ)
         assert done.returncode == 0, done.stderr
         assert any("unfinished" in text for text in texts(tmp_path / "p.svg"))
     finally:
@@ -289,11 +289,11 @@ def test_nothing_reported_is_a_sentence(tmp_path: Path) -> None:
     ("arguments", "code", "says"),
     [
         (["nowhere"], 1, "holds no population"),
-        (["p", "--out", "x.jpeg"], 1, "pictures are written as .png, .svg, .pdf"),
-        (["p", "--out", "x"], 1, "pictures are written as .png, .svg, .pdf"),
-        (["p", "--out", "none/x.png"], 1, "there is no folder none"),
-        (["p", "--out", "folder.png"], 1, "is a folder"),
-        (["p", "--out", "full.png"], 1, "can not be written: No space left"),
+        (["p", "--to", "x.jpeg"], 1, "pictures are written as .png, .svg, .pdf"),
+        (["p", "--to", "x"], 1, "pictures are written as .png, .svg, .pdf"),
+        (["p", "--to", "none/x.png"], 1, "there is no folder none"),
+        (["p", "--to", "folder.png"], 1, "is a folder"),
+        (["p", "--to", "full.png"], 1, "can not be written: No space left"),
         ([], 2, "Missing argument"),
     ],
 )
@@ -321,10 +321,10 @@ def test_without_matplotlib_the_command_says_how_to_get_it(tmp_path: Path) -> No
 def test_somebodys_own_matplotlibrc_changes_nothing(tmp_path: Path) -> None:
     folder_of(trained(rounds=3), tmp_path / "p")
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\nfigure.facecolor: black\nbackend: TkAgg\n")
-    done = pbt_run(["plot", "p", "--out", "a.png"], tmp_path)
+    done = pbt_run(["plot", "p", "--to", "a.png"], tmp_path)
     assert done.returncode == 0, done.stderr
     (tmp_path / "matplotlibrc").unlink()
-    assert pbt_run(["plot", "p", "--out", "b.png"], tmp_path).returncode == 0
+    assert pbt_run(["plot", "p", "--to", "b.png"], tmp_path).returncode == 0
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
@@ -334,7 +334,7 @@ def test_a_population_in_training_is_drawn_while_it_is(tmp_path: Path) -> None:
     member = pbt.join(where, space={"lr": LR}, members=2, steps=50, maximize=True, interval=2)
     for step in itertools.islice(member.steps(), 11):
         member.report(step, save=lambda folder: (folder / "x").touch())
-    done = pbt_run(["plot", where, "--out", "p.svg"], tmp_path)
+    done = pbt_run(["plot", where, "--to", "p.svg"], tmp_path)
     assert done.returncode == 0, done.stderr
     said = texts(tmp_path / "p.svg")
     assert any("unfinished, at step 0 to 11 of 50" in text for text in said)
@@ -359,14 +359,14 @@ def test_progress_is_told_where_reading_takes_long(monkeypatch: pytest.MonkeyPat
     folder_of(trained(members=100, rounds=12), tmp_path / "p")
     code = (
         "import pbt.cli.progress as p; p._PATIENCE = p._EVERY = 0.0\n"
-        "from pbt.cli.main import main; main(['plot', 'p', '--out', 'p.svg'])"
+        "from pbt.cli.main import main; main(['plot', 'p', '--to', 'p.svg'])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "1,000 journal entries read" in done.stderr
-    assert "read" not in pbt_run(["plot", "p", "--out", "p.svg"], tmp_path).stderr
+    assert "read" not in pbt_run(["plot", "p", "--to", "p.svg"], tmp_path).stderr
 
 
 def test_bands_are_quantiles_of_what_was_in_force() -> None:

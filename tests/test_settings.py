@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import pbt
 from pbt.settings import RunSettings, SharedSettings, Wanted
+from tests.support.scripts import pbt_run
 
 KEYWORDS = {*SharedSettings.__annotations__}
 ONLY_SHARED = KEYWORDS - {*RunSettings.__annotations__}
@@ -50,3 +52,24 @@ def test_what_a_population_needs_has_no_default(missing: str, says: str) -> None
 
 def test_a_goal_needs_no_steps() -> None:
     assert train(steps=None, goal=0.5).best.score == 1.0
+
+
+@pytest.mark.parametrize("call", [pbt.turns, pbt.join])
+def test_an_empty_place_and_one_that_is_none_are_refused_with_a_sentence(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a variable that is not set: it was meant to name the population."""
+    monkeypatch.chdir(tmp_path)
+    settings = {"space": {"lr": pbt.Float(0, 1)}, "members": 1, "steps": 1, "maximize": True}
+    with pytest.raises(pbt.SettingsError, match="where is empty, as of a variable that is not set"):
+        call("", **settings)
+    with pytest.raises(pbt.SettingsError, match="where is 5: give a folder or the URL"):
+        call(5, **settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pbt_run_in_an_empty_folder_name_is_refused(tmp_path: Path) -> None:
+    done = pbt_run(["run", "--members", 1, "", "--", "python", "train.py"], tmp_path)
+    assert done.returncode == 1
+    assert "the folder's name is empty, as of a variable that is not set" in done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -248,6 +248,14 @@ def counted(n: int, noun: str, several: str = "") -> str:
     return f"{n:,} {noun if n == 1 else several or f'{noun}s'}"
 
 
+def sized(n: int) -> str:
+    """A count of bytes, in the unit in which it can be told from another."""
+    for unit, size in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if n >= size:
+            return f"{n / size:.1f} {unit}"
+    return counted(n, "byte")
+
+
 def refuses(error: PBTError) -> bool:
     """Whether this answers a report for good: it would be refused again however often it was sent.
 

@@ -27,7 +27,7 @@ from pbt.population.changes import (
 )
 from pbt.population.entries import Decision, Entry, Lost, Released, Steered
 from pbt.population.fold import apply
-from pbt.worker.waits import for_a_decision, for_a_member
+from pbt.worker.waits import for_a_decision, for_a_member, stands_at
 from tests.support.population import Script
 from tests.support.worlds import MemoryWorld, World
 
@@ -163,7 +163,16 @@ def test_who_waits_says_that_members_are_paused_and_what_to_do(world: World) -> 
     coordinator.catch_up()
     assert "paused; pbt steer p resume lets them go on" in for_a_member("p", coordinator, None, ())
     assert "member 1 is paused" in for_a_member("p", coordinator, 1, ())
-    assert "it is paused (pbt steer WHERE resume 1)" in for_a_decision(coordinator, 1)
+    stands_at(coordinator, "runs/a b")
+    assert "it is paused (pbt steer 'runs/a b' resume 1)" in for_a_decision(coordinator, 1)
+
+
+def test_who_waits_at_a_server_says_no_more_than_it_knows() -> None:
+    """Members may be held, paused or waiting: the server is not asked which."""
+    for wish in (None, 1):
+        told = for_a_member("http://host:7777/p", object(), wish, ())
+        assert all(word in told for word in ("held by a living worker", "paused", "waits for a decision"))
+        assert told.endswith("pbt status http://host:7777/p tells which")
 
 
 def test_all_are_paused_and_the_last_report_of_a_finished_one_is_no_pause(world: World) -> None:

@@ -74,6 +74,7 @@ def replayed(maximize: bool, best: float | None, *scores: float | None) -> Repla
         (replayed(True, 3.5, 1.0, 2.0, 4.0, None), 3.5 - 7 / 3, 1, "no luck shows"),
         (replayed(True, 3.1, 1.0, 2.0, 3.0), 1.1, 0, "at the edge"),
         (replayed(True, 2.0, 1.0), 1.0, 0, "run more seeds"),
+        (replayed(True, 2.0, 1.0, 1.001), 0.9995, 0, "2 are too few to tell how far replays lie apart; run 3 seeds"),
         (replayed(True, 2.0, None, float("nan")), None, 0, "no replay has"),
         (replayed(True, None, 1.0), None, 0, "no replay has"),
     ],

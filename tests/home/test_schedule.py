@@ -55,6 +55,11 @@ def test_a_step_that_is_none_is_refused(step: Any) -> None:
         ([(0.5, {"lr": 1})], "whole number"),
         ([(0, {"lr": [1]})], "no number, string"),
         ([(0, {"lr": math.nan})], "finite"),
+        ("abc", "made of its pieces; pbt.Schedule.load\\('abc'\\) reads a file or a population"),
+        (5, "the schedule is 5: give \\(from step, hyperparameters\\) pairs"),
+        ([5], "has the piece 5"),
+        ({0: {"lr": 1}}, "has the piece 0"),
+        ([(0, {"lr": 1}, 2)], "has the piece"),
     ],
 )
 def test_what_is_no_schedule_is_refused(pieces: Any, says: str) -> None:

@@ -30,6 +30,7 @@ from pbt.views.comparison import Side, differing
 from pbt.views.family import family, family_json, family_lines, way_of
 from pbt.views.fitting import at_gap, without_middle
 from pbt.views.sparks import GLYPHS, Sparks, spark
+from pbt.views.summary import schedule_lines
 from pbt.views.table import number_text
 from pbt.views.why import last_decision, why_lines
 
@@ -142,6 +143,27 @@ def test_a_decision_is_explained_as_of_a_step(folder: Path) -> None:
         last_decision(seen, 77)
     with pytest.raises(NotFound, match="up to step -1"):
         last_decision(seen, 0, -1)
+
+
+@pytest.mark.parametrize("width", [40, 60, 100])
+def test_a_decision_fits_a_narrow_terminal_and_nothing_is_left_out(folder: Path, width: int) -> None:
+    seen, run = followed(str(folder)), pbt.load(folder)
+    for d in run.decisions:
+        found = last_decision(seen, d.member, d.step)
+        lines = list(why_lines(found, run.settings, width))
+        whole = " ".join(" ".join(why_lines(found, run.settings, 1000)).split())
+        assert all(len(line) <= width for line in lines if " " in line.strip() and "journal entry" not in line), lines
+        assert sorted(" ".join(lines).split()) == sorted(whole.split())
+
+
+def test_a_wide_schedule_is_broken_into_tables_that_fit() -> None:
+    names = [f"hyperparameter_{i}" for i in range(12)]
+    pieces = [(step, {name: step + i / 7 for i, name in enumerate(names)}) for step in range(3)]
+    lines = schedule_lines(pieces, width=60)
+    assert all(len(line) <= 60 for line in lines)
+    assert lines.count("") == sum(line.startswith("from step") for line in lines) - 1 > 0
+    assert {name for line in lines for name in line.split() if "_" in name} == set(names)
+    assert len(schedule_lines(pieces)) == 4
 
 
 def test_watch_ends_with_the_population_and_tells_each_exploit_once(folder: Path) -> None:

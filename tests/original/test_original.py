@@ -316,7 +316,7 @@ def test_a_key_of_any_length_text_or_bytes(tmp_path: Path, csv: str, key: str | 
         (client,) = clients(server, csv, 1, key)
         assert client.client_id() == 0
         for wrong in ("", "wrong", b"\x00"):
-            with pytest.raises(pbt.Forbidden, match="key is missing or wrong"):
+            with pytest.raises(pbt.Forbidden, match=r"key is missing or wrong: .* given to PBTClient"):
                 clients(server, csv, 1, wrong)
     finally:
         server.shut_down()

@@ -28,7 +28,7 @@ from pbt.settings import wanted
 from tests.security import READ
 from tests.support.postgres import postgres
 from tests.support.requests import at, request
-from tests.support.scripts import PBT, environment
+from tests.support.scripts import PBT, environment, pbt_run
 from tests.support.worlds import KEY, ServerWorld
 
 SETTINGS: dict[str, Any] = {"space": {"lr": pbt.Float(0, 1)}, "members": 2, "steps": 2, "interval": 1, "maximize": True}
@@ -79,6 +79,20 @@ def test_reading_opens_no_population(served: ServerWorld) -> None:
         assert get(served, f"/p{i}/checkpoints/{id}/state") == b"weights"
     assert not served.populations.in_training
     assert not list(served.folder.glob("*/server.lock"))
+
+
+def test_who_names_no_population_is_told_which_there_are_and_how_to_name_one(served: ServerWorld) -> None:
+    old_populations(served.folder, 2)
+    done = pbt_run(["status", f"http://127.0.0.1:{served.port}"], served.folder, PBT_KEY=KEY)
+    assert done.returncode == 1
+    assert "no population 'default' (which a URL without a name means) on this server; it has p0, p1" in done.stderr
+    assert "name one in the URL, as in http://host:port/p0" in done.stderr
+
+
+def test_a_wrong_key_is_told_in_words_of_the_command_line(served: ServerWorld) -> None:
+    done = pbt_run(["status", f"http://127.0.0.1:{served.port}/p0"], served.folder, PBT_KEY="another")
+    assert "the key is missing or wrong: export PBT_KEY=…" in done.stderr
+    assert "PBTClient" not in done.stderr
 
 
 def test_the_same_is_read_of_an_open_population_and_of_a_closed_one(served: ServerWorld) -> None:

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from pbt.cli.progress import Telling
-from pbt.errors import counted
+from pbt.errors import counted, sized
 from pbt.exports.export import export
 from pbt.exports.files import FORMATS
 from pbt.exports.report import report
@@ -40,7 +40,7 @@ def command(where: str, form: str, to: Path | None) -> int:
         if form == "html":
             file = to or Path(f"{name}.html")
             size = report(open_journal(where), name, file, telling.tell)
-            click.echo(f"wrote {file}: {size / 1e6:.1f} MB, to open in a browser")
+            click.echo(f"wrote {file}: {sized(size)}, to open in a browser")
             return 0
         to = to or Path(f"{name}-export")
         done = export(open_journal(where), to, form, telling.tell)

@@ -31,6 +31,12 @@ def command(where: str, member: int | None, to: Path) -> int:
     called while workers train.
     """  # noqa: D301
     found = fetch(where, member, to)
-    whose = "the best: " if member is None else ""
-    click.echo(f"{to}: {whose}member {found.member} at step {found.step}, score {number_text(found.score)}")
+    came = f"member {found.member} at step {found.step}, score {number_text(found.score)}"
+    if member is None:
+        whose = "the best checkpoint, "
+    elif found.member != member:
+        whose = f"what member {member} has taken over and stands at, "
+    else:
+        whose = ""
+    click.echo(f"wrote {to}: {whose}{came}")
     return 0

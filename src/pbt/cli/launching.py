@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,8 +28,10 @@ from pbt.population.entries import Created
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
 from pbt.settings import Wanted, compare
+from pbt.views.alone import Alone
 from pbt.views.live import LiveView
 from pbt.views.summary import report_of
+from pbt.views.table import ENDLESS
 from pbt.worker.checkpointer import StillReferenced
 
 _NOTHING_LEFT = (
@@ -50,7 +53,8 @@ class Machine(NamedTuple):
 
 
 def _outcome(population: Population, lineage: Lineage, opened: Opened, logs: Path) -> str:
-    return report_of(population, lineage, opened.where, logs)
+    console = Console()
+    return report_of(population, lineage, opened.where, logs, console.width if console.is_terminal else ENDLESS)
 
 
 def launch(
@@ -69,6 +73,10 @@ def launch(
         The exit code of the command.
     """
     workers, gpus, stall, kind, plain = machine
+    if not where:
+        raise SettingsError(
+            "the folder's name is empty, as of a variable that is not set: name the one in which to train"
+        )
     if workers is not None and workers < 1:
         raise SettingsError(f"--workers {workers}: at least 1")
     dealt = [name for g in (gpus or "").split(",") if (name := g.strip())]
@@ -86,7 +94,9 @@ def launch(
     follower, lineage = Follower(opened.journal), Lineage()
     follower.listen(lineage.follow)
     console = Console(stderr=True, markup=False, emoji=False)
-    screen = LiveView(console, follower, lambda: f"{run.active} of {counted(count, 'worker')}", plain)
+    screen = LiveView(
+        console, follower, lambda: f"{run.active} of {counted(count, 'worker')}", plain, lambda: run.trouble
+    )
     follower.catch_up()
     if refusal is not None and not follower.finished:
         raise refusal
@@ -107,11 +117,12 @@ def launch(
     logs = _fresh_logs(opened)
     cores = os.cpu_count() or 1
     count = min(asked.members or len(follower.members) or cores, cores) if workers is None else workers
+    say = partial(console.print, highlight=False, soft_wrap=True)
     run = LocalRun(
         opened.where, started, workers=count, settings=asked, follower=follower, coordinator=opened.coordinator,
-        logs=logs, stall=stall, gpus=dealt,
-        say=lambda text: console.print(text, highlight=False, soft_wrap=True),
+        logs=logs, stall=stall, gpus=dealt, say=say,
     )  # fmt: skip
+    follower.listen(Alone(say).hear)
     with screen:
         run.run(screen.show)
     if run.interrupted:

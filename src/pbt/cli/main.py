@@ -40,7 +40,10 @@ GROUPS = {
         "schedule": ("pbt.cli.schedule", "The hyperparameters over steps that it found, to take along."),
         "replay": ("pbt.cli.replay", "Train with that schedule from fresh seeds: how much of the result was luck."),
         "fetch": ("pbt.cli.fetch", "Copy the best checkpoint, or a member's, into a folder of your own."),
-        "export": ("pbt.cli.export", "All reports and decisions as Parquet, CSV or JSON lines."),
+        "export": (
+            "pbt.cli.export",
+            "All reports and decisions as Parquet, CSV or JSON lines; the page as one HTML file.",
+        ),
         "track": ("pbt.cli.track", "A population in MLflow, Weights & Biases or TensorBoard."),
         "tensorboard": ("pbt.cli.tensorboard", "Write scores and hyperparameters as TensorBoard files."),
     },

@@ -16,14 +16,15 @@ from pbt.views.pictures import ALL, FAMILY, check_picture, draw
 @click.command("plot")
 @click.argument("where", metavar="WHERE")
 @click.option(
-    "--out",
+    "--to",
     metavar="FILE",
     type=click.Path(path_type=Path),
     help="A .png, .svg or .pdf file, written over "
     "if it is there.  [default: NAME.png, after the last part of WHERE; with --family NAME-family.png]",
 )
+@click.option("--out", "former", hidden=True, type=click.Path(path_type=Path))
 @click.option("--family", is_flag=True, help="Draw who descends from whom instead.")  # fmt: skip
-def command(where: str, out: Path | None, family: bool) -> int:
+def command(where: str, to: Path | None, former: Path | None, family: bool) -> int:
     """Draw the population at WHERE (a folder or a URL): scores over steps, and hyperparameters over steps.
 
     \b
@@ -43,11 +44,11 @@ def command(where: str, out: Path | None, family: bool) -> int:
     \b
     pbt plot runs/first                        # writes first.png
     pbt plot runs/first --family               # writes first-family.png
-    pbt plot http://host:7777/first --out first.svg
+    pbt plot http://host:7777/first --to first.svg
     """  # noqa: D301
     from pbt.views.history import History
 
-    path = out or Path(f"{name_of(where)}{'-family' if family else ''}.png")
+    path = to or former or Path(f"{name_of(where)}{'-family' if family else ''}.png")
     check_picture(path)
     with Telling(Console(stderr=True)) as telling:
         history = History.read(open_journal(where), telling.tell)

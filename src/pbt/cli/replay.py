@@ -78,7 +78,7 @@ def lines_of(found: Replay, name: str) -> list[str]:
     origin, scores, runs = found.origin, found.finite, counted(len(found.scores), "fresh run")
     lines = [
         f"{name}: member {origin.member} at step {origin.step}, against {runs} of its schedule",
-        f"  PBT         {number_text(origin.score)}",
+        f"  origin      {number_text(origin.score)}",
     ]
     if scores:
         spread = "" if found.spread is None else f" ± {number_text(found.spread)}"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pbt.client.remote import Remote
 from pbt.coordinator.answer import Answer
-from pbt.errors import Invalid, PBTError, SettingsError, refuses
+from pbt.errors import Forbidden, Invalid, PBTError, SettingsError, refuses
 from pbt.population.entries import Checkpoint, Decision, Report, Score, Why
 from pbt.settings import Wanted
 from pbt.space.domains import Float, Int
@@ -96,7 +96,10 @@ class PBTClient:
         self._remote = Remote(url, auth_key or None)
         self._draws = random.SystemRandom()
         self._path: str | None = None
-        self._join()
+        try:
+            self._join()
+        except Forbidden as error:
+            raise type(error)(f"{error}; the key that is given to PBTClient counts first") from None
 
     def _join(self) -> None:
         asked = Wanted(space=self._space, open=True, strategy=record(ORIGINAL), checkpoints="foreign", interval=1)

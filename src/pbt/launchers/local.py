@@ -22,6 +22,7 @@ from pbt.coordinator.interface import AnyCoordinator
 from pbt.errors import PBTError, counted
 from pbt.launchers.hopeless import hopeless
 from pbt.launchers.logs import log_of
+from pbt.launchers.quiet import Quiet
 from pbt.launchers.stalls import Stalls
 from pbt.launchers.watchdog import Watchdog
 from pbt.launchers.workers import Worker, environment
@@ -83,6 +84,7 @@ class LocalRun:
         self._shown: Counter[str] = Counter()
         self._last_output: dict[int, str] = {}
         self._workers = [Worker(slot, log_of(logs, slot)) for slot in range(workers)]
+        self._quiet = Quiet(where, self._workers)
         self.failures: list[str] = []
         self._told: set[str] = set()
         self.interrupted = 0
@@ -116,6 +118,11 @@ class LocalRun:
     def active(self) -> int:
         """How many workers run."""
         return sum(w.running for w in self._workers)
+
+    @property
+    def trouble(self) -> str:
+        """Why no report comes, where none has come for longer than usual; else ""."""
+        return self._quiet.words(self._follower.population if self._follower.exists else None)
 
     def _step(self) -> bool:
         for worker in self._workers:
@@ -247,6 +254,7 @@ class LocalRun:
             self._tokens[event.member, event.number] = f"{token}." if token else ""
             self._stalls.heard(f"{token}.")
         elif isinstance(event, Reported):
+            self._quiet.heard()
             for report in event.reports:
                 token = self._tokens.get((report.member, report.lease), "")
                 self._reports[token] += 1

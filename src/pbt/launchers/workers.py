@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -115,6 +117,13 @@ class Worker:
         except (ProcessLookupError, PermissionError):
             return False
         return True
+
+    def printed(self) -> float:
+        """Seconds since it last printed something."""
+        try:
+            return time.time() - self.log.stat().st_mtime
+        except OSError:
+            return math.inf
 
     def tail(self) -> str:
         """The end of the present process's output, without a terminal's control sequences."""

@@ -16,6 +16,8 @@ from pbt.population.lineage import Lineage
 from pbt.population.population import Population
 from pbt.schedules.schedule import Origin
 
+ENOUGH = 3
+"""Replays from which on their spread is judged by."""
 FAR = 2.0
 """Spreads of the replays beyond which a gap is more than their chance."""
 
@@ -49,7 +51,7 @@ class Replay(NamedTuple):
 
     @property
     def gap(self) -> float | None:
-        """How much better PBT's result is than the mean: positive where it is better, None without scores."""
+        """How much better the origin's result is than the mean: positive where it is better, None without scores."""
         middle, best = self.mean, self.origin.score
         if middle is None or best is None:
             return None
@@ -57,7 +59,7 @@ class Replay(NamedTuple):
 
     @property
     def reached(self) -> int:
-        """How many of the runs did at least as well as PBT."""
+        """How many of the runs did at least as well as the origin."""
         best, sign = self.origin.score, 1 if self.origin.maximize else -1
         return 0 if best is None else sum(sign * score >= sign * best for score in self.finite)
 
@@ -69,8 +71,10 @@ class Replay(NamedTuple):
         if spread is None:
             return "One replay does not tell how far replays lie apart: run more seeds."
         if spread == gap == 0:
-            return "The replays are exact: the schedule alone gives PBT's score, and nothing of it was luck."
-        done = f"{self.reached} of {runs} replays did at least as well as PBT"
+            return "The replays are exact: the schedule alone gives the score, and nothing of it was luck."
+        done = f"{self.reached} of {runs} replays did at least as well as the run in which it was found"
+        if runs < ENOUGH:
+            return f"{done}: {runs} are too few to tell how far replays lie apart; run {ENOUGH} seeds or more."
         if gap > FAR * spread:
             return (
                 f"{done}: the schedule alone explains its score only up to the gap. The rest was luck, of noisy scores "

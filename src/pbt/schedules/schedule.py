@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, overload
 
 from pbt.errors import SettingsError, counted
 from pbt.population.schedule import Pieces, check_steps, values_at
 from pbt.schedules.constant import PiecewiseConstant, not_negative
 from pbt.space.names import flat
-from pbt.space.numbers import number, plain, whole
+from pbt.space.numbers import number, plain, short, whole
 from pbt.space.space import Values
 from pbt.space.values import checked
 
@@ -58,7 +58,7 @@ class Schedule:
     """
 
     def __init__(self, pieces: Iterable[tuple[int, Mapping[str, Any]]], origin: Origin | None = None) -> None:
-        found = tuple((whole(step, "a schedule's step", SettingsError), _values(step, given)) for step, given in pieces)
+        found = tuple(_piece(pair) for pair in _pairs(pieces))
         check_steps(found)
         for step, values in found:
             if values.keys() != found[0][1].keys():
@@ -158,6 +158,23 @@ class Schedule:
         count = counted(len(self), "piece")
         came = f", found by {self.origin.population or 'a population'}" if self.origin is not None else ""
         return f"<Schedule of {', '.join(self.names)}: {count} from step 0 to {self.pieces[-1][0]}{came}>"
+
+
+def _pairs(pieces: object) -> Iterable[object]:
+    if isinstance(pieces, str | bytes | os.PathLike):
+        raise SettingsError(
+            f"a schedule is made of its pieces; pbt.Schedule.load({pieces!r}) reads a file or a population"
+        )
+    if not isinstance(pieces, Iterable):
+        raise SettingsError(f"the schedule is {short(pieces)}: give (from step, hyperparameters) pairs")
+    return pieces
+
+
+def _piece(pair: object) -> tuple[int, Values]:
+    if not isinstance(pair, Sequence) or isinstance(pair, str | bytes) or len(pair) != 2:
+        raise SettingsError(f"the schedule has the piece {short(pair)}: give (from step, hyperparameters) pairs")
+    step = whole(pair[0], "a schedule's step", SettingsError)
+    return step, _values(step, pair[1])
 
 
 def _values(step: int, given: Mapping[str, Any]) -> Values:

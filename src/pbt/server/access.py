@@ -91,9 +91,7 @@ class RequestCheck:
             session = self._session(method, headers)
             access = Access.NONE if session is None else session.access
         if access is Access.NONE:
-            raise Forbidden(
-                "the key is missing or wrong: export PBT_KEY=… as pbt serve printed it, or give the key to PBTClient"
-            )
+            raise Forbidden("the key is missing or wrong: export PBT_KEY=… as pbt serve printed it")
         if access is Access.READ and method not in _READS:
             raise ReadOnly(
                 "this key only reads (pbt status, pbt journal and the like): to train, or to change something, "

@@ -32,6 +32,8 @@ _RESERVED = frozenset((KEY_FILE, READ_KEY_FILE, OWN))
 """Files of the server's own, beside the populations."""
 _NAMED = 10
 """Populations that are named to who asks for one that is not there."""
+UNNAMED = "default"
+"""The population of a URL that names none."""
 IDLE = 600.0
 """Seconds without training or requests after which a population is closed."""
 _TICK = 1.0
@@ -106,7 +108,9 @@ class Populations:
             there = await asyncio.to_thread(self.names)
             more = f" and {len(there) - _NAMED} more" if len(there) > _NAMED else ""
             known = f"it has {', '.join(there[:_NAMED])}{more}: name one in the URL" if there else "it has none yet"
-            raise NotFound(f"no population {name[:80]!r} on this server; {known}")
+            example = f", as in http://host:port/{there[0]}" if there else ""
+            unnamed = " (which a URL without a name means)" if name == UNNAMED else ""
+            raise NotFound(f"no population {name[:80]!r}{unnamed} on this server; {known}{example}")
 
     def read(self, name: str, after: int, limit: int) -> list[bytes]:
         """Entries of a population that is not open, which stays so: reading takes nothing that it does not give back.

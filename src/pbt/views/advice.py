@@ -16,7 +16,9 @@ from pbt.space.numbers import real
 from pbt.space.space import Values
 from pbt.space.values import Value
 from pbt.strategies.strategy import often
+from pbt.views.alone import ranked_few, ranks, remedy
 from pbt.views.finding import Finding
+from pbt.views.losses import OFTEN
 from pbt.views.run import Run
 from pbt.views.table import number_text
 
@@ -40,12 +42,20 @@ _PAIRS = 500
 
 def advice(run: Run) -> Iterator[Finding]:
     """The findings, the most important first."""
+    yield from _losses(run)
     yield from _few_members(run)
+    yield from _few_ranked(run)
     yield from _few_decisions(run)
     yield from _nobody_exploits(run)
     yield from _noise(run)
     yield from _bounds(run)
     yield from _indifferent(run)
+
+
+def _losses(run: Run) -> Iterator[Finding]:
+    lost = run.losses.note()
+    if lost is not None and run.losses.count >= OFTEN:
+        yield Finding("warning", *lost)
 
 
 def _few_members(run: Run) -> Iterator[Finding]:
@@ -57,6 +67,18 @@ def _few_members(run: Run) -> Iterator[Finding]:
             "warning", f"{quantile:g} of {n} members is one: all go on from a single parent, and variety is soon lost",
             f"train {FEW_MEMBERS} members or more; more members than workers is fine",
         )  # fmt: skip
+
+
+def _few_ranked(run: Run) -> Iterator[Finding]:
+    few = ranked_few(run)
+    if few is not None:
+        joined = any(m.lease is not None and not m.lease.turn for m in run.members)
+        yield Finding(
+            "warning",
+            f"most rankings saw {few} of {counted(len(run.members), 'member')}: whoever is done, or has not begun, is "
+            "not ranked, and so hardly anybody takes over from another",
+            remedy(len(run.members)) if joined else "start as many workers as members, or let them take shorter turns",
+        )
 
 
 def _few_decisions(run: Run) -> Iterator[Finding]:
@@ -73,7 +95,7 @@ def _nobody_exploits(run: Run) -> Iterator[Finding]:
     due = sum(d.start == "on" for d in run.decisions)
     if due < 4 * len(run.members) or any(d.parent is not None for d in run.decisions):
         return
-    if run.settings.strategy.parameters.get("quantile", 1) and run.settings.strategy.name not in ("plans", "follow"):
+    if ranks(run.settings) and ranked_few(run) is None:
         yield Finding(
             "warning", f"nobody has exploited in {counted(due, 'decision')}",
             "look whether all scores are equal (pbt status), and at the reasons below what was done",
@@ -82,6 +104,8 @@ def _nobody_exploits(run: Run) -> Iterator[Finding]:
 
 def _noise(run: Run) -> Iterator[Finding]:
     """Second differences of a member's scores are noise where its curve is smooth: their variance is six times its."""
+    if not ranks(run.settings):
+        return
     bends, by_step = [], defaultdict(list)
     for segment in run.lineage.segments:
         scores = [(step, real(score)) for step, score in segment.scores if math.isfinite(real(score))]
@@ -93,11 +117,14 @@ def _noise(run: Run) -> Iterator[Finding]:
         return
     noise, spread = 1.4826 * median(map(abs, bends)) / math.sqrt(6), median(spreads)
     if noise > NOISY * spread > 0:
+        several = median(len(report.evaluations) for report in run.reports) > 1
         yield Finding(
             "warning",
             f"scores vary by {noise:.3g} from one report of a member to the next, and members differ by {spread:.3g}: "
             "many ranks are chance",
-            "report a list of several evaluations, or their mean, or decide less often: a larger interval",
+            "report more evaluations at once, or decide less often: a larger interval"
+            if several
+            else "report a list of several evaluations, or their mean, or decide less often: a larger interval",
         )  # fmt: skip
 
 
@@ -108,14 +135,17 @@ def _bounds(run: Run) -> Iterator[Finding]:
     for name, domain in run.settings.space.domains.items():
         if not isinstance(domain, Float | Int) or not domain.explore or domain.min == domain.max:
             continue
-        late = [domain.unit(values[name]) for values in _late(best.schedule.pieces, best.step)]
+        values = sorted((values[name] for values in _late(best.schedule.pieces, best.step)), key=domain.unit)
+        late, usual = [domain.unit(value) for value in values], values[len(values) // 2]
         for hit, side, bound in (
             (median(late) <= EDGE, "lower", domain.min),
             (median(late) >= 1 - EDGE, "upper", domain.max),
         ):
             if hit:
+                far = f"at its {side} bound, {number_text(bound)}"
+                near = f"near its {side} bound, {number_text(bound)}: with {number_text(usual)}"
                 yield Finding(
-                    "warning", f"the best trained with {name} at its {side} bound, {number_text(bound)}",
+                    "warning", f"the best trained with {name} {far if usual == bound else near}",
                     f"widen the space of {name} in the next run, if it may go further",
                 )  # fmt: skip
 

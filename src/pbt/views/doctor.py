@@ -16,7 +16,7 @@ from pathlib import Path
 from pbt.checkpoints.folder import FolderStore
 from pbt.coordinator.snapshot import load
 from pbt.disk.filesystem import NETWORK, file_system
-from pbt.errors import Forbidden, PBTError, SettingsError, Unavailable, Unreachable, counted
+from pbt.errors import Forbidden, PBTError, SettingsError, Unavailable, Unreachable, counted, sized
 from pbt.journals.snapshot_file import SnapshotFile
 from pbt.liveness.flock import free
 from pbt.opening import folder as folders
@@ -62,7 +62,7 @@ def _examine(where: str) -> Iterator[Finding]:
             return
         yield Finding("warning", "the journal is empty: nothing was created here yet", "start a worker with a space")
         return
-    yield from _members(population)
+    yield from _members(population, where)
     if names_server(where):
         yield Finding("ok", "checkpoints and leases are the server's: run pbt doctor on its folder to look at them")
         return
@@ -117,14 +117,14 @@ def _disk(folder: Path) -> Iterator[Finding]:
         yield Finding("ok", "a server serves this folder")
 
 
-def _members(population: Population) -> Iterator[Finding]:
+def _members(population: Population, where: str) -> Iterator[Finding]:
     members = counted(len(population.members), "member")
     if population.finished:
         yield Finding("ok", f"finished, after {counted(population.reports, 'report')} of {members}")
     else:
         done = sum(m.done for m in population.members)
         yield Finding("ok", f"unfinished: {done} of {members} done")
-    for note in notes_on(population):
+    for note in notes_on(population, where):
         yield Finding("warning", note.what, note.do)
     for m in population.members:
         if m.owed:
@@ -175,7 +175,7 @@ def _room(folder: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(home).free
     if free < _ROOM * size:
         yield Finding(
-            "warning", f"{free / 1e9:.1f} GB free, and all checkpoints take {size / 1e9:.1f} GB",
+            "warning", f"{sized(free)} free, and all checkpoints take {sized(size)}",
             "make room: training waits while a checkpoint does not fit",
         )  # fmt: skip
 

@@ -13,6 +13,7 @@ from pbt.population.entries import Entry
 from pbt.population.population import Population
 from pbt.population.recorded import Settings
 from pbt.strategies.registry import build
+from pbt.views.losses import Losses
 
 _AHEAD = 300.0
 """Seconds by which an entry may lie in the future before a clock is blamed."""
@@ -41,6 +42,7 @@ class History:
         self._follower = Follower(journal)
         self._follower.listen(self._hear)
         self._newest = 0.0
+        self._losses = Losses()
 
     @property
     def population(self) -> Population | None:
@@ -54,6 +56,9 @@ class History:
             yield from _strategy(population.settings)
         count = 0 if population is None else population.count
         yield Finding("ok", f"journal: {counted(count, 'entry', 'entries')}, all readable")
+        lost = self._losses.note()
+        if lost is not None:
+            yield Finding("warning", *lost)
         ahead = self._newest - time.time()
         if ahead > _AHEAD:
             yield Finding(
@@ -74,6 +79,7 @@ class History:
 
     def _hear(self, before: Population | None, entry: Entry, after: Population) -> None:
         self._newest = max(self._newest, entry.time)
+        self._losses.hear(before, entry, after)
 
 
 def some(things: list[int] | list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -95,12 +96,20 @@ def lacking_a_worker(population: Population, states: list[str]) -> list[int]:
     return [m.id for m, state in zip(population.members, states, strict=True) if state in ("free", "orphaned")]
 
 
-def notes_on(population: Population) -> Iterator[Note]:
-    """Notes about paused members, and about the members' last workers and reports."""
+def notes_on(population: Population, where: str | None = None) -> Iterator[Note]:
+    """Notes about paused members, and about the members' last workers and reports.
+
+    Args:
+        where: the population, as commands take it; None: for its page, where things are done without any.
+    """
     paused = [m.id for m in population.members if m.paused and not m.done]
     if paused:
         those = "1 member is" if len(paused) == 1 else f"{len(paused)} members are"
-        yield Note(f"{those} paused: nothing is decided there", "pbt steer WHERE resume, or at the page")
+        them = "it" if len(paused) == 1 else "them"
+        how = (
+            f"Change… on a server's page resumes {them}" if where is None else f"pbt steer {shlex.quote(where)} resume"
+        )
+        yield Note(f"{those} paused: nothing is decided there", f"{how}, or at the page" if where else how)
     for m in population.members:
         if m.failed:
             yield Note(f"member {m.id} failed for good: {m.why.note}", "mend the script; pbt run tries it anew")

@@ -25,12 +25,17 @@ class LiveView:
     Args:
         workers: says how many workers run, in words.
         plain: lines, even on a terminal.
+        trouble: says why nothing comes, if nothing does; else "".
     """
 
-    def __init__(self, console: Console, follower: Follower, workers: Callable[[], str], plain: bool = False) -> None:
+    def __init__(
+        self, console: Console, follower: Follower, workers: Callable[[], str], plain: bool = False,
+        trouble: Callable[[], str] = str,
+    ) -> None:  # fmt: skip
         self._console = console
         self._follower = follower
         self._workers = workers
+        self._trouble = trouble
         self._exploited: dict[int, int] = {}
         self._shown = 0.0
         self._pace = Pace()
@@ -60,13 +65,15 @@ class LiveView:
             return
         self._shown = now
         population = self._follower.population if self._follower.exists else None
+        trouble = self._trouble()
+        pace = self._pace.words(population, stands=bool(trouble))
         if self._live is not None:
             fresh = self._pace.just_took_over()
-            pace = self._pace.words(population)
-            drawn = live(population, self._exploited, self._workers(), self._console.size, pace, fresh)
+            drawn = live(population, self._exploited, self._workers(), self._console.size, pace, fresh, trouble=trouble)
             self._live.update(drawn, refresh=True)
-        elif population is not None:
-            line = f"{headline(population)} · {self._workers()} · {self._pace.words(population)}"
+            return
+        lines = [f"{headline(population)} · {self._workers()} · {pace}"] if population is not None else []
+        for line in (*lines, *([trouble] if trouble else [])):
             self._console.print(line, highlight=False, soft_wrap=True)
 
     def _hear(self, before: Population | None, entry: Entry, after: Population) -> None:

@@ -62,14 +62,18 @@ class Pace:
         self._took = {m: at for m, at in self._took.items() if m not in self._reported or now - at < _SOON}
         return frozenset(self._took)
 
-    def words(self, population: Population | None) -> str:
-        """All of it on one line."""
+    def words(self, population: Population | None, stands: bool = False) -> str:
+        """All of it on one line.
+
+        Args:
+            stands: nothing moves, so that no time to go can be told.
+        """
         now = self._clock()
         elapsed = now - (now if self._began is None else self._began)
         said = [f"{_clock(elapsed)} elapsed"]
         if population is not None:
             reports, to_go = self._measure(population, now, elapsed)
-            said += [words for words in (to_go, reports) if words]
+            said += [words for words in (to_go, reports) if words and not stands]
             said.append(counted(self.exploits, "exploit"))
         return " · ".join(said)
 

@@ -29,6 +29,7 @@ from pbt.space.space import Values
 from pbt.strategies.rows import Row as Interval
 from pbt.strategies.rows import Rows as Intervals
 from pbt.views.judge import judge_for, states_of
+from pbt.views.losses import Losses
 from pbt.views.notebook import Picture, PlottedLineage, picture_of
 from pbt.views.rows import DecisionRow, Recorded, ReportRow, Rows
 from pbt.views.summary import checkpoint_path, how_to_load
@@ -87,6 +88,7 @@ class Run:
         population: all that its journal folds to.
         lineage: which member took over whose weights, and when; ``lineage.plot()`` draws it.
         reports: every report, in order; ``reports.to_pandas()`` is a table of them.
+        losses: the checkpoints that could not be read any more.
         decisions: every decision with its reason, in order; ``decisions.to_pandas()`` is a table of them.
     """
 
@@ -100,6 +102,8 @@ class Run:
         follower = Follower(open_journal(where))
         follower.listen(self.lineage.follow)
         follower.listen(recorded.hear)
+        self.losses = Losses()
+        follower.listen(self.losses.hear)
         follower.listen(lambda before, entry, after: note_exploits(entry, self._exploited))
         follower.catch_up()
         self.population = follower.population

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pbt.population.entries import Entry, Leased, Lost, Report, Reported
+from pbt.population.entries import Entry, Leased, Report, Reported
 from pbt.population.lineage import Lineage
 from pbt.population.population import Population
 from pbt.population.schedule import schedule
 from pbt.population.used import trained_with, undone
 from pbt.views.judge import judge_for, lacking_a_worker, notes_on, states_of
+from pbt.views.losses import Losses
 from pbt.views.summary import checkpoint_path, fetch_command
 from pbt.views.table import note_exploits, parent_of
 
@@ -21,6 +22,7 @@ class Status:
         self.where = where
         self.exploited: dict[int, int] = {}
         self.warnings: dict[str, str] = {}
+        self.losses = Losses()
         self._given: set[int] = set()
 
     def hear(self, before: Population | None, entry: Entry, after: Population) -> None:
@@ -32,10 +34,7 @@ class Status:
         if isinstance(entry.event, Leased):
             self._given.add(entry.event.member)
         self._given.update(d.member for d in entry.decisions if d.start != "on" or d.hyperparameters is not None)
-        if isinstance(entry.event, Lost):
-            self.warnings[entry.event.checkpoint] = (
-                f"checkpoint {entry.event.checkpoint} was lost, and its users were cured"
-            )
+        self.losses.hear(before, entry, after)
 
     def _compare(self, before: Population, report: Report) -> None:
         m = before.members[report.member]
@@ -54,7 +53,8 @@ class Status:
 def status_of(population: Population, seen: Status, lineage: Lineage) -> dict[str, Any]:
     """Members, best, state, members without a worker, warnings; names as in docs/journal.md."""
     states = states_of(population, judge_for(seen.where))
-    best = population.best
+    best, lost = population.best, seen.losses.note()
+    notes = [*([lost] if lost is not None else []), *notes_on(population, seen.where)]
     members = [
         {
             "member": m.id,
@@ -84,5 +84,5 @@ def status_of(population: Population, seen: Status, lineage: Lineage) -> dict[st
               "schedule": [{"step": step, "hyperparameters": values} for step, values in schedule(lineage, best)]},
         "members": members,
         "waiting_for_a_worker": lacking_a_worker(population, states),
-        "warnings": [*seen.warnings.values(), *(f"{note.what}; {note.do}" for note in notes_on(population))],
+        "warnings": [*seen.warnings.values(), *(f"{note.what}; {note.do}" for note in notes)],
     }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os.path
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 from pbt.checkpoints.location import names_server as names_store
@@ -14,11 +15,15 @@ from pbt.population.lineage import Lineage
 from pbt.population.population import Population
 from pbt.population.recorded import Settings
 from pbt.population.schedule import Pieces, schedule
-from pbt.views.table import number_text
+from pbt.views.table import ENDLESS, number_text
 
 
-def report_of(population: Population, lineage: Lineage, where: str, logs: Path) -> str:
-    """The end of a run: the best member, the schedule that led to it, and where everything lies."""
+def report_of(population: Population, lineage: Lineage, where: str, logs: Path, width: int = ENDLESS) -> str:
+    """The end of a run: the best member, the schedule that led to it, and where everything lies.
+
+    Args:
+        width: letters that a line of the schedule has room for.
+    """
     lines: list[str] = []
     best = population.best
     if best is None:
@@ -28,7 +33,7 @@ def report_of(population: Population, lineage: Lineage, where: str, logs: Path) 
         lines.extend(f"  {line}" for line in how_to_load(where, population.settings, best))
         found = schedule(lineage, best)
         lines.append(f"  its schedule of hyperparameters ({counted(len(found), 'piece')}):")
-        lines.extend("  " + line for line in schedule_lines(found))
+        lines.extend("  " + line for line in schedule_lines(found, width=width - 2))
     lines.append(
         f"{counted(population.reports, 'report')} and {counted(lineage.exploits, 'exploit')} of "
         f"{counted(len(population.members), 'member')}, in {where}"
@@ -64,18 +69,36 @@ def fetch_command(where: str, settings: Settings) -> str | None:
     return None if settings.foreign else shlex.join(["pbt", "fetch", where, "--to", "best"])
 
 
-def schedule_lines(found: Pieces, limit: int = 12) -> list[str]:
-    """A schedule as a small table: from which step, which values; the middle of a long one left out."""
+def schedule_lines(found: Pieces, limit: int = 12, width: int = ENDLESS) -> list[str]:
+    """A schedule as a small table: from which step, which values; the middle of a long one left out.
+
+    Args:
+        width: letters of a line; columns that do not fit come in a table below.
+    """
     names = list(found[0][1]) if found else []
     rows = [["from step", *names]] + [
         [str(step), *(number_text(values[name]) for name in names)] for step, values in found
     ]
     widths = [max(len(row[i]) for row in rows) for i in range(len(names) + 1)]
-    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    if len(lines) > limit + 1:
-        half = limit // 2
-        lines = [*lines[: half + 1], f"{'…':>{widths[0]}}  ({len(lines) - 1 - limit} more)", *lines[-half:]]
+    lines: list[str] = []
+    for columns in _beside(widths, width):
+        part = ["  ".join(row[i].rjust(widths[i]) for i in columns) for row in rows]
+        if len(part) > limit + 1:
+            half = limit // 2
+            part = [*part[: half + 1], f"{'…':>{widths[0]}}  ({len(part) - 1 - limit} more)", *part[-half:]]
+        lines += ["", *part] if lines else part
     return lines
+
+
+def _beside(widths: list[int], width: int) -> Iterator[list[int]]:
+    """Columns that fit beside the first, and then the next ones."""
+    columns, used = [0], widths[0]
+    for i, wide in enumerate(widths[1:], 1):
+        if used + 2 + wide > width and len(columns) > 1:
+            yield columns
+            columns, used = [0], widths[0]
+        columns, used = [*columns, i], used + 2 + wide
+    yield columns
 
 
 def shortened(text: str, most: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
@@ -110,17 +111,21 @@ def _table(titles: list[str], rows: list[tuple[list[str], str]], hidden: int, wi
 
 def live(
     population: Population | None, exploited: dict[int, int], workers: str, size: ConsoleDimensions, pace: str,
-    fresh: Collection[int], curves: Curves | None = None, news: Sequence[Text] = (),
+    fresh: Collection[int], curves: Curves | None = None, news: Sequence[Text] = (), trouble: str = "",
 ) -> RenderableType:  # fmt: skip
     """The table with a progress bar, the best so far and the pace, to be drawn over and over in `size`.
 
     Args:
         curves: small pictures behind numbers: see `Curves`.
         news: lines below all, the first of which stay where there is little room.
+        trouble: why nothing comes, if nothing does.
     """
     if population is None:
-        return Text(f"waiting for the first worker ({workers}) … {pace}")
-    below = (_progress(population, size.width), Text(_summary(population, workers)), Text(pace))
+        first = f"waiting for the first worker ({workers}) … {pace}"
+        return Text("\n".join([first, *textwrap.wrap(trouble, size.width)]))
+    # Broken here, so that the lines that it takes are known.
+    why = [Text(line, style="yellow") for line in textwrap.wrap(trouble, size.width)]
+    below = (_progress(population, size.width), Text(_summary(population, workers)), Text(pace), *why)
     lines = sum(-(-text.cell_len // size.width) for text in below)
     room = size.height - lines - 4  # the header, a hint at what is hidden, a blank line, the cursor
     table = min(len(population.members), max(1, room - len(news) - 1 if news else room, room // 2))

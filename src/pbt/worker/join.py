@@ -28,7 +28,7 @@ from pbt.worker.orders import Orders
 from pbt.worker.outbox import WhenAway
 from pbt.worker.processes import check_process
 from pbt.worker.turns import Turn, Turns
-from pbt.worker.waits import for_a_member
+from pbt.worker.waits import for_a_member, stands_at
 
 _log = logging.getLogger("pbt")
 
@@ -136,6 +136,19 @@ def _check(when_away: str) -> None:
         raise SettingsError(f"when_away is {when_away!r}: 'wait' or 'continue'")
 
 
+def _check_where(where: object, ordered: bool) -> None:
+    """An empty text is no wish to train alone: it comes from a variable that was to name the population."""
+    if where is None:
+        return
+    if not isinstance(where, str | os.PathLike):
+        raise SettingsError(f"where is {where!r}: give a folder or the URL of a server's population")
+    if not ordered and not os.fspath(where):
+        raise SettingsError(
+            "where is empty, as of a variable that is not set: name a folder or the URL of a server's population, or "
+            "leave it out to train alone"
+        )
+
+
 def _hired(where: str | os.PathLike[str] | None, space: Any, settings: Mapping[str, Any]) -> _Worker:
     """This process as a worker; errors are raised without the frames in between."""
     try:
@@ -152,6 +165,7 @@ class _Worker:
         preempt.begin()
         orders = Orders.given()
         asked = said = wanted(space=space, **settings)
+        _check_where(where, ordered=orders is not None)
         if orders is not None:
             where, asked = orders.applied(where, asked)
         place = where or os.environ.get("PBT_URL") or None
@@ -167,6 +181,7 @@ class _Worker:
         self._opened = open_population(place)
         self.where = self._opened.where
         self.coordinator: AnyCoordinator = self._opened.coordinator
+        stands_at(self.coordinator, self.where)
         self._notices = Notices(self.where, self.coordinator, alone, orders is not None)
         not_used = unused(self.coordinator.create(asked), said)
         if not_used:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from pbt.errors import counted
 
@@ -13,6 +15,12 @@ if TYPE_CHECKING:
 
 _SHOWN = 10
 """Members that are named one by one."""
+_places: WeakKeyDictionary[object, str] = WeakKeyDictionary()
+
+
+def stands_at(coordinator: object, where: str) -> None:
+    """Note where a coordinator's population lies, so that messages can name it."""
+    _places[coordinator] = where
 
 
 def for_a_member(where: str, coordinator: object, wish: int | None, ours: Collection[int]) -> str:
@@ -32,12 +40,15 @@ def for_a_member(where: str, coordinator: object, wish: int | None, ours: Collec
         )
     population = _seen(coordinator)
     if population is None:
-        return f"{begin}living workers hold all that can be trained now; it is taken once one is given back"
+        see = f"pbt status {shlex.quote(where)} tells which"
+        if wish is not None:
+            return f"{begin}it is held by a living worker, is paused, or waits for a decision; {see}"
+        return f"{begin}each that is not done is held by a living worker, is paused, or waits for a decision; {see}"
     left = [m for m in population.members if not m.done and (wish is None or m.id == wish)]
     paused = [m.id for m in left if m.paused]
     due = [m.id for m in left if m.due and m.id not in paused]
     if paused and len(paused) == len(left):
-        return f"{begin}{_members(paused)} paused; pbt steer {where} resume lets them go on"
+        return begin + paused_words(where, paused)
     if wish is not None:
         return begin + ("it waits for a decision" if due else "a living worker holds it")
     one = len(left) == 1
@@ -58,11 +69,19 @@ def for_a_decision(coordinator: AnyCoordinator, member: int) -> str:
             "somebody has paused the member, once it is resumed"
         )
     if population.members[member].paused:
-        return f"{begin}somebody to resume it: it is paused (pbt steer WHERE resume {member})"
+        where = _places.get(coordinator)
+        how = "pbt steer resumes it" if where is None else f"pbt steer {shlex.quote(where)} resume {member}"
+        return f"{begin}somebody to resume it: it is paused ({how})"
     if population.members[member].owed:
         return f"{begin}new hyperparameters, which another process works out"
     lacks = [m.id for m in population.members if m.living and not m.due]
     return f"{begin}the others at the barrier: {_members(lacks)} still to report" if lacks else f"{begin}a decision"
+
+
+def paused_words(where: str, ids: Collection[int]) -> str:
+    """That these members are paused, and how they go on."""
+    them = "it" if len(ids) == 1 else "them"
+    return f"{_members(ids)} paused; pbt steer {shlex.quote(where)} resume lets {them} go on"
 
 
 def _members(ids: Collection[int]) -> str:
