@@ -59,7 +59,8 @@ def _losses(run: Run) -> Iterator[Finding]:
 
 
 def _few_members(run: Run) -> Iterator[Finding]:
-    n, quantile = len(run.members), run.settings.strategy.parameters.get("quantile")
+    n, given = len(run.members), run.settings.strategy.parameters
+    quantile = given.get("quantile") if given.get("selection", "truncation") == "truncation" else None
     if n == 1:
         yield Finding("warning", "one member has nobody to take over from", "train 8 members or more: members=8")
     elif n < FEW_MEMBERS and quantile and cut(n, quantile) == 1:

@@ -24,7 +24,9 @@ _UNRANKED = ("plans", "follow")
 
 def ranks(settings: Settings) -> bool:
     """Whether anybody is to take over from another because of a rank."""
-    return settings.strategy.name not in _UNRANKED and bool(settings.strategy.parameters.get("quantile", 1))
+    given = settings.strategy.parameters
+    truncates = given.get("selection", "truncation") == "truncation"
+    return settings.strategy.name not in _UNRANKED and not (truncates and given.get("quantile", 1) == 0)
 
 
 def remedy(members: int) -> str:
