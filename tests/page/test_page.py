@@ -300,5 +300,24 @@ def test_states_without_data_are_told(look: Look) -> None:
     tab.page.get_by_text("no population 'nobody' on this server").wait_for()
     tab = look.tab("/digits?view=typo")
     tab.page.get_by_text("There is no view typo").wait_for()
+    ways = tab.page.locator(".ways").get_by_role("link")
+    assert ways.all_inner_texts() == ["digits", "All populations"]
+    ways.first.click()
+    tab.page.get_by_text("Best score").wait_for()
     tab = look.tab("/digits?why=1.999")
     tab.page.get_by_text("decides nothing on member 999").wait_for()
+
+
+def test_what_scrolls_says_where_there_is_more_and_keeps_the_names(look: Look) -> None:
+    tab = look.tab("/digits?view=members", phone=True)
+    table = tab.page.locator(".members")
+    tab.page.wait_for_selector(".members[data-more='right']")
+    assert tab.page.locator(".tabs").get_attribute("data-more") in ("left", "left right", "right")
+    name, state = (table.get_by_role(role).nth(n) for role, n in (("rowheader", 0), ("columnheader", 3)))
+    before, right = name.bounding_box(), state.bounding_box()
+    assert state.inner_text() == "State" and right["x"] + right["width"] <= 390
+    table.evaluate("(it) => it.scrollTo(300, 0)")
+    tab.page.wait_for_selector(".members[data-more='left right']")
+    assert name.bounding_box() == before
+    table.evaluate("(it) => it.scrollTo(1e6, 0)")
+    tab.page.wait_for_selector(".members[data-more='left']")

@@ -286,6 +286,10 @@ def test_a_raster_tells_what_was_reported(by: str, query: str, monkeypatch: pyte
     assert len(order) == meta["members"]
     values = followed.scores if not by else followed.values[by]
     low, high = Asked(query).window(followed.last_step)
+    if by != "act":
+        known = list(filter(math.isfinite, values))
+        assert (meta["least"], meta["most"]) == (min(known), max(known))
+        assert meta["least"] <= meta["low"] <= meta["high"] <= meta["most"]
     cell: dict[tuple[int, int], list[float]] = {}
     for step, value, member in zip(followed.steps, values, followed.who, strict=True):
         if low <= step <= high and member in order:

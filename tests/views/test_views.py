@@ -234,6 +234,7 @@ def test_summary_and_line_are_as_the_run(subject: Subject) -> None:
     assert found["furthest"] == subject.last
     assert found["waiting"] == sum(m.due or bool(m.owed) for m in run.population.members if not m.done)
     assert line("digits", subject.followed).exploits == found["exploits"]
+    assert line("digits", subject.followed).furthest == found["furthest"]
     spark = line("digits", subject.followed).spark
     assert len(spark) == min(60, subject.last + 1 if run.reports else 0)
     if run.best is not None:

@@ -2,9 +2,11 @@ import { render } from "preact";
 import "@preact/signals";
 import { lost } from "./api/events";
 import { begin } from "./api/session";
+import { watchScrollers } from "./parts/more";
 import "./style/tokens.css";
 import "./style/base.css";
 import "./style/parts.css";
+import "./style/scroll.css";
 import "./style/charts.css";
 import "./style/members.css";
 import "./style/family.css";
@@ -27,4 +29,5 @@ async function start(): Promise<void> {
 
 const root = document.getElementById("page");
 if (root) render(<Shell />, root);
+watchScrollers();
 if (access.peek() === "unknown") start();

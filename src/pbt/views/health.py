@@ -66,7 +66,8 @@ def _waiting(followed: Followed) -> Iterable[Waiting]:
     free = lacking_a_worker(population, states)
     training = sum(state == "training" for state in states)
     barrier = f"a decision, until {training} still training have reported" if training else "a decision"
-    computed, resumed = "hyperparameters, which are being computed", "somebody to resume them: they are paused"
+    computed = "hyperparameters, which are being computed"
+    resumed = f"somebody to resume {'it' if len(paused) == 1 else 'them'}"
     for what, ids in ((barrier, due), (computed, owed), ("a worker", free), (resumed, paused)):
         if ids:
             yield Waiting(what, len(ids), ids[:NAMED])

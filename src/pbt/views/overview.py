@@ -11,7 +11,7 @@ from pbt.population.population import Population
 from pbt.strategies.registry import bare
 from pbt.views.asked import Asked
 from pbt.views.followed import Followed
-from pbt.views.judge import in_training, notes_on, state_of
+from pbt.views.judge import in_training, lacking_a_worker, notes_on, state_of, states_of
 from pbt.views.shapes import Ancestor, BestSoFar, Line, Span, Spark, Summary, Top, Warned
 
 _SPARK = 60
@@ -49,7 +49,7 @@ def line(name: str, followed: Followed) -> Line:
     return Line(
         name, state_of_all(followed), len(p.members), p.settings.steps, top_of(p), p.settings.strategy.name,
         p.settings.maximize, p.count, followed.last, age(followed.last), spark_of_best(followed),
-        followed.exploits,
+        followed.exploits, followed.last_step,
     )  # fmt: skip
 
 
@@ -96,7 +96,8 @@ def summary(name: str, followed: Followed, asked: Asked, strategies: frozenset[s
         None if ancestor is None else Ancestor(ancestor[0].member, ancestor[1]),
         followed.first, followed.last, _described(p, strategies),
         [Warned(note.what, note.do) for note, _ in zip(notes_on(p), range(_WARNINGS), strict=False)],
-        sum(m.paused and not m.done for m in p.members),
+        sum(m.paused and not m.done for m in p.members), len(lacking_a_worker(p, states_of(p, followed.held))),
+        max(followed.heard.values(), default=None),
     )  # fmt: skip
 
 

@@ -34,11 +34,18 @@ _SPREAD = 0.02
 
 
 class Shown(NamedTuple):
-    """The numbers of a raster: of each report, and how they become levels."""
+    """The numbers of a raster: of each report, and how they become levels.
+
+    Attributes:
+        low, high: what the first and the last level stand for, and all beyond.
+        least, most: of the finite values; None: there is none.
+    """
 
     values: array[float]
     low: float
     high: float
+    least: float | None
+    most: float | None
     log: bool
     mean: bool
 
@@ -61,7 +68,8 @@ def raster(followed: Followed, asked: Asked) -> bytes:
     cells = _filled(_cells(followed, window, shown, row_of, n), window.n)
     meta: dict[str, Any] = {
         "from": low, "to": high, "width": window.n, "rows": n, "members": len(members), "low": shown.low,
-        "high": shown.high, "log": shown.log, "levels": LEVELS, "by": asked.text("by", "score"),
+        "high": shown.high, "least": shown.least, "most": shown.most, "log": shown.log, "levels": LEVELS,
+        "by": asked.text("by", "score"),
         "maximize": followed.population.settings.maximize,
         "domain": described(followed.domains[by]) if (by := asked.text("by")) else None,
     }  # fmt: skip
@@ -80,14 +88,13 @@ def _shown(followed: Followed, asked: Asked) -> Shown:
         raise Invalid(f"by={by[:40]!r}: there is no such hyperparameter; known are {', '.join(followed.domains)}")
     values = followed.values[by]
     if not isinstance(domain, Float | Int):
-        return Shown(values, 0.0, float(LEVELS), False, False)
-    log = domain.log is True
-    low, high = _extent(values)
-    return Shown(values, low, high, log and low > 0, True)
+        return Shown(values, 0.0, float(LEVELS), 0.0, float(LEVELS), False, False)
+    low, high, least, most = _extent(values)
+    return Shown(values, low, high, least, most, domain.log is True and low > 0, True)
 
 
-def _extent(values: array[float]) -> tuple[float, float]:
-    """From where to where levels go; 0 and 0 if no value is finite."""
+def _extent(values: array[float]) -> tuple[float, float, float | None, float | None]:
+    """From where to where levels go, 0 and 0 if no value is finite; the least and the greatest of those."""
     ordered: Any
     if PLAIN:
         ordered = sorted(filter(math.isfinite, values))
@@ -95,8 +102,9 @@ def _extent(values: array[float]) -> tuple[float, float]:
         y = np.frombuffer(values, dtype=np.float64) if len(values) else np.zeros(0)
         ordered = np.sort(y[np.isfinite(y)])
     if not len(ordered):
-        return 0.0, 0.0
-    return float(quantile(ordered, _SPREAD)), float(quantile(ordered, 1 - _SPREAD))
+        return 0.0, 0.0, None, None
+    low, high = quantile(ordered, _SPREAD), quantile(ordered, 1 - _SPREAD)
+    return float(low), float(high), float(ordered[0]), float(ordered[-1])
 
 
 def _cells(

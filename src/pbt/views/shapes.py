@@ -36,6 +36,7 @@ class Line(msgspec.Struct, frozen=True):
         age: seconds since then, when this was answered.
         spark: the best score so far, at up to 60 steps at equal distances up to the furthest one.
         exploits: how often a member took over another one's weights.
+        furthest: the furthest step that was ever reported.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Line(msgspec.Struct, frozen=True):
     age: float | None = None
     spark: Spark = []
     exploits: int = 0
+    furthest: int = 0
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -102,6 +104,8 @@ class Summary(msgspec.Struct, frozen=True):
         paused: members that somebody has paused, and that are not done.
         furthest: the furthest step that was ever reported.
         describe: what its strategy does, in a sentence.
+        lacking: members that a worker could train, and that none does.
+        reported: when the last report came, in seconds since 1970.
     """
 
     name: str
@@ -124,6 +128,8 @@ class Summary(msgspec.Struct, frozen=True):
     describe: str = ""
     warnings: list[Warned] = []
     paused: int = 0
+    lacking: int = 0
+    reported: float | None = None
 
 
 class MemberRow(msgspec.Struct, frozen=True):

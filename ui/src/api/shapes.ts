@@ -26,6 +26,8 @@ export interface Line {
   age: number | null;
   spark: (Num | null)[];
   exploits: number;
+  /** The furthest step that was ever reported. */
+  furthest: number;
 }
 
 export interface PopulationEvent {
@@ -65,6 +67,8 @@ export interface Summary {
   living: number;
   waiting: number;
   paused: number;
+  /** Members that a worker could train, and that none does. */
+  lacking: number;
   done: number;
   failed: number;
   reports: number;
@@ -75,6 +79,8 @@ export interface Summary {
   ancestor: { member: number; step: number } | null;
   started: number | null;
   last: number | null;
+  /** When the last report came. */
+  reported: number | null;
   describe: string;
   warnings: { what: string; do: string }[];
 }

@@ -1,9 +1,9 @@
 /** Axes of hairlines. */
 
 import type { Theme } from "../state/theme";
-import { gutter } from "./gestures";
 import type { Pen } from "./pen";
-import type { Scale } from "./scale";
+import { beside, fitted, gutter, widthOf } from "./room";
+import type { Scale, Tick } from "./scale";
 
 export interface Area {
   left: number;
@@ -28,9 +28,23 @@ export function drawSteps(pen: Pen, scale: Scale, area: Area, { colours }: Theme
   }
   pen.stroke({ color: colours.line });
   if (!labelled) return;
-  ticks.forEach(({ at, label }) => {
+  for (const { at, label } of apart(ticks, area))
     pen.text(label, at, area.bottom + 6, { color: colours.soft, align: "center", baseline: "top" });
-  });
+}
+
+/** Between two labels, and beyond an area as far as every chart has room. */
+const BETWEEN = 10;
+const BEYOND = 28;
+
+/** As many of the ticks as have room for their labels side by side, each label inside of the chart. */
+function apart(ticks: readonly Tick[], area: Area): Tick[] {
+  const widest = Math.max(0, ...ticks.map(({ label }) => widthOf(label)));
+  const pitch = Math.abs((ticks[1]?.at ?? 0) - (ticks[0]?.at ?? 0));
+  const every = pitch > 0 ? Math.ceil((widest + BETWEEN) / pitch) : 1;
+  const inside = (at: number, half: number) => Math.max(half, Math.min(area.right + BEYOND - half, at));
+  return ticks
+    .filter((_, i) => i % every === 0)
+    .map(({ at, label }) => ({ label, at: inside(at, widthOf(label) / 2) }));
 }
 
 /** Values, beside the chart. */
@@ -43,8 +57,16 @@ export function drawValues(pen: Pen, scale: Scale, area: Area, { colours }: Them
     pen.line(area.right, crisp(at));
   }
   pen.stroke({ color: colours.line });
-  for (const { at, label } of inside)
-    pen.text(label, area.left - 8, at, { color: colours.soft, align: "right", baseline: "middle" });
+  for (const { at, label } of inside) beside(pen, "left", area, label, at, { color: colours.soft });
+}
+
+/** Words in the place of what can not be drawn. */
+export function drawNotice(pen: Pen, text: string, area: Area, { colours }: Theme): void {
+  const said = fitted(text, area.right - area.left, { size: 13 });
+  const [x, y] = [(area.left + area.right) / 2, (area.top + area.bottom) / 2];
+  const half = widthOf(said, { size: 13 }) / 2 + 8;
+  pen.rect(x - half, y - 12, 2 * half, 24, { color: colours.paper });
+  pen.text(said, x, y, { color: colours.soft, size: 13, align: "center", baseline: "middle" });
 }
 
 /** A hairline over one row of pixels, not half of two. */

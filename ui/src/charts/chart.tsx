@@ -1,15 +1,18 @@
 /** The frame of every chart: a title, what it says in a sentence, the table behind it, and files of it. */
 
-import { useSignal } from "@preact/signals";
+import { effect, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { Menu } from "../parts/menu";
 import { DataTable, type Table } from "../parts/table";
 import { say } from "../parts/toast";
+import { hovered } from "../state/lit";
 import { theme } from "../state/theme";
 import { type Draw, Layers, type Size } from "./canvas";
 import { copy, csvOf, save } from "./download";
 import { drawBrush, type Handlers, useGestures } from "./gestures";
 import { CanvasPen, type Pen, SvgPen } from "./pen";
+import { fitted } from "./room";
 
 export interface ChartProps extends Handlers {
   title: string;
@@ -37,6 +40,9 @@ export function Chart(props: ChartProps) {
   const { title, note, sentence, height, draw, over, legend } = props;
   const open = useSignal(false);
   const element = useGestures(props);
+  const caption = useRef<HTMLElement>(null);
+  // An effect of a signal itself: one of a component runs after the legend was written anew.
+  useEffect(() => effect(() => holdHeight(caption.current, hovered.value.step !== null)), []);
   const Heading = `h${props.level ?? 2}` as "h2";
   const brushed: Draw = (pen, size) => {
     over?.(pen, size);
@@ -52,7 +58,7 @@ export function Chart(props: ChartProps) {
   ];
   return (
     <figure class="chart">
-      <figcaption>
+      <figcaption ref={caption}>
         <Heading>{title}</Heading>
         {note && <span class="note">{note}</span>}
         <span class="legend">{legend}</span>
@@ -79,6 +85,16 @@ export function Chart(props: ChartProps) {
   );
 }
 
+/** Pixels of a caption in one line. */
+const LINE = 30;
+
+/** What is read at the pointer is longer or shorter than what was there: it must not move the chart. */
+function holdHeight(caption: HTMLElement | null, hold: boolean): void {
+  if (caption === null || hold === (caption.style.height !== "")) return;
+  caption.toggleAttribute("data-one-line", hold && caption.offsetHeight <= LINE);
+  caption.style.height = hold ? `${caption.offsetHeight}px` : "";
+}
+
 function text(content: string, type: string): Blob {
   return new Blob([content], { type: `${type};charset=utf-8` });
 }
@@ -90,7 +106,8 @@ async function copied(content: string): Promise<void> {
 function drawTitled(pen: Pen, title: string, { width, height }: Size, draw: Draw): void {
   const { colours } = theme.peek();
   pen.rect(0, -HEAD, width, height + HEAD, { color: colours.paper });
-  pen.text(title, 8, -12, { color: colours.ink, size: 13, bold: true });
+  const look = { size: 13, bold: true };
+  pen.text(fitted(title, width - 16, look), 8, -12, { color: colours.ink, ...look });
   draw(pen, { width, height });
 }
 

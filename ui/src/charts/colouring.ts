@@ -27,6 +27,11 @@ export function endsOf(values: Column, below = SPREAD, above = SPREAD): [number,
   return at(below) < at(1 - above) ? [at(below), at(1 - above)] : [at(0), at(1)];
 }
 
+/** From where to where colours go. The outermost colours are also those of what lies beyond: then it is said. */
+export function rangeText(ends: readonly string[], beyond: readonly [below: boolean, above: boolean]): string {
+  return `${beyond[0] ? "≤ " : ""}${ends[0]} to ${beyond[1] ? "≥ " : ""}${ends[1]}`;
+}
+
 /** Of scores. */
 export function scoreEnds(values: Column, maximize: boolean): [number, number] {
   return maximize ? endsOf(values, BEGINNINGS, SPREAD) : endsOf(values, SPREAD, BEGINNINGS);
@@ -52,9 +57,16 @@ export function byNumber(
       return Number.isFinite(x) ? Math.round(turned(share(x)) * (n - 1)) : -1;
     },
     of: (level, n) => (level < 0 ? theme.colours.faint : shadeOf(level / (n - 1))),
-    keys: [
-      { text: `${label(low)} to ${label(high)}`, mark: "ramp", color: shadeOf(turned(0)), end: shadeOf(turned(1)) },
-    ],
+    keys: values.some(Number.isFinite)
+      ? [
+          {
+            text: rangeText([label(low), label(high)], [values.some((x) => x < low), values.some((x) => x > high)]),
+            mark: "ramp",
+            color: shadeOf(turned(0)),
+            end: shadeOf(turned(1)),
+          },
+        ]
+      : [],
   };
 }
 

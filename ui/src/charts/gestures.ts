@@ -5,14 +5,9 @@ import { useEffect, useRef } from "preact/hooks";
 import { hover, hovered } from "../state/lit";
 import { panBy, span, zoom, zoomBy } from "../state/steps";
 import type { Pen } from "./pen";
+import { gutter } from "./room";
 import { type Scale, steps } from "./scale";
 
-/** Pixels beside the charts' own area; the same in all of them, so that steps stand below each other. */
-export function gutter(width: number): { left: number; right: number } {
-  return width < NARROW ? { left: 44, right: 30 } : { left: 56, right: 52 };
-}
-
-const NARROW = 500;
 const CLICK = 4;
 const KEY = 0.02;
 

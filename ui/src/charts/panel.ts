@@ -8,9 +8,11 @@ import type { Cell, Table } from "../parts/table";
 import type { Theme } from "../state/theme";
 import { type Area, crisp } from "./axes";
 import { drawBand, drawLine, drawStairs, heldAt, lastOf, valueAt } from "./curves";
+import { percents } from "./labels";
 import type { Pen } from "./pen";
 import { css, shade } from "./ramp";
 import { linear, padded, ranged, type Scale } from "./scale";
+import { spanning } from "./unit";
 
 export interface Panel {
   keys(theme: Theme): Key[];
@@ -91,8 +93,10 @@ function range(name: string, domain: Range, data: Columns): Panel {
   };
 }
 
-/** All of the domain, unless what is used of it lies in a small part. */
-function shown(domain: Range, columns: Column[]): [number, number] {
+/** Bounds and all values, unless the values lie in a small part between the bounds. */
+function shown(bounds: Range, columns: Column[]): [number, number] {
+  let domain = bounds;
+  for (const values of columns) domain = spanning(domain, values);
   const unit = ranged(domain.log, [domain.min, domain.max], [0, 1]);
   let [low, high] = [1, 0];
   for (const values of columns)
@@ -117,7 +121,7 @@ function shares(name: string, domain: Listed, data: Columns): Panel {
   const said = domain.values.map((value, i) => `${valueText(value)} ${percent(lastOf(parts[i] ?? step) || 0)}`);
   return {
     sentence: `${name}: the share of members that use each value. ${now === undefined ? "" : `The best lineage ends with ${valueText(now)}. `}At the end: ${said.slice(0, 8).join(", ")}.`,
-    scale: (area) => linear([0, 1], [area.bottom, area.top], percent),
+    scale: (area) => linear([0, 1], [area.bottom, area.top], percents),
     keys: (theme) => [
       { text: "best lineage", mark: "line", color: theme.colours.accent },
       ...domain.values.slice(0, MOST).map(

@@ -38,7 +38,7 @@ export interface Pen {
 
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
 
-function font({ size = 11, bold = false }: TextStyle): string {
+export function font({ size = 11, bold = false }: Pick<TextStyle, "size" | "bold">): string {
   return `${bold ? "600 " : ""}${size}px ${FONT}`;
 }
 

@@ -1,7 +1,8 @@
 /** Scales from values to pixels, with ticks that people read. */
 
 import { scaleLinear, scaleLog } from "d3-scale";
-import { brief, number } from "../parts/format";
+import { number } from "../parts/format";
+import { axisLabels } from "./labels";
 
 export interface Tick {
   at: number;
@@ -21,31 +22,30 @@ export interface Scale {
 
 type Ends = readonly [number, number];
 
-export function linear([low, high]: Ends, pixels: Ends, label: (x: number) => string = number): Scale {
+type Labels = (values: readonly number[]) => string[];
+
+function ticked(values: readonly number[], of: (value: number) => number, labels: Labels = axisLabels): Tick[] {
+  const said = labels(values);
+  return values.map((value, i) => ({ at: of(value), label: said[i] ?? "" }));
+}
+
+export function linear([low, high]: Ends, pixels: Ends, labels?: Labels): Scale {
   const scale = scaleLinear([low, high], pixels);
-  const ticks = (n: number) => scale.ticks(n).map((value) => ({ at: scale(value), label: label(value) }));
+  const ticks = (n: number) => ticked(scale.ticks(n), scale, labels);
   return { low, high, of: scale, back: (pixel) => scale.invert(pixel), ticks };
 }
 
 /** Whole steps. */
 export function steps(domain: Ends, pixels: Ends): Scale {
-  const scale = linear(domain, pixels, brief);
   const whole = scaleLinear(domain, pixels);
-  const ticks = (n: number) => {
-    const found = whole.ticks(n).filter(Number.isInteger);
-    return found.map((value) => ({ at: whole(value), label: brief(value) }));
-  };
-  return { ...scale, ticks };
+  return { ...linear(domain, pixels), ticks: (n) => ticked(whole.ticks(n).filter(Number.isInteger), whole) };
 }
 
 export function logarithmic([low, high]: Ends, pixels: Ends): Scale {
   const scale = scaleLog([low, high], pixels);
   const ticks = (n: number) => {
     const decades = Math.log10(high / low);
-    if (decades < 1)
-      return linear([low, high], pixels)
-        .ticks(n)
-        .map(({ label }, i) => placed(low, high, n, i, label));
+    if (decades < 1) return ticked(scaleLinear([low, high], pixels).ticks(n), scale);
     const factors = decades > n ? [1] : decades > n / 2 ? [1, 3] : [1, 2, 5];
     const every = Math.max(1, Math.ceil(decades / n));
     const found: Tick[] = [];
@@ -53,23 +53,26 @@ export function logarithmic([low, high]: Ends, pixels: Ends): Scale {
       if (power % every !== 0) continue;
       for (const factor of factors) {
         const value = Number(`${factor}e${power}`);
-        if (value >= low * 0.999 && value <= high * 1.001) found.push({ at: scale(value), label: number(value) });
+        if (value >= low * 0.999 && value <= high * 1.001) found.push(...ticked([value], scale));
       }
     }
     return found;
   };
-  const placed = (a: number, b: number, n: number, i: number, label: string): Tick => {
-    const value = scaleLinear([a, b], pixels).ticks(n)[i] ?? a;
-    return { at: scale(value), label };
-  };
   return { low, high, of: scale, back: (pixel) => scale.invert(pixel), ticks };
 }
+
+/** Characters of a number near 1 above which only its distance from 1 is written. */
+const LONG = 7;
 
 /** The logarithmic scale of 1 - x, for values near 1. */
 export function nearOne([low, high]: Ends, pixels: Ends): Scale {
   const least = 1e-16;
   const inner = logarithmic([Math.max(least, 1 - high), Math.max(2 * least, 1 - low)], [pixels[1], pixels[0]]);
-  const ticks = (n: number) => inner.ticks(n).map(({ at }) => ({ at, label: number(1 - inner.back(at)) }));
+  const ticks = (n: number) =>
+    inner.ticks(n).map(({ at, label }) => {
+      const written = number(1 - inner.back(at));
+      return { at, label: written.length > LONG ? `1−${label}` : written };
+    });
   return { low, high, of: (x) => inner.of(Math.max(least, 1 - x)), back: (pixel) => 1 - inner.back(pixel), ticks };
 }
 

@@ -1,7 +1,7 @@
 /** The numbers and the marks of the chart of scores. */
 
 import { type Column, type Columns, column } from "../api/columns";
-import { number } from "../parts/format";
+import { counted, number } from "../parts/format";
 import type { Key } from "../parts/legend";
 import type { Table } from "../parts/table";
 import type { Lit } from "../state/lit";
@@ -11,6 +11,7 @@ import { type Curve, drawBand, drawCrosses, drawExploits, drawLine, valueAt, val
 import type { Pen } from "./pen";
 import { css, shade } from "./ramp";
 import type { Raster } from "./raster";
+import { beside } from "./room";
 import { padded, type Scale } from "./scale";
 
 export interface Scores {
@@ -36,7 +37,8 @@ export function scoresOf(data: Columns): Scores {
 const FAR = 6;
 
 export interface Extent {
-  ends: [number, number];
+  /** null: no score is finite. */
+  ends: [number, number] | null;
   /** Outermost scores are not drawn: all others would be a flat line. */
   cut: boolean;
 }
@@ -46,7 +48,7 @@ export function extent(scores: Scores, curves: readonly Curve[]): Extent {
   const [q05, , , , q95] = scores.bands;
   const lows = finite([q05, scores.best.score, ...curves.map((curve) => curve.score)]);
   const highs = finite([q95, scores.best.score, ...curves.map((curve) => curve.score)]);
-  if (lows.length === 0 || highs.length === 0) return { ends: [0, 1], cut: false };
+  if (lows.length === 0 || highs.length === 0) return { ends: null, cut: false };
   lows.sort();
   highs.sort();
   const at = (values: Float64Array, share: number) => values[Math.round(share * (values.length - 1))] as number;
@@ -60,6 +62,12 @@ export function extent(scores: Scores, curves: readonly Curve[]): Extent {
 
 function finite(columns: readonly Column[]): Float64Array {
   return Float64Array.from(columns.flatMap((values) => Array.from(values).filter(Number.isFinite)));
+}
+
+/** What is said where no score can be drawn: short, for a phone. */
+export function noneText({ bad }: Scores): string {
+  const n = Array.from(bad).reduce((sum, here) => sum + here, 0);
+  return n > 0 ? `None of ${counted(n, "score")} is finite` : "No score in these steps";
 }
 
 export interface Shown {
@@ -152,7 +160,7 @@ function drawLabels(
   let free = area.top;
   for (const end of ends) {
     const at = Math.max(free, end.at);
-    pen.text(String(end.id), area.right + 6, at, { color: end.color, bold: true, baseline: "middle" });
+    beside(pen, "right", area, String(end.id), at, { color: end.color, bold: true });
     free = at + LINE;
   }
 }

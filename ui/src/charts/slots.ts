@@ -6,7 +6,7 @@ import { number, shortened, value as text } from "../parts/format";
 import type { Key } from "../parts/legend";
 import type { Theme } from "../state/theme";
 import type { Area } from "./axes";
-import { hueOf, partsOf } from "./colouring";
+import { hueOf, partsOf, rangeText } from "./colouring";
 import type { Pen } from "./pen";
 import { css, type Rgb, shade } from "./ramp";
 import type { Scale } from "./scale";
@@ -79,10 +79,17 @@ export function pictureOf(data: Columns, theme: Theme): HTMLCanvasElement | null
 
 const BAD: Rgb = [179, 38, 30];
 
+/** Whether values lie below and above those that levels tell apart. */
+export function beyond({ meta }: Columns): [below: boolean, above: boolean] {
+  const { low, high, least, most } = meta as Record<"low" | "high", number> & Record<"least" | "most", number | null>;
+  return [least !== null && least < low, most !== null && most > high];
+}
+
 export function slotKeys(data: Columns, theme: Theme, arcs: boolean): Key[] {
-  const { low, high, levels, domain } = data.meta as {
+  const { low, high, least, levels, domain } = data.meta as {
     low: number;
     high: number;
+    least: number | null;
     levels: number;
     domain: Domain | null;
   };
@@ -91,13 +98,13 @@ export function slotKeys(data: Columns, theme: Theme, arcs: boolean): Key[] {
   if (domain && "values" in domain && domain.kind === "choice")
     for (const [i, value] of domain.values.slice(0, 6).entries())
       keys.push({ text: shortened(text(value), 18), mark: "area", color: css(colour(i)) });
-  else {
+  else if (least !== null) {
     const ends =
       domain && "values" in domain
         ? [text(domain.values[0]), text(domain.values.at(-1))].map((end) => shortened(end, 14))
         : [number(low), number(high)];
     const last = domain && "values" in domain ? domain.values.length - 1 : levels;
-    keys.push({ text: `${ends[0]} to ${ends[1]}`, mark: "ramp", color: css(colour(0)), end: css(colour(last)) });
+    keys.push({ text: rangeText(ends, beyond(data)), mark: "ramp", color: css(colour(0)), end: css(colour(last)) });
   }
   if (column(data, "cell").includes(ODD)) keys.push({ text: "not finite", mark: "area", color: css(BAD) });
   if (arcs) keys.push({ text: "took over weights", mark: "exploit", color: theme.colours.ink });

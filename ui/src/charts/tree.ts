@@ -1,10 +1,12 @@
 /** The family tree: records in rows, found by pixel and by key, and drawn. */
 
 import { type Column, type Columns, column } from "../api/columns";
+import { count } from "../parts/format";
 import type { Theme } from "../state/theme";
 import { type Area, crisp } from "./axes";
 import type { Colouring } from "./colouring";
 import type { Pen } from "./pen";
+import { beside, reserve } from "./room";
 import type { Scale } from "./scale";
 
 /** What a record is, as `pbt/views/tree.py` says it. */
@@ -292,6 +294,7 @@ export function drawNames(pen: Pen, tree: Tree, rows: Rows, x: Scale, area: Area
     const text = kind & KIND.wedge ? `×${tree.living[i]}` : String(tree.member[i]);
     const top = kind & KIND.top || (tree.row[i] === 0 && (tree.kind[inRow[0] as number] as number) & KIND.top);
     if (at > area.left) {
+      reserve("right", text, { bold: Boolean(top) });
       const y = rows.of(tree.row[i] as number);
       pen.text(text, at, y, { color: top ? colours.accent : colours.soft, baseline: "middle", bold: Boolean(top) });
     }
@@ -315,5 +318,5 @@ export function drawExtinct(pen: Pen, tree: Tree, x: Scale, area: Area, { colour
     pen.line(x.of((tree.bin[n - 1] ?? 0) + half), area.bottom);
     pen.fill({ color: colours.band, opacity: 0.55 });
   });
-  pen.text(String(most), area.left - 8, area.top, { color: colours.soft, align: "right", baseline: "top" });
+  beside(pen, "left", area, count(most), area.top, { color: colours.soft, baseline: "top" });
 }

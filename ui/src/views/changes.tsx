@@ -1,7 +1,7 @@
 /** Hyperparameters before and after a decision, each on its domain's own axis, with the operation that was drawn. */
 
 import type { Domain, Values } from "../api/shapes";
-import { unit } from "../charts/unit";
+import { around, unit } from "../charts/unit";
 import { number, shortened, value as text } from "../parts/format";
 
 interface ChangesProps {
@@ -58,6 +58,7 @@ interface ChangeProps {
 
 function Change({ name, domain, values, operation }: ChangeProps) {
   const { before, after, own } = values;
+  const wide = around(domain, [before, own, after]);
   const said = before === undefined || before === after ? text(after) : `${text(before)} → ${text(after)}`;
   return (
     <div>
@@ -67,7 +68,13 @@ function Change({ name, domain, values, operation }: ChangeProps) {
           {shortened(said, 48)}
           {operation && <span class="operation">{wordsOf(operation)}</span>}
         </span>
-        <Axis domain={domain} before={unit(domain, before)} own={unit(domain, own)} after={unit(domain, after)} />
+        <Axis
+          domain={wide}
+          bounds={wide === domain || !("min" in domain) ? [] : [unit(wide, domain.min), unit(wide, domain.max)]}
+          before={unit(wide, before)}
+          own={unit(wide, own)}
+          after={unit(wide, after)}
+        />
       </dd>
     </div>
   );
@@ -84,14 +91,24 @@ const HEIGHT = 22;
 const MIDDLE = 8;
 const EDGE = 6;
 
-function Axis({ domain, before, own, after }: { domain: Domain; before: number; own: number; after: number }) {
+interface AxisProps {
+  /** What the axis spans. */
+  domain: Domain;
+  /** Where within it the bounds of now lie. */
+  bounds: number[];
+  before: number;
+  own: number;
+  after: number;
+}
+
+function Axis({ domain, bounds, before, own, after }: AxisProps) {
   const at = (share: number) => EDGE + share * (WIDTH - 2 * EDGE);
   const [low, high] = ends(domain);
   const moved = Number.isFinite(before) && Number.isFinite(after) && Math.abs(at(before) - at(after)) > 1;
   return (
     <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true">
       <line x1={EDGE} x2={WIDTH - EDGE} y1={MIDDLE} y2={MIDDLE} class="axis" />
-      {[EDGE, WIDTH - EDGE].map((x) => (
+      {[0, 1, ...bounds].map(at).map((x) => (
         <line key={x} x1={x} x2={x} y1={MIDDLE - 3} y2={MIDDLE + 3} class="axis" />
       ))}
       {moved && <line x1={at(before)} x2={at(after)} y1={MIDDLE} y2={MIDDLE} class="moved" />}

@@ -10,6 +10,7 @@ import { Chart } from "../charts/chart";
 import { cladeAt, drawCladeNames, drawLitClade, drawStack, nearestBin, type Stack, stackOf } from "../charts/clades";
 import { hueOf } from "../charts/colouring";
 import { type At, stepScale } from "../charts/gestures";
+import { percents } from "../charts/labels";
 import type { Pen } from "../charts/pen";
 import { linear } from "../charts/scale";
 import { drawTip } from "../charts/tip";
@@ -35,7 +36,7 @@ function Clades({ name, summary, data }: { name: string; summary: Summary; data:
   const over = useSignal<{ clade: number; y: number }>({ clade: -1, y: 0 });
   const scales = (width: number) => {
     const area = areaOf(width, HEIGHT);
-    return { area, x: stepScale(width), y: linear([0, 1], [area.bottom, area.top], percent) };
+    return { area, x: stepScale(width), y: linear([0, 1], [area.bottom, area.top], percents) };
   };
   const draw = (pen: Pen, { width }: { width: number }) => {
     const { area, x, y } = scales(width);

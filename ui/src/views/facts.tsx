@@ -10,6 +10,7 @@ import { ChangeButton } from "./log";
 export function Facts({ summary }: { summary: Summary }) {
   const { best, step, settings, ancestor } = summary;
   const aside = [
+    summary.lacking > 0 && counted(summary.lacking, "lacks a worker", "lack a worker"),
     summary.paused > 0 && `${count(summary.paused)} paused`,
     summary.waiting > 0 && counted(summary.waiting, "waits", "wait"),
     summary.done > 0 && `${count(summary.done)} done`,
@@ -24,7 +25,10 @@ export function Facts({ summary }: { summary: Summary }) {
         <Fact name="Steps" aside={settings?.steps ? `of ${count(settings.steps)}` : "no end set"}>
           {step ? (step.min === step.max ? count(step.max) : `${count(step.min)} – ${count(step.max)}`) : "–"}
         </Fact>
-        <Fact name="Members" aside={aside.length ? aside.join(", ") : "none waits, none failed"}>
+        <Fact
+          name="Members"
+          aside={aside.length ? aside.join(", ") : summary.state === "training" && "none waits, none failed"}
+        >
           {count(summary.members)}
         </Fact>
         <Fact name="Exploits" aside={`in ${counted(summary.reports, "report")}`}>
@@ -36,8 +40,11 @@ export function Facts({ summary }: { summary: Summary }) {
         >
           {ancestor && step ? `${counted(Math.max(0, step.max - ancestor.step), "step")} ago` : "none"}
         </Fact>
-        <Fact name="Trained for" aside={`last entry ${ago(summary.last, now.value)}`}>
-          {summary.started === null || summary.last === null ? "–" : duration(summary.last - summary.started)}
+        <Fact
+          name="Trained for"
+          aside={summary.reported === null ? "no report yet" : `last report ${ago(summary.reported, now.value)}`}
+        >
+          {summary.started === null || summary.reported === null ? "–" : duration(summary.reported - summary.started)}
         </Fact>
       </dl>
       {summary.describe && (

@@ -204,7 +204,7 @@ function Waiting({ found: { waiting }, finished }: { found: Health; finished: bo
         <ul class="waiting">
           {waiting.map(({ what, count: n, members }) => (
             <li key={what}>
-              <strong>{counted(n, "member")}</strong> for {what}
+              <strong>{counted(n, "member")}</strong> {n === 1 ? "waits" : "wait"} for {what}
               <span class="soft">
                 {" "}
                 {members.slice(0, NAMED).map((id, i) => (

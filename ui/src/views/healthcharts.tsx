@@ -5,6 +5,7 @@ import { areaOf, drawCursor, drawSteps, drawValues } from "../charts/axes";
 import { Chart } from "../charts/chart";
 import { drawBand, drawLine, valueAt } from "../charts/curves";
 import { type At, stepScale } from "../charts/gestures";
+import { percents } from "../charts/labels";
 import type { Pen } from "../charts/pen";
 import { linear, logarithmic } from "../charts/scale";
 import { counted, number, percent } from "../parts/format";
@@ -30,15 +31,17 @@ interface StepsChartProps {
   log?: boolean;
   most?: number;
   label: (x: number) => string;
+  /** Of its axis. */
+  labels?: typeof percents;
 }
 
 /** A line over steps with the area below it. */
-function StepsChart({ title, note, file, sentence, curve, column, log = false, most, label }: StepsChartProps) {
+function StepsChart({ title, note, file, sentence, curve, column, log = false, most, label, labels }: StepsChartProps) {
   const [step, value] = useMemo(
     () => [Float64Array.from(curve.step), Float64Array.from(curve.value, (x) => x ?? Number.NaN)],
     [curve],
   );
-  const high = most ?? Math.max(1e-9, ...value.filter(Number.isFinite));
+  const high = most ?? (Math.max(0, ...value.filter(Number.isFinite)) || 1);
   const logged = log && high > 20;
   const zero = useMemo(() => value.map(() => (logged ? 1 : 0)), [value, logged]);
   const scales = (width: number) => {
@@ -47,7 +50,7 @@ function StepsChart({ title, note, file, sentence, curve, column, log = false, m
     return {
       area,
       x: stepScale(width),
-      y: logged ? logarithmic([1, high], ends) : linear([0, high], ends, label),
+      y: logged ? logarithmic([1, high], ends) : linear([0, high], ends, labels),
     };
   };
   const draw = (pen: Pen, { width }: { width: number }) => {
@@ -97,6 +100,7 @@ export function RateChart({ name, curve }: { name: string; curve: Curve }) {
       curve={curve}
       column="exploits per decision"
       label={(x) => (Number.isFinite(x) ? percent(x) : "–")}
+      labels={percents}
     />
   );
 }

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { API } from "../api/http";
-import { type Line, real } from "../api/shapes";
+import type { Line } from "../api/shapes";
 import { useAddress } from "../api/view";
 import { ago, count, counted, number } from "../parts/format";
 import { Link } from "../parts/link";
@@ -62,7 +62,7 @@ export function Landing() {
                 Best score
               </th>
               <th scope="col" class="n wide">
-                Step
+                Furthest step
               </th>
               <th scope="col" class="n wide">
                 Members
@@ -106,18 +106,18 @@ function Row({ line }: { line: Line }) {
       </td>
       <td class="n strong">
         {number(best?.score)}
-        {line.maximize !== null && (
+        {best && line.maximize !== null && (
           <span class="way" title={line.maximize ? "higher is better" : "lower is better"}>
             {line.maximize ? "↑" : "↓"}
           </span>
         )}
       </td>
       <td class="n wide">
-        {best && count(best.step)}
-        {line.steps && <span class="soft"> / {count(line.steps)}</span>}
+        {line.entry > 0 ? count(line.furthest) : "–"}
+        {line.steps !== null && <span class="soft"> / {count(line.steps)}</span>}
       </td>
       <td class="n wide">{line.members ? count(line.members) : "–"}</td>
-      <td class="n wide">{count(line.exploits)}</td>
+      <td class="n wide">{line.entry > 0 ? count(line.exploits) : "–"}</td>
       <td class="wide soft">{line.strategy}</td>
       <td class="n soft">{ago(line.last, now.value)}</td>
     </tr>
@@ -126,12 +126,12 @@ function Row({ line }: { line: Line }) {
 
 const FIRST = ["training", "reading", "waiting", "finished", "empty", "broken"];
 
-/** Those that train first; then what happened last. */
-function sorted(lines: readonly Line[]): Line[] {
-  const rank = (line: Line) => Number(line.state !== "training");
+/** Those that train first; then what happened last; those in which nothing was created last. */
+export function sorted(lines: readonly Line[]): Line[] {
+  const rank = ({ state }: Line) => (state === "training" ? 0 : state === "empty" ? 2 : 1);
+  const when = ({ last }: Line) => last ?? 0;
   return [...lines].sort(
-    (a, b) =>
-      rank(a) - rank(b) || real(b.last) - real(a.last) || a.name.localeCompare(b.name, undefined, { numeric: true }),
+    (a, b) => rank(a) - rank(b) || when(b) - when(a) || a.name.localeCompare(b.name, undefined, { numeric: true }),
   );
 }
 

@@ -20,6 +20,7 @@ import { type At, stepScale } from "../charts/gestures";
 import { domainText } from "../charts/panel";
 import type { Pen } from "../charts/pen";
 import { linear, ranged, type Scale } from "../charts/scale";
+import { spanning } from "../charts/unit";
 import { ago, count, counted, moment, number, shortened, value as text } from "../parts/format";
 import { Legend } from "../parts/legend";
 import { Link } from "../parts/link";
@@ -42,6 +43,9 @@ export function MemberView({ name, summary }: ViewProps) {
       <Notice title="There is no such member">
         <p>
           Members of {shortened(name)} have numbers from 0 to {count(summary.members - 1)}.
+        </p>
+        <p>
+          <Link to={{ view: "members", query: {} }}>All members</Link>
         </p>
       </Notice>
     );
@@ -122,10 +126,11 @@ function ScheduleChart({ file, name, domain, pieces, end }: ScheduleProps) {
   const area = (width: number) => areaOf(width, HEIGHT, false);
   const scale = (width: number): Scale => {
     const { bottom, top } = area(width);
-    if ("values" in domain) return places(domain.values, bottom, top);
-    return domain.kind === "constant"
+    if ("values" in domain) return places(domain.values, bottom, top, width);
+    const held = domain.kind === "constant" ? domain : spanning(domain, stairs.values);
+    return held.kind === "constant"
       ? linear([0, 1], [bottom, top])
-      : ranged(domain.log, [domain.min, domain.max], [bottom, top]);
+      : ranged(held.log, [held.min, held.max], [bottom, top]);
   };
   const draw = (pen: Pen, { width }: { width: number }) => {
     const [x, y] = [stepScale(width), scale(width)];
@@ -174,12 +179,16 @@ function stairsOf(name: string, domain: Domain, { pieces }: Pieces, end: number)
   return { steps: Float64Array.from(steps), values };
 }
 
+/** Characters of a value beside its place: on a phone they would leave no room for the chart. */
+const LETTERS = { wide: 14, narrow: 8 };
+
 /** A listed domain's values, one above the other. */
-function places(values: readonly Value[], bottom: number, top: number): Scale {
+function places(values: readonly Value[], bottom: number, top: number, width: number): Scale {
   const scale = linear([-0.5, values.length - 0.5], [bottom, top]);
   const every = Math.ceil(values.length / 5);
+  const most = width < 500 ? LETTERS.narrow : LETTERS.wide;
   const ticks = () =>
-    values.flatMap((value, i) => (i % every ? [] : [{ at: scale.of(i), label: shortened(text(value), 7) }]));
+    values.flatMap((value, i) => (i % every ? [] : [{ at: scale.of(i), label: shortened(text(value), most) }]));
   return { ...scale, ticks };
 }
 

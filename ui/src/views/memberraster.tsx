@@ -9,9 +9,10 @@ import { areaOf, drawCursor, drawSteps } from "../charts/axes";
 import { Chart } from "../charts/chart";
 import { type At, stepScale } from "../charts/gestures";
 import type { Pen } from "../charts/pen";
-import { arcAt, drawArcs, pictureOf, rowAt, rowPitch, slotKeys, slotsIn } from "../charts/slots";
+import { beside, reserve } from "../charts/room";
+import { arcAt, beyond, drawArcs, pictureOf, rowAt, rowPitch, slotKeys, slotsIn } from "../charts/slots";
 import { drawTip } from "../charts/tip";
-import { count, counted } from "../parts/format";
+import { count, counted, number } from "../parts/format";
 import { Legend } from "../parts/legend";
 import type { Table } from "../parts/table";
 import { say } from "../parts/toast";
@@ -59,21 +60,17 @@ export function MemberRaster({ name, summary, data, title, pitch, arcs = false, 
             pen.rect(area.left, area.top + row * gap - 1.5, area.right - area.left, 3, { color: colours.paper });
       });
     }
+    // For any that the pointer may name: nothing moves under it.
+    reserve("left", String(Array.from(slots.members).reduce((a, b) => Math.max(a, b), 0)), { bold: true });
     for (const id of labelled(slots.members, roomy)) {
       const one = lit.value.find((each) => each.id === id);
       const color = one ? (hues[one.colour] ?? colours.ink) : colours.soft;
-      pen.text(String(id), area.left - 8, rowAt(slots, id, area), {
-        color,
-        bold: one !== undefined,
-        align: "right",
-        baseline: "middle",
-      });
+      beside(pen, "left", area, String(id), rowAt(slots, id, area), { color, bold: one !== undefined });
     }
     for (const { id, colour } of lit.value)
       if (!roomy && slots.rowOf.has(id))
-        pen.text(`◂ ${id}`, area.right + 4, rowAt(slots, id, area), {
+        beside(pen, "right", area, `◂ ${id}`, rowAt(slots, id, area), {
           color: hues[colour] ?? colours.ink,
-          baseline: "middle",
           bold: true,
         });
     if (linked) {
@@ -97,13 +94,7 @@ export function MemberRaster({ name, summary, data, title, pitch, arcs = false, 
         pen.rect(area.left, edge - 0.5, area.right - area.left, 1, { color: colours.ink, opacity: 0.7 });
       const mine = { color: colours.accent, width: 2.2, opacity: 1, rim: "#ffffff" };
       if (linked) drawArcs(pen, slots, x, area, (e) => e.member === member || e.parent === member, mine);
-      if (!roomy)
-        pen.text(String(member), area.left - 8, y, {
-          color: colours.ink,
-          bold: true,
-          align: "right",
-          baseline: "middle",
-        });
+      if (!roomy) beside(pen, "left", area, String(member), y, { color: colours.ink, bold: true });
     }
     const one = exploit.value;
     if (one && step !== null)
@@ -198,9 +189,12 @@ function tableOf(data: Columns, linked: boolean): Table {
   };
   const cells = data.columns.get("cell") ?? new Uint8Array(0);
   const rows = Math.max(1, cells.length / width);
+  const [below, above] = beyond(data);
   const told = (level: number) => {
     if (level > levels) return null;
     if (domain && "values" in domain) return String(domain.values[level] ?? "");
+    if (level === 0 && below) return `≤ ${number(low)}`;
+    if (level === levels && above) return `≥ ${number(high)}`;
     const share = level / levels;
     return log ? low * (high / low) ** share : low + (high - low) * share;
   };

@@ -25,8 +25,8 @@ import type { ViewProps } from "./registry";
 /** Rows of one request, and pixels of a row. */
 const PAGE = 100;
 export const ROW = 38;
-/** Hyperparameters with a column each; more would leave no room for the rest. */
-const COLUMNS = 8;
+/** Hyperparameters with a column each. They stand last: what all members have is seen without scrolling. */
+const COLUMNS = 30;
 
 export function MembersView({ name, summary }: ViewProps) {
   const { query } = place.value;
@@ -40,12 +40,12 @@ export function MembersView({ name, summary }: ViewProps) {
   const columns: Column[] = [
     { id: "id", text: "Member" },
     { id: "score", text: "Score" },
-    { id: "", text: "Scores" },
-    { id: "step", text: "Step" },
     { id: "state", text: "State" },
-    ...shown.map(([of]) => ({ id: `h/${of}`, text: shortened(of, 20), bar: true })),
+    { id: "step", text: "Step" },
+    { id: "", text: "Scores" },
     { id: "", text: "From" },
     { id: "age", text: "Last report" },
+    ...shown.map(([of]) => ({ id: `h/${of}`, text: shortened(of, 20), bar: true })),
   ];
   const total = view.data?.total ?? 0;
   return (
@@ -240,24 +240,24 @@ function Row({ place: at, row, domains, columns }: RowProps) {
       </th>
       <td class="n strong">{number(row.score)}</td>
       <td>
+        <Status state={row.state} />
+        {row.role && <span class="soft"> {shortened(row.role, 20)}</span>}
+      </td>
+      <td class="n">{count(row.step)}</td>
+      <td>
         {row.spark.length > 1 && (
           <Spark scores={row.spark} width={90} height={22} label={`Scores of member ${row.id}`} />
         )}
       </td>
-      <td class="n">{count(row.step)}</td>
-      <td>
-        <Status state={row.state} />
-        {row.role && <span class="soft"> {shortened(row.role, 20)}</span>}
+      <td class="soft" title={row.why ?? ""}>
+        {row.parent === null ? "–" : `member ${row.parent}`}
       </td>
+      <td class="n soft">{ago(row.last, now.value)}</td>
       {domains.map(([name, domain]) => (
         <td key={name}>
           <Bar domain={domain} value={row.hyperparameters?.[name]} />
         </td>
       ))}
-      <td class="soft" title={row.why ?? ""}>
-        {row.parent === null ? "–" : `member ${row.parent}`}
-      </td>
-      <td class="n soft">{ago(row.last, now.value)}</td>
     </tr>
   );
 }

@@ -6,7 +6,7 @@ import { type Columns, column } from "../api/columns";
 import { API } from "../api/http";
 import type { Num } from "../api/shapes";
 import { useAddress, useColumns, useView } from "../api/view";
-import { areaOf, drawCursor, drawSteps, drawValues } from "../charts/axes";
+import { areaOf, drawCursor, drawNotice, drawSteps, drawValues } from "../charts/axes";
 import { Chart } from "../charts/chart";
 import { drawBand, drawLine, valueAt } from "../charts/curves";
 import { type At, stepScale } from "../charts/gestures";
@@ -83,18 +83,19 @@ function Replay({ name, replay, series }: { name: string; replay: string; series
   }, [runs, series]);
   const ends = useMemo(() => {
     const finite = Array.from([...lines.low, ...lines.high, ...lines.score]).filter(Number.isFinite);
-    return finite.length ? padded(Math.min(...finite), Math.max(...finite)) : ([0, 1] as [number, number]);
+    return finite.length ? padded(Math.min(...finite), Math.max(...finite)) : null;
   }, [lines]);
   const scales = (width: number) => {
     const area = areaOf(width, HEIGHT);
-    return { area, x: stepScale(width), y: linear(ends, [area.bottom, area.top]) };
+    return { area, x: stepScale(width), y: linear(ends ?? [0, 1], [area.bottom, area.top]) };
   };
   const draw = (pen: Pen, { width }: { width: number }) => {
     const { area, x, y } = scales(width);
     const { colours, hues } = theme.value;
     const hue = hues[0] ?? colours.ink;
     drawSteps(pen, x, area, theme.value);
-    drawValues(pen, y, area, theme.value);
+    if (ends) drawValues(pen, y, area, theme.value);
+    else drawNotice(pen, "No score is finite yet", area, theme.value);
     pen.clip(area.left, area.top, area.right - area.left, area.bottom - area.top, () => {
       drawBand(pen, lines.step, lines.low, lines.high, x, y, { color: hue, opacity: 0.2 });
       drawLine(pen, lines.step, lines.middle, x, y, { color: hue, width: 1.8 }, true);

@@ -3,14 +3,15 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import type { Columns } from "../api/columns";
-import { areaOf, drawCursor, drawSteps, drawValues } from "../charts/axes";
+import { areaOf, drawCursor, drawNotice, drawSteps, drawValues } from "../charts/axes";
 import { Chart } from "../charts/chart";
 import { type Curve, drawLine, exploitAt, lastOf, nearest } from "../charts/curves";
 import { type At, stepScale } from "../charts/gestures";
 import type { Pen } from "../charts/pen";
 import { rasterOf } from "../charts/raster";
+import { beside } from "../charts/room";
 import { linear } from "../charts/scale";
-import { drawScores, extent, scoreKeys, scoresOf, scoreTable } from "../charts/scores";
+import { drawScores, extent, noneText, scoreKeys, scoresOf, scoreTable } from "../charts/scores";
 import { count, number, shortened } from "../parts/format";
 import { Legend } from "../parts/legend";
 import { say } from "../parts/toast";
@@ -50,12 +51,13 @@ export function ScoreChart({ name, data, density, faint, curves, maximize, own, 
 
   const scales = (width: number) => {
     const area = areaOf(width, HEIGHT);
-    return { area, x: stepScale(width), y: linear(ends, [area.bottom, area.top]) };
+    return { area, x: stepScale(width), y: linear(ends ?? [0, 1], [area.bottom, area.top]) };
   };
   const draw = (pen: Pen, { width }: { width: number }) => {
     const { area, x, y } = scales(width);
     drawSteps(pen, x, area, theme.value);
-    drawValues(pen, y, area, theme.value);
+    if (ends) drawValues(pen, y, area, theme.value);
+    else drawNotice(pen, noneText(scores), area, theme.value);
     drawScores(pen, { scores, raster, faint, lit: shown }, x, y, area, theme.value);
   };
   const over = (pen: Pen, { width }: { width: number }) => {
@@ -71,7 +73,7 @@ export function ScoreChart({ name, data, density, faint, curves, maximize, own, 
     const at = curve.score.findLastIndex((score) => Number.isFinite(score));
     const end = Math.min(area.bottom, Math.max(area.top, y.of(curve.score[at] ?? 0)));
     pen.rect(area.right + 4, end - 8, 9 + 7 * String(curve.member).length, 16, { color: colours.paper });
-    pen.text(String(curve.member), area.right + 6, end, { color: colours.ink, bold: true, baseline: "middle" });
+    beside(pen, "right", area, String(curve.member), end, { color: colours.ink, bold: true });
   };
   const point = (at: At | null) => {
     if (at === null) {
@@ -95,6 +97,9 @@ export function ScoreChart({ name, data, density, faint, curves, maximize, own, 
   };
   const best = scores.best.score[scores.best.score.length - 1];
   const [from, to] = span.value;
+  const said = ends
+    ? `Median at the end ${number(lastOf(scores.bands[2]))}${best === undefined ? "" : `, best lineage ${number(best)}`}`
+    : noneText(scores);
   return (
     <Chart
       title={role === undefined ? "Score" : `Score, ${shortened(role)}`}
@@ -111,7 +116,7 @@ export function ScoreChart({ name, data, density, faint, curves, maximize, own, 
         </>
       }
       file={role === undefined ? `${name}-score` : `${name}-score-${role}`}
-      sentence={`Scores of ${role === undefined ? "all members" : `the sub-population ${role}`} from step ${count(from)} to ${count(to)}. Median at the end ${number(lastOf(scores.bands[2]))}${best === undefined ? "" : `, best lineage ${number(best)}`}. Arrow keys move along the steps, plus and minus zoom, 0 shows all.`}
+      sentence={`Scores of ${role === undefined ? "all members" : `the sub-population ${role}`} from step ${count(from)} to ${count(to)}. ${said}. Arrow keys move along the steps, plus and minus zoom, 0 shows all.`}
       table={() => scoreTable(scores, shown)}
       height={HEIGHT}
       draw={draw}

@@ -7,14 +7,14 @@ import { about, isReport } from "../api/report";
 import { signOut } from "../api/session";
 import type { Summary } from "../api/shapes";
 import { useView } from "../api/view";
-import { count, moment } from "../parts/format";
+import { count, moment, shortened } from "../parts/format";
 import { Link } from "../parts/link";
 import { Loading, missing, Notice } from "../parts/notices";
 import { Status } from "../parts/status";
 import { say, Toast } from "../parts/toast";
 import type { Begun } from "../state/change";
 import { hover } from "../state/lit";
-import { place, population } from "../state/place";
+import { FIRST, place, population } from "../state/place";
 import { access, signedIn } from "../state/session";
 import { lastStep } from "../state/steps";
 import { ChangePanel } from "./changepanel";
@@ -84,7 +84,12 @@ function Population({ name }: { name: string }) {
           by itself.
         </p>
       )}
-      {missing(held, "population") ??
+      {(held.data === undefined && (
+        <>
+          {missing(held, "population")}
+          {held.failure && held.failure.status !== 0 && <WaysBack />}
+        </>
+      )) ||
         (summary?.state === "empty" ? (
           <Notice title="Nothing was created here yet">
             <p>The first worker that joins creates the population; it then shows here by itself.</p>
@@ -92,12 +97,25 @@ function Population({ name }: { name: string }) {
         ) : spec && summary ? (
           <spec.show name={name} summary={summary} />
         ) : (
-          <Notice title={`There is no view ${view}`} />
+          <>
+            <Notice title={`There is no view ${shortened(view)}`} />
+            <WaysBack name={name} />
+          </>
         ))}
       <ExtinctPanel name={name} />
       {summary && <ReasonPanel name={name} summary={summary} />}
       {summary && <ChangePanel name={name} summary={summary} />}
     </Frame>
+  );
+}
+
+/** From an address that leads nowhere. */
+function WaysBack({ name }: { name?: string }) {
+  return (
+    <p class="ways">
+      {name !== undefined && <Link to={{ population: name, view: FIRST, query: {} }}>{shortened(name)}</Link>}
+      {!isReport && <Link to={{ population: "", view: FIRST, query: {} }}>All populations</Link>}
+    </p>
   );
 }
 
