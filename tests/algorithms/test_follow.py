@@ -10,6 +10,7 @@ from bench.problems import quadratic
 from bench.problems.problem import Problem
 
 import pbt
+from pbt.population.changes import Fork, Steer
 from pbt.population.entries import Lost
 from tests.support.population import Script
 
@@ -59,6 +60,15 @@ def test_who_falls_back_behind_a_change_is_given_the_values_of_its_step_again() 
     s.answers[0] = s.coordinator.tell(Lost(0, 1, "0/1-3"))
     assert (s.answers[0].step, s.answers[0].hyperparameters, s.answers[0].ready) == (2, {"lr": 1.0}, 3)
     assert s.report(0, 1.0).hyperparameters == {"lr": 0.1}
+
+
+def test_who_is_given_its_own_weights_with_other_values_follows_no_longer() -> None:
+    s = Script(members=1, space=LR, strategy={"name": "follow", "schedule": SCHEDULE})
+    s.report(0, 1.0)
+    s.coordinator.steer(Steer(Fork("0", 0, {"lr": 0.5}), nonce="n"))
+    s.answers[0] = s.coordinator.stand(0, 1)
+    for _ in range(4):
+        assert s.report(0, 1.0).hyperparameters == {"lr": 0.5}
 
 
 def test_all_follow_and_nobody_exploits_unless_said_otherwise() -> None:

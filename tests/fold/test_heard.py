@@ -127,6 +127,19 @@ def test_a_checkpoint_has_the_hyperparameters_that_its_worker_had_heard_of() -> 
     assert s.population.best.hyperparameters == {"lr": 0.9}
 
 
+def test_a_report_that_was_drafted_before_the_answer_to_the_last_one_is_as_unaware() -> None:
+    """A worker that goes on while its coordinator is away: see ``when_away="continue"``."""
+    s = Script(members=1, space={"lr": pbt.Float(0.01, 1.0)}, initial=[{"lr": 0.1}])
+    s.join(0)
+    assign(s, 0, 0.9)
+    for step in (1, 2):
+        s.report(0, 1.0 * step, step=step, decided=1)
+        assert s.population.best.hyperparameters == {"lr": 0.1}
+    assert list(schedule(Lineage.of(s.entries), s.population.best)) == [(0, {"lr": 0.1})]
+    s.report(0, 3.0)
+    assert list(schedule(Lineage.of(s.entries), s.population.best)) == [(0, {"lr": 0.1}), (2, {"lr": 0.9})]
+
+
 def test_an_exploit_is_counted_once_by_all_that_count() -> None:
     """Neither the fall from one's own first checkpoint to the parent's is another one, nor one's own weights again."""
     s = Script(members=2, strategy=pbt.PBT(quantile=0))

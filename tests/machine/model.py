@@ -108,7 +108,7 @@ class Member:
     lease: Lease | None = None
     last: Report | None = None
     values: dict[int, Any] = field(default_factory=dict)  # hyperparameters by the number of the decision they are from
-    heard: int = 0  # the number of decisions at its last report or lease, of which the answer has told
+    heard: int = 0  # of how many decisions its workers are known to have heard
     drop: set[str] = field(default_factory=set)
 
     @property
@@ -346,7 +346,7 @@ class Model:
             m.own, m.saved_since, m.broken, m.losses, m.lease.saved = m.score, True, False, 0, True
             m.misses, m.cure = 0, False
             self._best_of([m.checkpoint])
-        m.heard = m.decisions
+        m.heard = max(m.heard, r.decided)
         if m.step >= m.ready:
             m.reached_ready = True
         if self.reaches_goal(m.score):

@@ -151,7 +151,7 @@ def _decide(draft: Draft, decision: Decision, entry: int) -> None:
             hyperparameters=values,
             former=m.hyperparameters,
             unheard=(),
-            native=parent is None or (m.native and parent.member == m.id),
+            native=m.unborn or (m.native and values == m.hyperparameters and (not parent or parent.member == m.id)),
             owed=entry if decision.owed else 0,
             standing=False,
             broken=False,
@@ -227,13 +227,14 @@ def _reported(draft: Draft, event: Reported) -> None:
             before = (*before, *(e for past in report.history for e in evaluations(past)))
             m = replace(m, reports=m.reports + len(report.history))
         seen = (*before, *evaluations(report))[-REMEMBERED:]
+        unheard = m.unheard and tuple([u for u in m.unheard if u.decision > report.decided])
         if report.checkpoint is None:
             m = replace(
-                m, step=report.step, score=score, evaluations=seen, last=report, unheard=(), drop=(),
+                m, step=report.step, score=score, evaluations=seen, last=report, unheard=unheard, drop=(),
                 reports=m.reports + 1,
             )  # fmt: skip
         else:
-            m = _saved(draft, m, report, score, seen)
+            m = replace(_saved(draft, m, report, score, seen), unheard=unheard)
         draft.put(_end_lease(m, "orderly") if report.release else m)
 
 
@@ -250,7 +251,7 @@ def _saved(draft: Draft, m: MemberState, report: Report, score: Number, seen: tu
         if settings.goal is not None and key <= key_of(settings.goal, settings.maximize):
             draft.reached = True
     return replace(
-        m, step=report.step, score=score, evaluations=seen, last=report, unheard=(), drop=(), reports=m.reports + 1,
+        m, step=report.step, score=score, evaluations=seen, last=report, drop=(), reports=m.reports + 1,
         checkpoint=checkpoint, before=before, start="on", key=key, standing=True, broken=False, losses=0, misses=0,
         cure=False, due=report.step >= m.ready, lease=m.lease if m.lease.saved else replace(m.lease, saved=True),
     )  # fmt: skip

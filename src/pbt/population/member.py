@@ -65,9 +65,10 @@ class MemberState(msgspec.Struct, frozen=True, gc=False):
             well.
         drop: checkpoint ids that its last report or lease made unreferenced.
         paused: nothing is decided on it, and nobody takes it up, until somebody resumes it.
-        native: its weights are those of its birth, trained by itself alone.
+        native: it trains the weights of its birth: it took over none, nor began again with other hyperparameters.
         former: its own hyperparameters before the last decision that changed them.
-        unheard: the changes of its hyperparameters since its last report, lease or weights.
+        unheard: the changes of its hyperparameters, since its lease or weights, that its last report's worker had not
+            heard of.
         reports: how many it has made.
     """
 

@@ -99,7 +99,7 @@ class Follow(Wrapper, frozen=True, dict=True):
         )  # fmt: skip
 
     def _follows(self, m: MemberState) -> bool:
-        """It has kept the weights of its birth."""
+        """It has kept the weights of its birth, and the values of its schedule."""
         return m.native and (self.followers is None or m.id < self.followers)
 
     def _scheduled(self, space: Space, drawn: Values, step: int) -> Values:
