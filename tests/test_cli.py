@@ -243,10 +243,25 @@ def test_no_population_is_begun_where_others_or_somebodys_checkpoints_lie(tmp_pa
 
 
 @pytest.mark.parametrize("given", [{"members": 2}, {"members": 2, "maximize": True, "space": None}])
-def test_refused_settings_begin_nothing(tmp_path: Path, given: dict[str, Any]) -> None:
-    with pytest.raises(pbt.SettingsError):
-        pbt.join(tmp_path / "p", **{"space": {"lr": pbt.Float(0, 1)}, "steps": 1} | given)
-    assert not (tmp_path / "p").exists()
+def test_refused_settings_begin_nothing(tmp_path: Path, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for where in (tmp_path / "p", None):
+        with pytest.raises(pbt.SettingsError):
+            pbt.join(where, **{"space": {"lr": pbt.Float(0, 1)}, "steps": 1} | given)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "files"])
+def test_no_journal_is_begun_beside_one_whose_mark_is_gone(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PBT_JOURNAL", kind)
+    given: dict[str, Any] = {"space": {"lr": pbt.Float(0, 1)}, "members": 1, "steps": 1, "maximize": True}
+    pbt.join(tmp_path / "p", **given).close()
+    (tmp_path / "p" / "population.json").unlink()
+    monkeypatch.delenv("PBT_JOURNAL")
+    with pytest.raises(pbt.errors.JournalError, match=r"no population\.json, .* restore that from a copy"):
+        pbt.join(tmp_path / "p", **given)
 
 
 def test_a_folder_of_a_newer_version_says_so(tmp_path: Path) -> None:

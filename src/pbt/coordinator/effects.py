@@ -32,7 +32,8 @@ def given(population: Population, m: MemberState, source: Checkpoint, values: Va
     """A member is given weights."""
     whose = "its own earlier" if source.member == m.id else f"member {source.member}'s"
     changed = _changes(source.hyperparameters, values) or "the hyperparameters that came with them"
-    lost = f" What it has learnt since step {m.since:,} is lost." if m.step > m.since else ""
+    kept = max(m.since, source.step) if source.member == m.id else m.since
+    lost = f" What it has learnt since step {kept:,} is lost." if m.step > kept else ""
     fate = "it trains to its next report that is due, and waits there" if _held(m) else "nobody takes it up until then"
     paused = f" It is paused, until it is resumed: {fate}."
     return (

@@ -214,15 +214,26 @@ def _check_free(path: Path) -> None:
 
     Raises:
         SettingsError: it has checkpoints, or populations.
+        JournalError: it has a journal, of which is not said how it is kept.
     """
+    if (path / "journal.db").exists() or any(_within(path / "journal")):
+        raise JournalError(
+            f"{path} has a journal, but no {MARK}, which says how it is kept: restore that from a copy, or see what "
+            f"pbt doctor {path} can save"
+        )
     if those := ", ".join(inside(path)[:12]):
         raise SettingsError(f"{path} is a folder of populations ({those}): name one of them, or a new one inside it")
+    if any(_within(path / "checkpoints")) and not (path / MARK).exists():
+        raise SettingsError(
+            f"{path} has a folder 'checkpoints' that no population made: name a folder of the population's own, "
+            f"such as {path / 'pbt'}"
+        )
+
+
+def _within(path: Path) -> list[str]:
     with suppress(FileNotFoundError, NotADirectoryError):
-        if any((path / "checkpoints").iterdir()) and not (path / MARK).exists():
-            raise SettingsError(
-                f"{path} has a folder 'checkpoints' that no population made: name a folder of the population's own, "
-                f"such as {path / 'pbt'}"
-            )
+        return os.listdir(path)
+    return []
 
 
 def _write_mark(path: Path, kind: str) -> None:

@@ -70,11 +70,12 @@ def name_of(where: str) -> str:
     return folders.path_of(where).name or "population"
 
 
-def open_population(where: str, kind: str | None = None) -> Opened:
+def open_population(where: str, kind: str | None = None, begin: Callable[[], object] = lambda: None) -> Opened:
     """The population at `where`, for training it; a folder is made if need be.
 
     Args:
         kind: of a new folder's journal; see `pbt.opening.folder.prepare`.
+        begin: called before one is made; what it raises is raised.
 
     Raises:
         SettingsError: the folder can not hold a population, or the URL can not be understood.
@@ -94,19 +95,10 @@ def open_population(where: str, kind: str | None = None) -> Opened:
     folder = folders.path_of(where)
     if _HOST.fullmatch(where) and not folder.exists():
         raise SettingsError(f"{where}: a server's URL begins with http://, as in http://{where}; a folder is ./{where}")
+    if not folder.is_file() and not folders.marked(folder):
+        begin()
     coordinator = folders.coordinator(folder, kind)
     return Opened(str(folder), coordinator, coordinator.journal, lambda: FolderStore(folder), folder / "logs")
-
-
-def is_new(where: str) -> bool:
-    """Whether `where` is a folder that holds no population yet.
-
-    Raises:
-        JournalError: that can not be seen, for want of a permission.
-    """
-    from pbt.opening import folder as folders
-
-    return "://" not in where and not folders.marked(folders.path_of(where))
 
 
 def _uploads(remote: Remote, id: str) -> Callable[[], CheckpointStore]:

@@ -18,7 +18,7 @@ from pbt.disk import stdio
 from pbt.disk.waiting import Waiting
 from pbt.errors import NobodyFree, PBTError, SettingsError
 from pbt.opening.folder import fresh_folder
-from pbt.opening.opening import is_new, open_population
+from pbt.opening.opening import open_population
 from pbt.population.entries import Released
 from pbt.settings import SharedSettings, Wanted, resolve, unused, wanted
 from pbt.space.space import Space
@@ -171,14 +171,13 @@ class _Worker:
         place = where or os.environ.get("PBT_URL") or None
         alone = place is None
         if place is None:
-            place, asked = _alone(), asked.over(Wanted(members=None if asked.open else 1))
+            asked = asked.over(Wanted(members=None if asked.open else 1))
+            resolve(asked)
+            place = _alone()
         self._trained = False
         self._orders = orders
         stdio.hold()
-        place = os.fspath(place)
-        if is_new(place):
-            resolve(asked)  # nothing is begun with what is refused
-        self._opened = open_population(place)
+        self._opened = open_population(os.fspath(place), begin=lambda: resolve(asked))
         self.where = self._opened.where
         self.coordinator: AnyCoordinator = self._opened.coordinator
         stands_at(self.coordinator, self.where)
