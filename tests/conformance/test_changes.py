@@ -27,7 +27,7 @@ from pbt.population.changes import (
 )
 from pbt.population.entries import Decision, Entry, Lost, Released, Steered
 from pbt.population.fold import apply
-from pbt.worker.waits import for_a_decision, for_a_member, stands_at
+from pbt.worker.waits import for_a_decision, for_a_member
 from tests.support.population import Script
 from tests.support.worlds import MemoryWorld, World
 
@@ -163,8 +163,7 @@ def test_who_waits_says_that_members_are_paused_and_what_to_do(world: World) -> 
     coordinator.catch_up()
     assert "paused; pbt steer p resume lets them go on" in for_a_member("p", coordinator, None, ())
     assert "member 1 is paused" in for_a_member("p", coordinator, 1, ())
-    stands_at(coordinator, "runs/a b")
-    assert "it is paused (pbt steer 'runs/a b' resume 1)" in for_a_decision(coordinator, 1)
+    assert "it is paused (pbt steer 'runs/a b' resume 1)" in for_a_decision("runs/a b", coordinator, 1)
 
 
 def test_who_waits_at_a_server_says_no_more_than_it_knows() -> None:

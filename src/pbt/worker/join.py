@@ -28,7 +28,7 @@ from pbt.worker.orders import Orders
 from pbt.worker.outbox import WhenAway
 from pbt.worker.processes import check_process
 from pbt.worker.turns import Turn, Turns
-from pbt.worker.waits import for_a_member, stands_at
+from pbt.worker.waits import for_a_member
 
 _log = logging.getLogger("pbt")
 
@@ -180,7 +180,6 @@ class _Worker:
         self._opened = open_population(os.fspath(place), begin=lambda: resolve(asked))
         self.where = self._opened.where
         self.coordinator: AnyCoordinator = self._opened.coordinator
-        stands_at(self.coordinator, self.where)
         self._notices = Notices(self.where, self.coordinator, alone, orders is not None)
         not_used = unused(self.coordinator.create(asked), said)
         if not_used:

@@ -63,7 +63,7 @@ class Member(Standing):
         super().__init__(Seat(answer), self._checkpointer.fetch)
         self._coordinator = coordinator
         self._where = where
-        self._outbox = Outbox(coordinator, when_away)
+        self._outbox = Outbox(where, coordinator, when_away)
         self._progress = Progress()
         self._process = os.getpid()
         self._readings = Readings()

@@ -33,11 +33,15 @@ _log = logging.getLogger("pbt")
 class Outbox:
     """Carries a worker's reports, one at a time.
 
+    Args:
+        where: the population's folder or URL, for messages.
+
     Attributes:
         pending: the report that was sent and has no answer yet.
     """
 
-    def __init__(self, coordinator: AnyCoordinator, when_away: WhenAway = "wait") -> None:
+    def __init__(self, where: str, coordinator: AnyCoordinator, when_away: WhenAway = "wait") -> None:
+        self._where = where
         self._coordinator = coordinator
         self._goes_on = when_away == "continue"
         self._under_way: _Asking | None = None
@@ -57,7 +61,7 @@ class Outbox:
             Stopped: this process was asked to stop while a decision was waited for.
             PBTError: see `ask`.
         """
-        with Waiting(lambda: for_a_decision(self._coordinator, report.member)) as waiting:
+        with Waiting(lambda: for_a_decision(self._where, self._coordinator, report.member)) as waiting:
             while True:
                 answer = self.ask(report, go_on)
                 if answer is None or not answer.wait or answer.released:

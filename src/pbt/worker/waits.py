@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from pbt.errors import counted
 
@@ -15,12 +14,6 @@ if TYPE_CHECKING:
 
 _SHOWN = 10
 """Members that are named one by one."""
-_places: WeakKeyDictionary[object, str] = WeakKeyDictionary()
-
-
-def stands_at(coordinator: object, where: str) -> None:
-    """Note where a coordinator's population lies, so that messages can name it."""
-    _places[coordinator] = where
 
 
 def for_a_member(where: str, coordinator: object, wish: int | None, ours: Collection[int]) -> str:
@@ -59,7 +52,7 @@ def for_a_member(where: str, coordinator: object, wish: int | None, ours: Collec
     return f"{begin}{held} not done{waits}{more if len(left) == len(population.members) else ''}"
 
 
-def for_a_decision(coordinator: AnyCoordinator, member: int) -> str:
+def for_a_decision(where: str, coordinator: AnyCoordinator, member: int) -> str:
     """Why a member that has reported can not go on."""
     begin = f"member {member} waits for "
     population = _seen(coordinator)
@@ -69,9 +62,7 @@ def for_a_decision(coordinator: AnyCoordinator, member: int) -> str:
             "somebody has paused the member, once it is resumed"
         )
     if population.members[member].paused:
-        where = _places.get(coordinator)
-        how = "pbt steer resumes it" if where is None else f"pbt steer {shlex.quote(where)} resume {member}"
-        return f"{begin}somebody to resume it: it is paused ({how})"
+        return f"{begin}somebody to resume it: it is paused (pbt steer {shlex.quote(where)} resume {member})"
     if population.members[member].owed:
         return f"{begin}new hyperparameters, which another process works out"
     lacks = [m.id for m in population.members if m.living and not m.due]
