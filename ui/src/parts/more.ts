@@ -28,15 +28,18 @@ function mark(element: Element): void {
   if ((element.getAttribute("data-more") ?? "") !== edges) element.setAttribute("data-more", edges);
 }
 
+/** Milliseconds after a change: to look at sizes lays the page out, and under a moving pointer it changes all the time. */
+const LATER = 200;
+
 /** Keep every scroller's attribute `data-more` true from now on. */
 export function watchScrollers(): void {
-  let frame = 0;
+  let waiting = 0;
   const markAll = () => {
-    frame = 0;
+    waiting = 0;
     for (const element of document.querySelectorAll(SCROLLERS)) mark(element);
   };
   const soon = () => {
-    if (frame === 0) frame = requestAnimationFrame(markAll);
+    if (waiting === 0) waiting = window.setTimeout(markAll, LATER);
   };
   new MutationObserver(soon).observe(document.body, { childList: true, subtree: true, characterData: true });
   addEventListener("resize", soon);
@@ -48,5 +51,5 @@ export function watchScrollers(): void {
     },
     { capture: true, passive: true },
   );
-  soon();
+  markAll();
 }
