@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import pbt
+from pbt.opening import folder as folders
 from tests.support.scripts import TURNS, environment, pbt_run, status, write
 
 COMMANDS = ["demo", "run", "serve", "status", "doctor", "fetch", "journal", "tensorboard"]
@@ -249,6 +250,24 @@ def test_refused_settings_begin_nothing(tmp_path: Path, given: dict[str, Any], m
         with pytest.raises(pbt.SettingsError):
             pbt.join(where, **{"space": {"lr": pbt.Float(0, 1)}, "steps": 1} | given)
     assert not list(tmp_path.iterdir())
+
+
+def test_who_begins_a_population_at_the_same_time_as_others_is_not_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks for the mark a moment before another makes it, and everything else."""
+    given: dict[str, Any] = {"space": {"lr": pbt.Float(0, 1)}, "members": 2, "steps": 1, "maximize": True}
+    with pbt.join(tmp_path / "p", **given) as other:
+        other.report(1.0, step=1, save=lambda folder: (folder / "x").write_text("x"))
+        looks, exists = [], Path.exists
+
+        def early(path: Path) -> bool:
+            looks.append(path.name)
+            first = path.name == "population.json" and looks.count(path.name) == 1
+            return exists(path) and not first
+
+        monkeypatch.setattr(Path, "exists", early)
+        folders.prepare(tmp_path / "p")
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "files"])

@@ -216,14 +216,18 @@ def _check_free(path: Path) -> None:
         SettingsError: it has checkpoints, or populations.
         JournalError: it has a journal, of which is not said how it is kept.
     """
-    if (path / "journal.db").exists() or any(_within(path / "journal")):
+    has_journal = (path / "journal.db").exists() or any(_within(path / "journal"))
+    those, has_checkpoints = ", ".join(inside(path)[:12]), any(_within(path / "checkpoints"))
+    if (path / MARK).exists():
+        return  # somebody else has begun it meanwhile, and so made what is there now
+    if has_journal:
         raise JournalError(
             f"{path} has a journal, but no {MARK}, which says how it is kept: restore that from a copy, or see what "
             f"pbt doctor {path} can save"
         )
-    if those := ", ".join(inside(path)[:12]):
+    if those:
         raise SettingsError(f"{path} is a folder of populations ({those}): name one of them, or a new one inside it")
-    if any(_within(path / "checkpoints")) and not (path / MARK).exists():
+    if has_checkpoints:
         raise SettingsError(
             f"{path} has a folder 'checkpoints' that no population made: name a folder of the population's own, "
             f"such as {path / 'pbt'}"

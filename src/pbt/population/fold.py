@@ -227,14 +227,14 @@ def _reported(draft: Draft, event: Reported) -> None:
             before = (*before, *(e for past in report.history for e in evaluations(past)))
             m = replace(m, reports=m.reports + len(report.history))
         seen = (*before, *evaluations(report))[-REMEMBERED:]
-        unheard = m.unheard and tuple([u for u in m.unheard if u.decision > report.decided])
+        if m.unheard:
+            m = replace(m, unheard=tuple([u for u in m.unheard if u.decision > report.decided]))
         if report.checkpoint is None:
             m = replace(
-                m, step=report.step, score=score, evaluations=seen, last=report, unheard=unheard, drop=(),
-                reports=m.reports + 1,
+                m, step=report.step, score=score, evaluations=seen, last=report, drop=(), reports=m.reports + 1,
             )  # fmt: skip
         else:
-            m = replace(_saved(draft, m, report, score, seen), unheard=unheard)
+            m = _saved(draft, m, report, score, seen)
         draft.put(_end_lease(m, "orderly") if report.release else m)
 
 

@@ -45,14 +45,16 @@ class Alone:
         """Look at the members that have just come to their end."""
         if self._told or before is None or after.finished or not ranks(after.settings):
             return
-        late = sum(m.lease is None and not m.done for m in after.members)
         for id in _trained_on(entry):
             m = after.members[id]
-            if late and m.done and not before.members[id].done and m.lease is not None and not m.lease.turn:
+            if before.members[id].done or not m.done or m.lease is None or m.lease.turn:
+                continue
+            late = sum(m.lease is None and not m.done for m in after.members)
+            if late:
                 self._told = True
                 begun = "has not begun" if late == 1 else "have not begun"
                 self._say(
-                    f"member {m.id} is trained to its end, and {counted(late, 'member')} {begun}: whoever is done is "
+                    f"member {id} is trained to its end, and {counted(late, 'member')} {begun}: whoever is done is "
                     f"not ranked, so there is hardly anybody to take over from; {remedy(len(after.members))}"
                 )
                 return

@@ -106,10 +106,9 @@ def notes_on(population: Population, where: str | None = None) -> Iterator[Note]
     if paused:
         those = "1 member is" if len(paused) == 1 else f"{len(paused)} members are"
         them = "it" if len(paused) == 1 else "them"
-        how = (
-            f"Change… on a server's page resumes {them}" if where is None else f"pbt steer {shlex.quote(where)} resume"
-        )
-        yield Note(f"{those} paused: nothing is decided there", f"{how}, or at the page" if where else how)
+        here = f"Change… on a server's page resumes {them}"
+        how = here if where is None else f"pbt steer {shlex.quote(where)} resume, or at the page"
+        yield Note(f"{those} paused: nothing is decided there", how)
     for m in population.members:
         if m.failed:
             yield Note(f"member {m.id} failed for good: {m.why.note}", "mend the script; pbt run tries it anew")

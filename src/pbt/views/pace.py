@@ -47,10 +47,9 @@ class Pace:
             self._reported.update(r.member for r in entry.event.reports)
         for decision in entry.decisions:
             self.exploits += decision.exploits
-            if decision.source is not None:
-                if self._began is not None:
-                    self._took[decision.member] = self._clock()
-                    self._reported.discard(decision.member)
+            if decision.source is not None and self._began is not None:
+                self._took[decision.member] = self._clock()
+                self._reported.discard(decision.member)
 
     def begin(self) -> None:
         """Training begins, or goes on, now."""

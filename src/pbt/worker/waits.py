@@ -33,10 +33,11 @@ def for_a_member(where: str, coordinator: object, wish: int | None, ours: Collec
         )
     population = _seen(coordinator)
     if population is None:
-        see = f"pbt status {shlex.quote(where)} tells which"
-        if wish is not None:
-            return f"{begin}it is held by a living worker, is paused, or waits for a decision; {see}"
-        return f"{begin}each that is not done is held by a living worker, is paused, or waits for a decision; {see}"
+        which = "it" if wish is not None else "each that is not done"
+        return (
+            f"{begin}{which} is held by a living worker, is paused, or waits for a decision; "
+            f"pbt status {shlex.quote(where)} tells which"
+        )
     left = [m for m in population.members if not m.done and (wish is None or m.id == wish)]
     paused = [m.id for m in left if m.paused]
     due = [m.id for m in left if m.due and m.id not in paused]
